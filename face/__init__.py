@@ -1,0 +1,4 @@
+"""The core that the live loop and the offline tools share: model, tracking, fitting, conditioning, target files.
+
+Numpy in, numpy out: no torch, no CUDA, no web code. ``docs/conventions.md`` states axes, units and frames.
+"""

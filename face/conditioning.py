@@ -1,0 +1,40 @@
+"""The generator's conditional input: NMFC and gaze image together."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import numpy as np
+
+from face.gaze import GazeRenderer
+from face.morphable import MorphableModel
+from face.nmfc import NmfcRenderer
+from face.parameters import FaceParameters
+
+CHANNELS = 6
+
+
+class ConditioningRenderer(Protocol):
+    """Draws conditionings; ``CpuConditioning`` here and the CUDA renderer in ``live/renderers`` are alike."""
+
+    def render(self, parameters: FaceParameters) -> np.ndarray:
+        """Conditioning ``[H, W, 6]`` uint8: NMFC, then the gaze image."""
+        ...
+
+
+class CpuConditioning:
+    """The CPU reference: numba z-buffer.
+
+    Args:
+        model: the morphable model.
+        size: height and width of the image in px.
+    """
+
+    def __init__(self, model: MorphableModel, size: int) -> None:
+        self.size = size
+        self._nmfc, self._gaze = NmfcRenderer(model), GazeRenderer(model)
+
+    def render(self, parameters: FaceParameters) -> np.ndarray:
+        """Conditioning ``[H, W, 6]`` uint8."""
+        nmfc = self._nmfc.render(parameters, self.size, self.size)
+        return np.concatenate([nmfc, self._gaze.render(parameters, self.size, self.size)], axis=2)

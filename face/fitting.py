@@ -1,0 +1,227 @@
+"""Pose, expression and identity from landmarks: the maths that the batch fit and the per-frame fit share.
+
+The energy is the paper's Eq. 2: weighted squared reprojection errors, quadratic priors and box constraints on
+identity and expression. One Gauss-Newton step linearises the scaled orthographic camera; the camera is then
+eliminated and the expression solved by coordinate descent within its box.
+
+Residuals are measured in model units (pixels over scale), so that weights do not depend on the size of the face.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numba import njit
+from scipy.spatial.transform import Rotation
+
+from face.camera import ScaledOrthographicCamera, estimate_camera
+from face.landmarks import SURFACE_COUNT, Landmarks, fit_weights
+from face.morphable import MorphableModel
+
+CAMERA_SIZE = 6  # rotation 3, log scale 1, translation 2
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FitSettings:
+    """Weights of Eq. 2; both fits use the same, so that training and live see the same conditioning.
+
+    Attributes:
+        landmark_noise: standard deviation of a landmark, model units (dm): about 1 % of the inter-ocular distance.
+        expression_spread: standard deviation of a unit around what the tracker's scores say.
+        identity_limit: box of identity coefficients, standard deviations.
+        temporal_spread: standard deviation of a unit's change between frames (online fit).
+        smoothness_spread: standard deviation of a unit's second difference (batch fit, E_sm).
+        outlier_noises: residuals beyond this many ``landmark_noise`` lose weight (Geman-McClure).
+        iterations: Gauss-Newton steps per frame when warm.
+    """
+
+    landmark_noise: float = 0.012
+    expression_spread: float = 0.25
+    identity_limit: float = 3.0
+    temporal_spread: float = 0.12
+    smoothness_spread: float = 0.15
+    outlier_noises: float = 4.0
+    iterations: int = 2
+
+
+def expression_prior(scores: np.ndarray, unit_names: tuple[str, ...]) -> np.ndarray:
+    """Where the prior on expression is centred, ``[52]``: the tracker's scores, which are the same 52 units."""
+    del unit_names
+    return np.clip(scores, 0.0, 1.0)
+
+
+@njit(cache=True, nogil=True)
+def solve_box(
+    hessian: np.ndarray,  # [n, n] float64, symmetric positive definite
+    gradient: np.ndarray,  # [n] float64: minimise x·H·x/2 - gradient·x
+    start: np.ndarray,  # [n] float64
+    low: float,
+    high: float,
+    sweeps: int = 60,
+    tolerance: float = 1e-4,
+) -> np.ndarray:
+    """Minimise a quadratic within a box by cyclic coordinate descent, warm-started; ``[n]`` float64."""
+    x = np.minimum(np.maximum(start, low), high)
+    residual = gradient - hessian @ x
+    for _ in range(sweeps):
+        largest = 0.0
+        for k in range(x.size):
+            value = min(max(x[k] + residual[k] / hessian[k, k], low), high)
+            step = value - x[k]
+            if step != 0.0:
+                x[k] = value
+                for j in range(x.size):
+                    residual[j] -= step * hessian[j, k]
+                largest = max(largest, abs(step))
+        if largest < tolerance:
+            break
+    return x
+
+
+class LandmarkBasis:
+    """The model at the landmarks, laid out for the fit.
+
+    Attributes:
+        mean ``[468, 3]``, identity ``[3, 468, 80]``, expression ``[3, 468, 52]``: float64, model units.
+        weights: ``[468]`` float64.
+    """
+
+    def __init__(self, model: MorphableModel) -> None:
+        mean, identity, expression = model.landmark_bases
+        self.mean = mean
+        self.identity = np.ascontiguousarray(identity.transpose(2, 1, 0))
+        self.expression = np.ascontiguousarray(expression.transpose(2, 1, 0))
+        self.weights = fit_weights()
+        self.unit_names = model.unit_names
+
+    def shape(self, identity: np.ndarray, expression: np.ndarray) -> np.ndarray:
+        """Landmarks of a face in the model frame, ``[468, 3]``."""
+        return self.mean + (self.identity @ identity + self.expression @ expression).T
+
+
+@dataclass(frozen=True)
+class NormalEquations:
+    """One frame's quadratic around its current estimate, camera eliminated.
+
+    Over z = (expression, identity), absolute values: ``z·H·z/2 - g·z``. The camera that goes with a z is
+    ``camera_at(z)``.
+    """
+
+    hessian: np.ndarray
+    gradient: np.ndarray
+    camera: ScaledOrthographicCamera
+    camera_gain: np.ndarray
+    camera_offset: np.ndarray
+
+    def camera_at(self, z: np.ndarray) -> ScaledOrthographicCamera:
+        """Best camera for coefficients z, one Gauss-Newton step from the linearisation's camera."""
+        step = self.camera_offset - self.camera_gain @ z
+        turn = Rotation.from_rotvec(step[:3]).as_matrix()
+        translation = self.camera.translation + step[4:6] * self.camera.scale
+        return ScaledOrthographicCamera(
+            turn @ self.camera.rotation, self.camera.scale * float(np.exp(step[3])), translation
+        )
+
+
+def linearise(
+    basis: LandmarkBasis,
+    points: np.ndarray,  # [468, 2] px
+    camera: ScaledOrthographicCamera,
+    identity: np.ndarray,  # [80]
+    expression: np.ndarray,  # [52]
+    settings: FitSettings,
+    with_identity: bool,
+) -> NormalEquations:
+    """Normal equations of the landmark term around an estimate, gross outliers down-weighted (IRLS)."""
+    flip = np.array([1.0, -1.0])
+    rows = camera.rotation[:2]
+    turned = basis.shape(identity, expression) @ camera.rotation.T  # [468, 3]
+    residual = (points - camera.translation) * flip / camera.scale - turned[:, :2]
+    distance = np.sqrt((residual**2).sum(1)) / settings.landmark_noise
+    robust = 1.0 / (1.0 + (distance / settings.outlier_noises) ** 2) ** 2
+    root = np.sqrt(basis.weights * robust) / settings.landmark_noise
+
+    size = CAMERA_SIZE + 52 + (80 if with_identity else 0)
+    jacobian = np.zeros((2, SURFACE_COUNT, size))
+    x, y, z = turned.T
+    jacobian[0, :, 1], jacobian[0, :, 2] = z, -y  # turned + omega × turned
+    jacobian[1, :, 0], jacobian[1, :, 2] = -z, x
+    jacobian[:, :, 3] = turned[:, :2].T
+    jacobian[0, :, 4], jacobian[1, :, 5] = 1.0, -1.0
+    jacobian[:, :, CAMERA_SIZE : CAMERA_SIZE + 52] = np.tensordot(rows, basis.expression, 1)
+    known = expression
+    if with_identity:
+        jacobian[:, :, CAMERA_SIZE + 52 :] = np.tensordot(rows, basis.identity, 1)
+        known = np.concatenate([expression, identity])
+    jacobian *= root[:, None]
+    flat = jacobian.reshape(2 * SURFACE_COUNT, size)
+    target = (residual.T * root).ravel() + flat[:, CAMERA_SIZE:] @ known
+    normal = flat.T @ flat
+    right = flat.T @ target
+
+    cut = CAMERA_SIZE
+    inverse = np.linalg.inv(normal[:cut, :cut])
+    gain = inverse @ normal[:cut, cut:]
+    offset = inverse @ right[:cut]
+    hessian = normal[cut:, cut:] - normal[cut:, :cut] @ gain
+    gradient = right[cut:] - normal[cut:, :cut] @ offset
+    return NormalEquations(hessian, gradient, camera, gain, offset)
+
+
+def start_camera(
+    basis: LandmarkBasis, points: np.ndarray, identity: np.ndarray, expression: np.ndarray
+) -> ScaledOrthographicCamera:
+    """Camera from landmarks ``[468, 2]`` alone, for a frame without a predecessor."""
+    return estimate_camera(basis.shape(identity, expression), points, basis.weights)
+
+
+def reprojection_error(
+    basis: LandmarkBasis,
+    landmarks: Landmarks,
+    camera: ScaledOrthographicCamera,
+    identity: np.ndarray,
+    expression: np.ndarray,
+    selection: np.ndarray,
+) -> float:
+    """Mean distance of fitted and tracked landmarks over the inter-ocular distance, for landmark indices ``[n]``."""
+    fitted = camera.project(basis.shape(identity, expression))[selection, :2]
+    distance = np.linalg.norm(fitted - landmarks.points[selection], axis=1)
+    return float(distance.mean() / landmarks.interocular_px)
+
+
+@dataclass(frozen=True)
+class FrameFit:
+    """One frame's estimate: camera and expression ``[52]``."""
+
+    camera: ScaledOrthographicCamera
+    expression: np.ndarray
+
+
+def fit_frame(
+    basis: LandmarkBasis,
+    landmarks: Landmarks,
+    identity: np.ndarray,  # [80]
+    previous: FrameFit | None,
+    settings: FitSettings,
+) -> FrameFit:
+    """Pose and expression of one frame for a known identity.
+
+    The prior pulls expression to the tracker's scores and, where there is a previous frame, to that frame.
+    """
+    points = landmarks.points[:SURFACE_COUNT]
+    prior = expression_prior(landmarks.scores, basis.unit_names)
+    prior_weight = settings.expression_spread**-2
+    temporal_weight = settings.temporal_spread**-2 if previous else 0.0
+    iterations = settings.iterations
+    if previous is None:
+        previous = FrameFit(start_camera(basis, points, identity, prior), prior)
+        iterations += 3
+    estimate = previous
+    for _ in range(iterations):
+        equations = linearise(basis, points, estimate.camera, identity, estimate.expression, settings, False)
+        hessian = equations.hessian + (prior_weight + temporal_weight) * np.eye(52)
+        gradient = equations.gradient + prior_weight * prior + temporal_weight * previous.expression
+        expression = solve_box(hessian, gradient, estimate.expression, 0.0, 1.0)
+        estimate = replace(estimate, camera=equations.camera_at(expression), expression=expression)
+    return estimate

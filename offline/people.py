@@ -1,0 +1,334 @@
+"""Synthetic people with exact truth: any seed a person, any parameters a picture. Fast, for tests and pre-training.
+
+The demo people whom users see are path-traced (``offline/studio.py``); these are drawn in milliseconds from the
+morphable model alone, and every picture comes with the parameters, landmarks, NMFC and flow that made it.
+
+    python -m offline.people OUT.mp4 --seed 3 --frames 100     a video with OUT.npz, its truth
+    python -m offline.people OUT.png --sheet                   a contact sheet of twelve people
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from face.landmarks import INNER_LIPS, LEFT_BROW, OUTER_LIPS, RIGHT_BROW
+from face.morphable import MorphableModel, Part
+from face.parameters import FaceParameters, gaze_rotation
+from face.raster import interpolate, rasterise, vertex_normals
+
+SUPERSAMPLING = 2
+_NECK = np.array([0.0, -1.9, -1.2])  # model units below and behind the eyes: where the head turns
+_IRIS_RADIUS = 0.46  # of the eyeball's radius: 5.6 mm of 12.1 mm
+_PUPIL_RADIUS = 0.19
+
+# Skin reflectance (linear RGB) from light to dark; a person's skin lies between two neighbours.
+_SKIN = np.array([[0.84, 0.62, 0.50], [0.72, 0.48, 0.35], [0.50, 0.30, 0.20], [0.26, 0.14, 0.09], [0.14, 0.07, 0.05]])
+_HAIR = np.array([[0.50, 0.36, 0.18], [0.20, 0.10, 0.05], [0.07, 0.04, 0.03], [0.02, 0.018, 0.016], [0.32, 0.10, 0.04]])
+_IRIS = np.array([[0.20, 0.10, 0.04], [0.10, 0.05, 0.02], [0.16, 0.26, 0.34], [0.15, 0.24, 0.12], [0.28, 0.30, 0.30]])
+
+
+@dataclass(frozen=True)
+class Look:
+    """Everything about a person but the shape: colours in linear RGB ``[3]``, light as direction and colour."""
+
+    skin: np.ndarray
+    lips: np.ndarray
+    hair: np.ndarray
+    iris: np.ndarray
+    cloth: np.ndarray
+    key_direction: np.ndarray
+    key_color: np.ndarray
+    fill_color: np.ndarray
+    backdrop_seed: int
+    freckles: float
+    hairline: float
+    hair_thickness: float
+    hair_length: float
+
+
+def sample_identity(rng: np.random.Generator) -> np.ndarray:
+    """A plausible identity ``[80]``: standard normal, cut at two deviations."""
+    return np.clip(rng.normal(0, 0.8, 80), -2, 2)
+
+
+def sample_look(rng: np.random.Generator) -> Look:
+    """Skin, hair, eyes, clothes and light at random."""
+    tone = rng.uniform(0, len(_SKIN) - 1.001)
+    low, part = int(tone), tone % 1
+    skin = (_SKIN[low] * (1 - part) + _SKIN[low + 1] * part) * rng.normal(1, 0.04, 3)
+    darker_iris = tone > 2
+    angle, height = np.radians(rng.uniform(-60, 60)), np.radians(rng.uniform(15, 50))
+    return Look(
+        skin=skin,
+        lips=skin * [0.98, 0.62, 0.64] + [0.03, 0, 0.01],
+        hair=_HAIR[rng.choice([2, 3] if darker_iris else len(_HAIR))] * rng.uniform(0.8, 1.2),
+        iris=_IRIS[rng.integers(0, 2 if darker_iris else len(_IRIS))],
+        cloth=rng.uniform(0.02, 0.35) * rng.uniform(0.4, 1.0, 3),
+        key_direction=np.array([np.sin(angle) * np.cos(height), np.sin(height), np.cos(angle) * np.cos(height)]),
+        key_color=rng.uniform(1.5, 2.1) * np.array([1.0, rng.uniform(0.9, 1), rng.uniform(0.82, 1)]),
+        fill_color=rng.uniform(0.35, 0.6) * np.array([rng.uniform(0.8, 1), 0.95, 1.0]),
+        backdrop_seed=int(rng.integers(1 << 30)),
+        freckles=rng.uniform(0, 0.12),
+        hairline=rng.uniform(0.66, 0.84),
+        hair_thickness=rng.uniform(0.06, 0.2),
+        hair_length=rng.choice([9.0, rng.uniform(-2.4, -0.8)]),
+    )
+
+
+def _value_noise(points: np.ndarray, frequency: float, seed: int) -> np.ndarray:  # points [N, 3]
+    """Smooth noise 0…1 ``[N]`` float32 at 3-D points: trilinear interpolation of a random lattice."""
+    size = 64
+    lattice = np.random.default_rng(seed).random((size,) * 3).astype(np.float32)
+    p = points * frequency
+    base = np.floor(p).astype(int)
+    f = (p - base).astype(np.float32)
+    f = f * f * (3 - 2 * f)
+    total = np.zeros(len(points), np.float32)
+    for corner in np.ndindex(2, 2, 2):
+        weight = np.prod([f[:, k] if corner[k] else 1 - f[:, k] for k in range(3)], axis=0)
+        i = (base + corner) % size
+        total += weight * lattice[i[:, 0], i[:, 1], i[:, 2]]
+    return total
+
+
+def _inside_loop(points_xy: np.ndarray, loop_xy: np.ndarray, soft: float) -> np.ndarray:
+    """Soft membership 0…1 ``[N]`` of points in a polygon, both in the model's x-y plane."""
+    loop = loop_xy.astype(np.float32)
+    distance = np.array([cv2.pointPolygonTest(loop, (float(x), float(y)), True) for x, y in points_xy])
+    return np.clip(distance / soft + 0.5, 0, 1)
+
+
+def _smooth_loop(points: np.ndarray) -> np.ndarray:
+    """A closed curve through control points, four times as many."""
+    count = len(points)
+    ring = np.fft.fft(points[:, 0] + 1j * points[:, 1])
+    padded = np.zeros(4 * count, complex)
+    padded[: count // 2] = ring[: count // 2]
+    padded[-(count // 2) :] = ring[-(count // 2) :]
+    dense = np.fft.ifft(padded) * 4
+    return np.stack([dense.real, dense.imag], 1)
+
+
+class Person:
+    """One synthetic person who can be drawn with any expression, pose and gaze.
+
+    Args:
+        model: the morphable model.
+        seed: decides shape and look.
+        identity: shape to use in place of the seed's, ``[80]``.
+        painted: paint lips and brows, for which the model's landmarks must be known; off only while the model
+            is being built.
+    """
+
+    def __init__(
+        self, model: MorphableModel, seed: int, identity: np.ndarray | None = None, painted: bool = True
+    ) -> None:
+        rng = np.random.default_rng(seed)
+        self.model = model
+        sampled = sample_identity(rng)
+        self.identity = sampled if identity is None else identity
+        self.look = sample_look(rng)
+        self._mean_fine = model.subdivision @ model.mean
+        parts = np.zeros(len(self._mean_fine), np.uint8)
+        parts[model.triangles.ravel()] = np.repeat(model.triangle_parts, 3)
+        self.vertex_parts = parts
+        self._scalp = self._grow_scalp()
+        self._triangles = self._visible_triangles()
+        self._hair_shell = (
+            vertex_normals(self._mean_fine, model.triangles) * (self._scalp * self.look.hair_thickness)[:, None]
+        )
+        self._albedo, self._gloss = self._paint(seed, painted)
+        self._backdrop_cache: dict[tuple[int, int], np.ndarray] = {}
+
+    def _visible_triangles(self) -> np.ndarray:
+        """All triangles but the strands of hair that would hang over the face or below this person's hair length."""
+        centre = self._mean_fine[self.model.triangles].mean(1)
+        over_face = (centre[:, 2] > -0.75) & (np.abs(centre[:, 0]) < 0.92)
+        strands = self.model.triangle_parts == Part.HAIR
+        return self.model.triangles[~(strands & (over_face | (centre[:, 1] < self.look.hair_length)))]
+
+    def _grow_scalp(self) -> np.ndarray:
+        """How much of each skin vertex is scalp, 0…1 ``[V']``: behind a plane from the forehead to the nape."""
+        mean = self._mean_fine
+        wave = 0.1 * (_value_noise(mean, 3, self.look.backdrop_seed) - 0.5)
+        above = mean[:, 1] - (self.look.hairline + 0.95 * mean[:, 2]) + wave + 0.12 * np.abs(mean[:, 0])
+        return np.clip(above / 0.1, 0, 1) * (self.vertex_parts == Part.SKIN)
+
+    def _paint(self, seed: int, painted: bool) -> tuple[np.ndarray, np.ndarray]:
+        """Albedo ``[V', 3]`` (linear RGB) and gloss ``[V']`` of each vertex."""
+        look, mean, parts = self.look, self._mean_fine, self.vertex_parts
+        albedo = np.tile(look.skin, (len(mean), 1))
+        gloss = np.full(len(mean), 0.22)
+        skin = parts == Part.SKIN
+        mottle = _value_noise(mean, 9, seed) - 0.5
+        fine = _value_noise(mean, 42, seed + 1) - 0.5
+        albedo *= 1 + (0.10 * mottle + 0.08 * fine)[:, None] * [0.6, 1, 1]
+        albedo *= 1 - look.freckles * (fine > 0.28)[:, None] * [0.4, 0.8, 1]
+        for x in (-0.45, 0.45):  # blood in the cheeks
+            near = np.exp(-(((mean[:, :2] - [x, -0.42]) / [0.22, 0.2]) ** 2).sum(1))
+            albedo *= 1 - near[:, None] * [0.0, 0.16, 0.14]
+        if painted:
+            self._paint_features(albedo, gloss, mean, skin)
+        collar = skin & (mean[:, 1] < -1.72 - 0.35 * np.abs(mean[:, 0]) + 0.25 * (mean[:, 2] > 0.2))
+        albedo[collar], gloss[collar] = look.cloth, 0.02
+        inside = skin & ~np.isin(np.arange(len(mean)), self._outer_vertices())
+        albedo[inside] = [0.16, 0.03, 0.03]
+        albedo[np.isin(parts, (Part.UPPER_TEETH, Part.LOWER_TEETH))] = [0.75, 0.70, 0.60]
+        gloss[np.isin(parts, (Part.UPPER_TEETH, Part.LOWER_TEETH))] = 0.5
+        albedo[parts == Part.TONGUE] = [0.40, 0.12, 0.11]
+        hair = np.where(parts == Part.HAIR, 1.0, self._scalp)[:, None]
+        around = np.stack([np.arctan2(mean[:, 0], mean[:, 2]) * 9, mean[:, 1] * 0.25, mean[:, 0] * 0], 1)
+        strand = 0.55 + 0.9 * _value_noise(around, 2.2, seed + 2) * _value_noise(around, 5.3, seed + 3)
+        albedo += hair * (look.hair * strand[:, None] - albedo)
+        gloss += hair[:, 0] * (0.12 - gloss)
+        albedo[parts == Part.LASHES] = look.hair * 0.25
+        gloss[parts == Part.LASHES] = 0.0
+        return albedo.astype(np.float32), gloss.astype(np.float32)
+
+    def _outer_vertices(self) -> np.ndarray:
+        """Skin vertices of the NMFC region and everything outside the head's front: not the mouth's inside."""
+        region = np.unique(self.model.nmfc_triangles)
+        mean = self._mean_fine
+        cavity = (np.abs(mean[:, 0]) < 0.42) & (mean[:, 1] > -1.1) & (mean[:, 1] < 0.35) & (mean[:, 2] > -0.9)
+        return np.union1d(region, np.where(~cavity)[0])
+
+    def _paint_features(self, albedo: np.ndarray, gloss: np.ndarray, mean: np.ndarray, skin: np.ndarray) -> None:
+        """Lips and brows, by the model's own landmarks."""
+        points = self.model.landmarks_of(self.model.mean)[:, :2]
+        front = skin & (mean[:, 2] > -0.35)
+        lips = np.zeros(len(mean))
+        near = front & (np.abs(mean[:, 1] - points[list(OUTER_LIPS), 1].mean()) < 0.4) & (np.abs(mean[:, 0]) < 0.6)
+        lips[near] = _inside_loop(mean[near, :2], _smooth_loop(points[list(OUTER_LIPS)]), 0.03)
+        albedo += lips[:, None] * (self.look.lips - albedo)
+        gloss += lips * 0.25
+        line = np.abs(mean[:, 1] - points[list(INNER_LIPS), 1].mean()) < 0.012
+        albedo[near & line & (lips > 0.5)] *= 0.75
+        brow_noise = 0.75 + 0.5 * _value_noise(mean, 30, 5)
+        for side in (LEFT_BROW, RIGHT_BROW):
+            loop = points[list(side)]
+            near = front & (np.abs(mean[:, :2] - loop.mean(0)).max(1) < 0.6)
+            brow = np.zeros(len(mean))
+            brow[near] = _inside_loop(mean[near, :2], loop, 0.06) * 0.8
+            albedo += (brow * brow_noise).clip(0, 1)[:, None] * (self.look.hair * 0.6 - albedo)
+
+    def fine_vertices(self, parameters: FaceParameters) -> np.ndarray:
+        """Drawn mesh ``[V', 3]`` float32, model frame, eyes turned to the gaze."""
+        vertices = self.model.subdivision @ self.model.shape(parameters.identity, parameters.expression)
+        vertices += self._hair_shell
+        centres = self.model.eye_centres(parameters.identity)
+        turn = gaze_rotation(parameters.gaze)
+        for centre, part in zip(centres, (Part.LEFT_EYE, Part.RIGHT_EYE), strict=True):
+            side = self.vertex_parts == part
+            vertices[side] = (vertices[side] - centre) @ turn.T + centre
+        return vertices.astype(np.float32)
+
+    def project(self, parameters: FaceParameters, scale: float = 1.0) -> np.ndarray:
+        """The drawn mesh in the image, ``[V', 3]`` float32 px; below the neck it follows the head's shift only."""
+        vertices = self.fine_vertices(parameters)
+        camera = parameters.camera
+        weight = np.clip((self._mean_fine[:, 1] + 2.3) / 0.8, 0, 1)[:, None]
+        weight = weight * weight * (3 - 2 * weight)
+        still = vertices - _NECK + camera.rotation @ _NECK
+        points = camera.scale * ((vertices @ camera.rotation.T) * weight + still * (1 - weight))
+        points[:, 1] *= -1
+        points[:, :2] += camera.translation
+        return (points * scale).astype(np.float32)
+
+    def render(self, parameters: FaceParameters, height: int = 256, width: int = 256) -> np.ndarray:
+        """A picture of the person, ``[H, W, 3]`` uint8 sRGB. ``parameters.identity`` is taken as it is."""
+        big = SUPERSAMPLING
+        points = self.project(parameters, big)
+        index, _ = rasterise(points, self._triangles, height * big, width * big)
+        vertices = self.fine_vertices(parameters)
+        normals = vertex_normals(vertices, self.model.triangles) @ parameters.camera.rotation.T.astype(np.float32)
+        local = self._eye_local(vertices, parameters)
+        attributes = np.hstack([normals, self._albedo, self._gloss[:, None], local]).astype(np.float32)
+        image = interpolate(points, self._triangles, index, attributes)
+        parts = np.where(index >= 0, self.vertex_parts[self._triangles[np.maximum(index, 0), 0]], 255)
+        linear = self._shade(image, parts)
+        covered = (index >= 0)[..., None]
+        linear = np.where(covered, linear, self._backdrop(height * big, width * big))
+        small = cv2.resize(linear.astype(np.float32), (width, height), interpolation=cv2.INTER_AREA)
+        toned = small * (1 + small / 6) / (1 + small)  # Reinhard with white at 2.4, keeps highlights
+        return (np.clip(toned * 1.35, 0, 1) ** (1 / 2.2) * 255 + 0.5).astype(np.uint8)
+
+    def _eye_local(self, vertices: np.ndarray, parameters: FaceParameters) -> np.ndarray:
+        """Position on the eyeball in its own frame ``[V', 3]``, unit radius, pupil at +z; zero elsewhere."""
+        local = np.zeros_like(vertices)
+        centres = self.model.eye_centres(parameters.identity)
+        turn = gaze_rotation(parameters.gaze)
+        for centre, part in zip(centres, (Part.LEFT_EYE, Part.RIGHT_EYE), strict=True):
+            side = self.vertex_parts == part
+            local[side] = (vertices[side] - centre) @ turn / self.model.eye_radius
+        return local
+
+    def _shade(self, image: np.ndarray, parts: np.ndarray) -> np.ndarray:
+        """Light the surface: wrapped diffuse (redder, as skin scatters), sky light, two highlights. Linear RGB."""
+        look = self.look
+        normal = image[..., :3] / np.maximum(np.linalg.norm(image[..., :3], axis=-1, keepdims=True), 1e-6)
+        albedo, gloss, local = image[..., 3:6].copy(), image[..., 6], image[..., 7:10]
+        eye = np.isin(parts, (Part.LEFT_EYE, Part.RIGHT_EYE))
+        albedo[eye] = self._eye_color(local[eye])
+        gloss = np.where(eye, 1.3, gloss)
+        facing = normal @ look.key_direction
+        wrap = np.array([0.35, 0.20, 0.15])
+        diffuse = np.clip((facing[..., None] + wrap) / (1 + wrap), 0, None) * look.key_color
+        side = np.clip(normal @ np.array([-look.key_direction[0], 0.1, 0.7]), 0, 1)[..., None] * look.fill_color
+        sky = (0.30 + 0.22 * normal[..., 1:2]) * np.array([0.9, 0.95, 1.05])
+        shaded = albedo * (diffuse + side + sky)
+        half = look.key_direction + [0, 0, 1]
+        half /= np.linalg.norm(half)
+        shine = np.clip(normal @ half, 0, 1)
+        sharp = np.where(eye, shine**90, shine**14)
+        rim = (1 - np.clip(normal[..., 2], 0, 1)) ** 3 * 0.25
+        shaded += (gloss * sharp * 0.55)[..., None] * look.key_color + (gloss * rim)[..., None]
+        shadowed = np.isin(parts, (Part.UPPER_TEETH, Part.LOWER_TEETH, Part.TONGUE))
+        shaded[shadowed] *= 0.5
+        shaded[eye] *= np.clip(0.92 - 0.5 * local[eye][:, 1:2], 0.3, 1)  # the upper lid's shadow
+        return shaded
+
+    def _eye_color(self, local: np.ndarray) -> np.ndarray:  # [N, 3]
+        """Sclera, iris with a dark rim and rays, pupil; linear RGB ``[N, 3]``."""
+        radius = np.where(local[:, 2] > 0, np.hypot(local[:, 0], local[:, 1]), 9.0)
+        angle = np.arctan2(local[:, 1], local[:, 0])
+        rays = 0.85 + 0.25 * np.sin(angle * 23) * np.sin(angle * 7 + 1)
+        rim = np.clip((_IRIS_RADIUS - radius) / 0.09, 0.25, 1)
+        iris = self.look.iris * 2.2 * (rays * rim)[:, None]
+        edge = lambda r: np.clip((r - radius) / 0.035 + 0.5, 0, 1)[:, None]  # noqa: E731
+        sclera = np.array([0.74, 0.71, 0.69])
+        color = sclera + edge(_IRIS_RADIUS) * (iris - sclera)
+        return color + edge(_PUPIL_RADIUS) * (0.008 - color)
+
+    def _backdrop(self, height: int, width: int) -> np.ndarray:
+        """An out-of-focus room, linear RGB ``[H, W, 3]`` float32."""
+        if (height, width) not in self._backdrop_cache:
+            rng = np.random.default_rng(self.look.backdrop_seed)
+            picture = np.full((64, 64, 3), rng.uniform(0.08, 0.5), np.float32) * rng.uniform(0.8, 1.2, 3)
+            for _ in range(14):
+                x, y = rng.integers(0, 64, 2)
+                w, h = rng.integers(2, 18, 2)
+                picture[y : y + h, x : x + w] = rng.uniform(0.03, 0.6) * rng.uniform(0.7, 1.2, 3)
+            picture = cv2.GaussianBlur(picture.astype(np.float32), (0, 0), 3)
+            self._backdrop_cache[height, width] = cv2.resize(picture, (width, height), interpolation=cv2.INTER_CUBIC)
+        return self._backdrop_cache[height, width]
+
+    def landmarks(self, parameters: FaceParameters) -> np.ndarray:
+        """True places of the 478 landmarks in the image, ``[478, 2]`` px (irises turned with the gaze)."""
+        vertices = self.model.shape(parameters.identity, parameters.expression)
+        points = self.model.landmarks_of(vertices)
+        centres = self.model.eye_centres(parameters.identity)
+        turn = gaze_rotation(parameters.gaze)
+        for centre, side in zip(centres, (slice(473, 478), slice(468, 473)), strict=True):
+            points[side] = (points[side] - centre) @ turn.T + centre
+        return parameters.camera.project(points)[:, :2]
+
+    def flow(self, before: FaceParameters, after: FaceParameters, height: int, width: int) -> np.ndarray:
+        """True optical flow of the person from one frame to the next, ``[H, W, 2]`` px; the backdrop stands still."""
+        points = self.project(before)
+        index, _ = rasterise(points, self._triangles, height, width)
+        motion = (self.project(after) - points)[:, :2]
+        return interpolate(points, self._triangles, index, np.ascontiguousarray(motion))
+
