@@ -96,4 +96,4 @@ def identity_equations(
     return reduced * _INDEPENDENCE, right * _INDEPENDENCE
 
 
-_INDEPENDENCE = 0.01
+_INDEPENDENCE = 0.03

@@ -36,8 +36,8 @@ class FitSettings:
         iterations: Gauss-Newton steps per frame when warm.
     """
 
-    landmark_noise: float = 0.012
-    expression_spread: float = 0.25
+    landmark_noise: float = 0.03
+    expression_spread: float = 0.08
     identity_limit: float = 3.0
     temporal_spread: float = 0.12
     smoothness_spread: float = 0.15

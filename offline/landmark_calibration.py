@@ -24,7 +24,7 @@ _SIZE = 384
 _PICTURES = 240
 _SEARCH_PX = 6
 _NEIGHBOURS = 24  # cage vertices that one landmark may use
-_MARGIN = np.array([1.0, 1.08])  # NMFC region over the face oval: short of the ears, some more forehead and chin
+_MARGIN = np.array([0.84, 1.08])  # NMFC region over the face oval: short of the ears, more forehead and chin
 
 
 def calibrate(model: MorphableModel, skin: np.ndarray) -> MorphableModel:

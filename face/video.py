@@ -1,0 +1,124 @@
+"""Frames out of video files and into them, for both sides."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+from types import TracebackType
+
+import av
+import numpy as np
+
+from face.errors import FaceError
+
+
+class VideoReader:
+    """Decodes a video file.
+
+    Attributes:
+        rate: frames per second.
+        frames: number of frames the file announces; 0 if it does not say.
+        width, height: px.
+
+    Raises:
+        FaceError: the file is missing, unreadable or has no picture.
+    """
+
+    def __init__(self, path: Path) -> None:
+        try:
+            self._container = av.open(str(path))
+        except (av.FFmpegError, OSError) as error:
+            raise FaceError(f"Cannot read the video {path}: {error.strerror or error}.") from None
+        if not self._container.streams.video:
+            self._container.close()
+            raise FaceError(f"{path} has no picture: give a video file.")
+        stream = self._container.streams.video[0]
+        stream.thread_type = "AUTO"
+        self._path, self._stream = path, stream
+        self.rate = float(stream.average_rate or 25)
+        self.frames = stream.frames
+        self.width, self.height = stream.width, stream.height
+
+    def __iter__(self) -> Iterator[tuple[np.ndarray, float]]:
+        """Each frame ``[H, W, 3]`` uint8 RGB with its time in seconds, from the start."""
+        decoded = 0
+        try:
+            self._container.seek(0)
+            for frame in self._container.decode(self._stream):
+                time_s = frame.time if frame.time is not None else decoded / self.rate
+                decoded += 1
+                yield np.ascontiguousarray(frame.to_ndarray(format="rgb24")), float(time_s)
+        except av.FFmpegError as error:
+            if not decoded:
+                raise FaceError(f"Cannot decode the video {self._path}: {error.strerror}.") from None
+        if not decoded:
+            raise FaceError(f"{self._path} holds no frame.")
+
+    def close(self) -> None:
+        """Close the file."""
+        self._container.close()
+
+    def __enter__(self) -> VideoReader:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+class VideoWriter:
+    """Encodes frames to an H.264 file; the file appears under its name only when it is complete.
+
+    Args:
+        path: ends in a container's suffix, e.g. ``.mp4``.
+        rate: frames per second.
+        quality: x264's constant rate factor, lower is better.
+    """
+
+    def __init__(self, path: Path, rate: float, quality: int = 16) -> None:
+        self._path = path
+        self._partial = path.with_name(f".{path.name}.part{path.suffix}")
+        try:
+            self._container = av.open(str(self._partial), "w")
+        except (av.FFmpegError, OSError, ValueError) as error:
+            raise FaceError(f"Cannot write {path}: {error}.") from None
+        self._rate = Fraction(rate).limit_denominator(1001)
+        self._quality = quality
+        self._stream: av.VideoStream | None = None
+
+    def write(self, image: np.ndarray) -> None:  # [H, W, 3] uint8 RGB, even height and width
+        """Append a frame."""
+        if self._stream is None:
+            self._stream = self._container.add_stream("libx264", rate=self._rate)
+            self._stream.height, self._stream.width = image.shape[:2]
+            self._stream.pix_fmt = "yuv420p"
+            self._stream.options = {"crf": str(self._quality), "preset": "medium"}
+        self._container.mux(self._stream.encode(av.VideoFrame.from_ndarray(np.ascontiguousarray(image), "rgb24")))
+
+    def close(self) -> None:
+        """Finish the file."""
+        if self._stream is not None:
+            self._container.mux(self._stream.encode())
+        self._container.close()
+        if self._stream is None:
+            self._partial.unlink(missing_ok=True)
+        else:
+            self._partial.replace(self._path)
+
+    def abort(self) -> None:
+        """Drop what was written."""
+        self._container.close()
+        self._partial.unlink(missing_ok=True)
+
+    def __enter__(self) -> VideoWriter:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if kind is None:
+            self.close()
+        else:
+            self.abort()

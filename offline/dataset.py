@@ -1,0 +1,106 @@
+"""What ``offline/reconstruct.py`` wrote, as sequences for training and takes for testing."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from face.errors import FaceError
+from face.landmarks import INNER_LIPS, OUTER_LIPS, SURFACE_COUNT
+from face.morphable import MorphableModel
+
+
+@dataclass(frozen=True)
+class Sequence:
+    """Consecutive frames of one take.
+
+    Attributes:
+        frames: ``[T, H, W, 3]`` uint8 RGB.
+        conditionings: ``[T + 2, H, W, 6]`` uint8, from two frames earlier on; the take's first is repeated
+            where there is none earlier.
+        weights: ``[T, H, W]`` float32, how much each pixel counts: more in the face, most at mouth and eyes.
+    """
+
+    frames: np.ndarray
+    conditionings: np.ndarray
+    weights: np.ndarray
+
+
+class Dataset:
+    """A dataset folder, memory-mapped.
+
+    Attributes:
+        manifest: the folder's ``manifest.json``.
+        parameters: arrays of ``parameters.npz``.
+        frames: ``[N, H, W, 3]`` uint8, conditionings: ``[N, H, W, 6]`` uint8.
+        mouths: ``[N, 2]`` float64, centre of the mouth in px.
+        train, test: takes as half-open ranges of frame numbers.
+
+    Raises:
+        FaceError: there is no dataset, or it was made with another morphable model.
+    """
+
+    def __init__(self, folder: Path, model: MorphableModel) -> None:
+        try:
+            self.manifest = json.loads((folder / "manifest.json").read_text())
+            self.frames = np.load(folder / "frames.npy", mmap_mode="r")
+            self.conditionings = np.load(folder / "conditioning.npy", mmap_mode="r")
+            with np.load(folder / "parameters.npz") as data:
+                self.parameters = dict(data)
+        except (OSError, ValueError, KeyError):
+            raise FaceError(f"{folder} is not a dataset: make one with 'python -m offline.reconstruct'.") from None
+        if self.manifest["model_hash"] != model.hash:
+            raise FaceError(f"{folder} was made with another morphable model: run 'python -m offline.reconstruct' again.")
+        take = self.parameters["take"]
+        bounds = np.flatnonzero(np.diff(take, prepend=-1, append=-1))
+        ranges = [(int(a), int(b)) for a, b in zip(bounds[:-1], bounds[1:], strict=True)]
+        held_out = set(self.manifest["held_out_takes"])
+        self.train = [r for r in ranges if take[r[0]] not in held_out]
+        self.test = [r for r in ranges if take[r[0]] in held_out]
+        self.mouths = self._mouths(model)
+
+    def _mouths(self, model: MorphableModel) -> np.ndarray:
+        mean, identity, expression = model.landmark_bases
+        lips = [k for k in {*OUTER_LIPS, *INNER_LIPS} if k < SURFACE_COUNT]
+        p = self.parameters
+        shape = (mean + np.tensordot(p["identity"], identity, 1))[lips].mean(0)
+        shape = shape + np.tensordot(p["expression"], expression[:, lips].mean(1), 1)
+        turned = np.einsum("nij,nj->ni", p["rotation"], shape) * p["scale"][:, None]
+        return turned[:, :2] * [1, -1] + p["translation"]
+
+    def draw(self, rng: np.random.Generator, length: int, size: int) -> Sequence:
+        """A random training sequence of at most ``length`` frames at ``size`` px."""
+        lengths = np.array([b - a for a, b in self.train], float)
+        first, last = self.train[rng.choice(len(self.train), p=lengths / lengths.sum())]
+        start = int(rng.integers(first, max(first, last - length) + 1))
+        return self.sequence(start, min(start + length, last), first, size)
+
+    def sequence(self, start: int, stop: int, take_start: int, size: int) -> Sequence:
+        """Frames ``start … stop-1`` of the take that begins at ``take_start``."""
+        wanted = np.maximum(np.arange(start - 2, stop), take_start)
+        frames = np.stack([_resize(f, size) for f in self.frames[start:stop]])
+        conditionings = np.stack([_resize(c, size) for c in self.conditionings[wanted]])
+        weights = np.stack([self._weight(k, size) for k in range(start, stop)])
+        return Sequence(frames, conditionings, weights)
+
+    def _weight(self, number: int, size: int) -> np.ndarray:
+        full = self.conditionings.shape[1]
+        conditioning = _resize(self.conditionings[number], size)
+        weight = 1.0 + 1.0 * conditioning[..., :3].any(-1)
+        eyes = cv2.dilate(conditioning[..., 3], np.ones((3, 3), np.uint8), iterations=max(1, size // 64)) > 0
+        weight[eyes] += 3.0
+        x, y = self.mouths[number] * size / full
+        half = 72 / 256 * size / 2
+        rows, columns = np.ogrid[:size, :size]
+        weight[(abs(rows + 0.5 - y) < half * 0.7) & (abs(columns + 0.5 - x) < half)] += 1.5
+        return (weight / 1.6).astype(np.float32)
+
+
+def _resize(image: np.ndarray, size: int) -> np.ndarray:
+    if image.shape[0] == size:
+        return image
+    return cv2.resize(image, (size, size), interpolation=cv2.INTER_AREA)

@@ -1,0 +1,292 @@
+"""Train a target's generator on a dataset.
+
+    python -m offline.train DATASET --run RUN          starts, or goes on where RUN stopped
+    python -m offline.train DATASET --run RUN --minutes 60
+
+RUN gets ``checkpoint.pt`` (everything needed to go on), ``log.csv`` and ``samples/``. Ctrl-C saves and stops.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from face.errors import FaceError
+from face.morphable import MorphableModel
+from offline.dataset import Dataset, Sequence
+from offline.losses import (
+    Vgg16Perceptual,
+    discriminator_loss,
+    feature_matching,
+    generator_loss,
+    gradient_l1,
+    weighted_l1,
+)
+from offline.networks import CompactGenerator, MultiScaleDiscriminator
+
+EMA_DECAY = 0.998
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Phase:
+    """A stretch of training.
+
+    Attributes:
+        until: sequence number at which it ends.
+        size: px.
+        length: frames of a sequence.
+        perceptual, adversarial: weights; 0 leaves the loss out.
+        rate: learning rate of the generator at its end; it moves there from the previous phase's.
+    """
+
+    until: int
+    size: int
+    length: int
+    perceptual: float
+    adversarial: float
+    rate: float
+
+
+# Small pictures first, the costly losses last: what two cores can do (design §6).
+SCHEDULE = (
+    Phase(until=2000, size=128, length=4, perceptual=0.0, adversarial=0.0, rate=5e-4),
+    Phase(until=4000, size=256, length=4, perceptual=0.0, adversarial=0.0, rate=3e-4),
+    Phase(until=6000, size=256, length=4, perceptual=0.15, adversarial=0.0, rate=2e-4),
+    Phase(until=12000, size=256, length=5, perceptual=0.15, adversarial=0.01, rate=2e-5),
+)
+_WARM_UP = 200
+_FIRST_RATE = 5e-4
+_PERCEPTUAL_CROP = 112
+_SAVE_SECONDS = 120
+
+
+class Trainer:
+    """Networks, optimisers, position and random state of a run.
+
+    Args:
+        dataset: what to learn.
+        run: folder of the run; a checkpoint in it is resumed exactly.
+        perceptual: weights of the VGG16 trunk, needed from the third phase on.
+        device: torch device.
+    """
+
+    def __init__(self, dataset: Dataset, run: Path, perceptual: Path, device: torch.device) -> None:
+        self.dataset, self.run, self.device = dataset, run, device
+        run.mkdir(parents=True, exist_ok=True)
+        torch.manual_seed(0)
+        self.rng = np.random.default_rng(0)
+        size = dataset.frames.shape[1]
+        self.generator = CompactGenerator(size).to(device, memory_format=torch.channels_last)
+        self.average = CompactGenerator(size).to(device, memory_format=torch.channels_last)
+        self.average.load_state_dict(self.generator.state_dict())
+        self.discriminator = MultiScaleDiscriminator(9, width=32, layers=3).to(
+            device, memory_format=torch.channels_last
+        )
+        self.perceptual = Vgg16Perceptual(perceptual).to(device)
+        self.g_optimizer = torch.optim.Adam(self.generator.parameters(), _FIRST_RATE, betas=(0.9, 0.999))
+        self.d_optimizer = torch.optim.Adam(self.discriminator.parameters(), 2e-4, betas=(0.5, 0.999))
+        self.step = 0
+        if (run / "checkpoint.pt").exists():
+            self._load()
+
+    @property
+    def phase(self) -> tuple[Phase, float]:
+        """The current phase and the generator's learning rate."""
+        begin, rate = 0, _FIRST_RATE
+        for phase in SCHEDULE:
+            if self.step < phase.until:
+                part = (self.step - begin) / (phase.until - begin)
+                return phase, (rate + (phase.rate - rate) * part) * min(1.0, (self.step + 1) / _WARM_UP)
+            begin, rate = phase.until, phase.rate
+        return SCHEDULE[-1], SCHEDULE[-1].rate
+
+    def save(self) -> None:
+        """Write the checkpoint, atomically."""
+        names = ("generator", "average", "discriminator", "g_optimizer", "d_optimizer")
+        state = {name: getattr(self, name).state_dict() for name in names}
+        state |= {"step": self.step, "rng": self.rng.bit_generator.state, "torch_rng": torch.get_rng_state(),
+                  "schedule": [asdict(p) for p in SCHEDULE]}  # fmt: skip
+        partial = self.run / "checkpoint.pt.part"
+        torch.save(state, partial)
+        os.replace(partial, self.run / "checkpoint.pt")
+
+    def _load(self) -> None:
+        state = torch.load(self.run / "checkpoint.pt", map_location=self.device, weights_only=False)
+        for name in ("generator", "average", "discriminator", "g_optimizer", "d_optimizer"):
+            getattr(self, name).load_state_dict(state[name])
+        self.step = state["step"]
+        self.rng.bit_generator.state = state["rng"]
+        torch.set_rng_state(state["torch_rng"])
+
+    def train_step(self) -> dict[str, float]:
+        """Learn from one sequence: the generator rolls out on its own outputs, gradients through one step each."""
+        phase, rate = self.phase
+        for group in self.g_optimizer.param_groups:
+            group["lr"] = rate
+        for group in self.d_optimizer.param_groups:
+            group["lr"] = min(rate, 2e-4)
+        sequence = self.dataset.draw(self.rng, phase.length, phase.size)
+        x, y, w = _tensors(sequence, self.device)
+        previous = self._start(y, x)
+        sums: dict[str, float] = {}
+        count = len(y)
+        for t in range(count):
+            conditioning = x[t : t + 3].reshape(1, -1, *x.shape[2:])
+            output = self.generator(conditioning, previous)
+            losses = self._losses(phase, output, y[t : t + 1], w[t : t + 1], conditioning[:, -6:])
+            total = sum(losses.values(), output.new_zeros(()))
+            if not torch.isfinite(total):
+                raise FaceError(f"The loss is not finite at sequence {self.step}: lower the learning rate and resume.")
+            (total / count).backward()
+            previous = torch.cat([previous[:, 3:], output.detach()], 1)
+            for name, value in losses.items():
+                sums[name] = sums.get(name, 0.0) + value.item() / count
+        torch.nn.utils.clip_grad_norm_(self.generator.parameters(), 1.0)
+        self.g_optimizer.step()
+        self.g_optimizer.zero_grad(set_to_none=True)
+        with torch.no_grad():
+            decay = min(EMA_DECAY, (1 + self.step) / (10 + self.step))
+            for slow, fast in zip(self.average.parameters(), self.generator.parameters(), strict=True):
+                slow.lerp_(fast, 1 - decay)
+        self.step += 1
+        return sums | {"rate": rate}
+
+    def _start(self, y: Tensor, x: Tensor) -> Tensor:
+        """Previous outputs [1, 6, H, W] before the first frame: often none, else true ones, slightly wrong."""
+        zeros = torch.zeros(1, 6, *y.shape[2:], device=self.device)
+        if self.rng.random() < 0.25:
+            return zeros
+        with torch.no_grad():
+            first = self.average(x[0:3].reshape(1, -1, *x.shape[2:]), zeros)
+            second = self.average(x[0:3].reshape(1, -1, *x.shape[2:]), torch.cat([zeros[:, 3:], first], 1))
+        return torch.cat([first, second], 1)
+
+    def _losses(self, phase: Phase, output: Tensor, truth: Tensor, weight: Tensor, shown: Tensor) -> dict[str, Tensor]:
+        losses = {
+            "l1": weighted_l1(output, truth, weight),
+            "gradient": gradient_l1(output, truth, weight),
+        }
+        crop = self._crop(weight)
+        if phase.perceptual:
+            losses["perceptual"] = phase.perceptual * self.perceptual(output[crop], truth[crop])
+        if phase.adversarial:
+            shown_crop = shown[crop]
+            real_pair = torch.cat([shown_crop, truth[crop]], 1)
+            fake_pair = torch.cat([shown_crop, output[crop]], 1)
+            d_loss = discriminator_loss(self.discriminator(real_pair), self.discriminator(fake_pair.detach()))
+            self.d_optimizer.zero_grad(set_to_none=True)
+            d_loss.backward()
+            self.d_optimizer.step()
+            self.discriminator.requires_grad_(False)
+            fake = self.discriminator(fake_pair)
+            with torch.no_grad():
+                real = self.discriminator(real_pair)
+            losses["adversarial"] = phase.adversarial * generator_loss(fake)
+            losses["matching"] = phase.adversarial * 10 * feature_matching(real, fake)
+            self.discriminator.requires_grad_(True)
+        return losses
+
+    def _crop(self, weight: Tensor) -> tuple[slice, slice, slice, slice]:
+        """A square for the costly losses, its centre drawn where pixels count more."""
+        size = weight.shape[-1]
+        side = min(_PERCEPTUAL_CROP, size)
+        chances = weight[0, 0].cpu().numpy().ravel().astype(np.float64)
+        centre = self.rng.choice(chances.size, p=chances / chances.sum())
+        top, left = (int(np.clip(c - side // 2, 0, size - side)) for c in divmod(int(centre), size))
+        return slice(None), slice(None), slice(top, top + side), slice(left, left + side)
+
+    @torch.no_grad()
+    def sample(self) -> tuple[np.ndarray, float]:
+        """Roll out the averaged generator on the held-out takes: sheet ``[h, w, 3]`` uint8 and APD (0…255)."""
+        errors, columns = [], []
+        for first, last in self.dataset.test or self.dataset.train[:1]:
+            sequence = self.dataset.sequence(first, last, first, self.dataset.frames.shape[1])
+            x, _, _ = _tensors(sequence, self.device)
+            previous = torch.zeros(1, 6, *x.shape[2:], device=self.device)
+            for t in range(last - first):
+                output = self.average(x[t : t + 3].reshape(1, -1, *x.shape[2:]), previous)
+                previous = torch.cat([previous[:, 3:], output], 1)
+                picture = ((output[0].permute(1, 2, 0).cpu().numpy() + 1) * 127.5 + 0.5).clip(0, 255).astype(np.uint8)
+                truth = sequence.frames[t]
+                errors.append(np.linalg.norm(picture.astype(float) - truth, axis=-1).mean())
+                if t % 12 == 6:
+                    columns.append(np.vstack([sequence.conditionings[t + 2][..., :3], picture, truth]))
+        return np.hstack(columns), float(np.mean(errors))
+
+
+def _tensors(sequence: Sequence, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
+    """Conditionings [T+2, 6, H, W] and frames [T, 3, H, W] in -1…1, weights [T, 1, H, W]."""
+    scaled = [
+        torch.from_numpy(a).to(device).permute(0, 3, 1, 2).float() / 127.5 - 1
+        for a in (sequence.conditionings, sequence.frames)
+    ]
+    return scaled[0], scaled[1], torch.from_numpy(sequence.weights)[:, None].to(device)
+
+
+def train(trainer: Trainer, minutes: float | None) -> None:
+    """Train to the end of the schedule or for some minutes, saving and sampling on the way."""
+    deadline = time.monotonic() + minutes * 60 if minutes else float("inf")
+    saved = time.monotonic()
+    log = trainer.run / "log.csv"
+    means: dict[str, float] = {}
+    samples = trainer.run / "samples"
+    samples.mkdir(exist_ok=True)
+    with tqdm(total=SCHEDULE[-1].until, initial=trainer.step, desc="training", unit="sequence", mininterval=5) as bar:
+        while trainer.step < SCHEDULE[-1].until and time.monotonic() < deadline:
+            for name, value in trainer.train_step().items():
+                means[name] = means.get(name, value) * 0.98 + value * 0.02
+            bar.update()
+            bar.set_postfix({k: f"{v:.4f}" for k, v in means.items() if k != "rate"}, refresh=False)
+            if time.monotonic() - saved > _SAVE_SECONDS:
+                trainer.save()
+                saved = time.monotonic()
+            if trainer.step % 500 == 0:
+                sheet, apd = trainer.sample()
+                cv2.imwrite(str(samples / f"{trainer.step:06d}.png"), cv2.cvtColor(sheet, cv2.COLOR_RGB2BGR))
+                with log.open("a") as lines:
+                    lines.write(f"{trainer.step},{apd:.3f}," + ",".join(f"{k}={v:.5f}" for k, v in means.items()) + "\n")
+                bar.write(f"sequence {trainer.step}: held-out APD {apd:.2f}")
+    trainer.save()
+
+
+def main() -> int:
+    """Command line."""
+    parser = argparse.ArgumentParser(prog="python -m offline.train", description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip
+    parser.add_argument("dataset", type=Path, help="folder written by offline.reconstruct")
+    parser.add_argument("--run", type=Path, required=True, help="folder of the run; resumed if it exists")
+    parser.add_argument("--minutes", type=float, help="stop after this long (otherwise at the schedule's end)")
+    parser.add_argument("--perceptual-weights", type=Path, required=True, metavar="NPZ", help="VGG16 trunk")
+    parser.add_argument("--threads", type=int, help="CPU threads")
+    arguments = parser.parse_args()
+    if arguments.threads:
+        torch.set_num_threads(arguments.threads)
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    trainer = None
+    try:
+        dataset = Dataset(arguments.dataset, MorphableModel.load())
+        trainer = Trainer(dataset, arguments.run, arguments.perceptual_weights, device)
+        train(trainer, arguments.minutes)
+    except FaceError as error:
+        print(error, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        if trainer:
+            trainer.save()
+        print(f"\nStopped and saved: the same command goes on from {arguments.run}.", file=sys.stderr)
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
