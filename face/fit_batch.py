@@ -28,9 +28,7 @@ _CAMERA_ROUNDS = 2
 _SWEEPS = 12
 
 
-def fit_identity(
-    basis: LandmarkBasis, landmarks: Sequence[Landmarks], settings: FitSettings
-) -> np.ndarray:
+def fit_identity(basis: LandmarkBasis, landmarks: Sequence[Landmarks], settings: FitSettings) -> np.ndarray:
     """One identity ``[80]`` for faces of one person, within the box, by alternating with expression and camera."""
     chosen = [landmarks[k] for k in np.unique(np.linspace(0, len(landmarks) - 1, _IDENTITY_FRAMES).astype(int))]
     identity = np.zeros(80)

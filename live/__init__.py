@@ -1,0 +1,1 @@
+"""The live loop: sources, pipeline, generators, streaming. Never imports torch."""

@@ -54,7 +54,9 @@ class Dataset:
         except (OSError, ValueError, KeyError):
             raise FaceError(f"{folder} is not a dataset: make one with 'python -m offline.reconstruct'.") from None
         if self.manifest["model_hash"] != model.hash:
-            raise FaceError(f"{folder} was made with another morphable model: run 'python -m offline.reconstruct' again.")
+            raise FaceError(
+                f"{folder} was made with another morphable model: run 'python -m offline.reconstruct' again."
+            )
         take = self.parameters["take"]
         bounds = np.flatnonzero(np.diff(take, prepend=-1, append=-1))
         ranges = [(int(a), int(b)) for a, b in zip(bounds[:-1], bounds[1:], strict=True)]
@@ -90,14 +92,15 @@ class Dataset:
     def _weight(self, number: int, size: int) -> np.ndarray:
         full = self.conditionings.shape[1]
         conditioning = _resize(self.conditionings[number], size)
-        weight = 1.0 + 1.0 * conditioning[..., :3].any(-1)
+        weight = np.ones((size, size), np.float32)
+        weight[conditioning[..., :3].any(-1)] += 1.0
         eyes = cv2.dilate(conditioning[..., 3], np.ones((3, 3), np.uint8), iterations=max(1, size // 64)) > 0
         weight[eyes] += 3.0
         x, y = self.mouths[number] * size / full
         half = 72 / 256 * size / 2
         rows, columns = np.ogrid[:size, :size]
         weight[(abs(rows + 0.5 - y) < half * 0.7) & (abs(columns + 0.5 - x) < half)] += 1.5
-        return (weight / 1.6).astype(np.float32)
+        return weight / np.float32(1.6)
 
 
 def _resize(image: np.ndarray, size: int) -> np.ndarray:

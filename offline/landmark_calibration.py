@@ -137,7 +137,7 @@ def _nearest_on_surface(place: np.ndarray, fine: np.ndarray, triangles: np.ndarr
         u, v = np.linalg.lstsq(np.stack([b - a, c - a], 1), place - a, rcond=None)[0]
         barycentric = np.clip([1 - u - v, u, v], 0, 1)
         barycentric /= barycentric.sum()
-        distance = np.linalg.norm(barycentric @ fine[triangles[t]] - place)
+        distance = float(np.linalg.norm(barycentric @ fine[triangles[t]] - place))
         if distance < best_distance:
             best, best_distance = (triangles[t], barycentric), distance
     assert best is not None

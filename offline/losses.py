@@ -79,7 +79,9 @@ class Vgg16Perceptual(nn.Module):
         for name in self.LAYERS:
             if name.endswith("_1") and name != "1_1":
                 x = F.max_pool2d(x, 2)
-            x = F.relu(F.conv2d(x, self.get_buffer(f"conv{name}_weight"), self.get_buffer(f"conv{name}_bias"), padding=1))
+            x = F.relu(
+                F.conv2d(x, self.get_buffer(f"conv{name}_weight"), self.get_buffer(f"conv{name}_bias"), padding=1)
+            )
             if name in self.USED:
                 found.append(x)
         return found

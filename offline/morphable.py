@@ -81,7 +81,11 @@ class IdentitySampler:
         ancestry = rng.dirichlet([0.8, 0.8, 0.8])
         male, old = rng.beta(0.6, 0.6), rng.beta(0.8, 2.0)
         heaviness = np.clip(rng.normal(0.5, 0.15), 0, 1)
-        weights = {"min": max(0, 1 - 2 * heaviness), "average": 1 - abs(2 * heaviness - 1), "max": max(0, 2 * heaviness - 1)}
+        weights = {
+            "min": max(0, 1 - 2 * heaviness),
+            "average": 1 - abs(2 * heaviness - 1),
+            "max": max(0, 2 * heaviness - 1),
+        }
         person = self.base.copy()
         for sex, sex_weight in (("female", 1 - male), ("male", male)):
             for age, age_weight in (("young", 1 - old), ("old", old)):

@@ -22,7 +22,7 @@ class ResidualBlock(nn.Module):
         self.first = nn.Conv2d(width, width, 3, padding=1)
         self.second = nn.Conv2d(width, width, 3, padding=1)
         nn.init.zeros_(self.second.weight)
-        nn.init.zeros_(self.second.bias)
+        self.second.bias = nn.Parameter(torch.zeros(width))
 
     def forward(self, x: Tensor) -> Tensor:
         return x + self.second(F.relu(self.first(x)))
@@ -89,13 +89,14 @@ class CompactGenerator(nn.Module):
         features = self.to_quarter(features) + x_quarter + y_quarter + _sized(self.place_quarter, x_quarter)
         features = self.at_quarter(features)
         detail = self.detail(conditioning[:, -6:])
-        half = _sized(self.place_half, detail).expand(len(detail), -1, -1, -1)
+        half = _sized(self.place_half, detail).expand(detail.shape[0], -1, -1, -1)
         return self.to_picture(self.at_half(torch.cat([self.to_half(features), detail, half], dim=1)))
 
 
 def _sized(place: Tensor, like: Tensor) -> Tensor:
     """A learned map at the size of some features; they differ only while training on smaller pictures."""
-    return place if place.shape[2:] == like.shape[2:] else F.adaptive_avg_pool2d(place, like.shape[2:])
+    height, width = like.shape[2:]
+    return place if place.shape[2:] == (height, width) else F.adaptive_avg_pool2d(place, (height, width))
 
 
 class PatchDiscriminator(nn.Module):

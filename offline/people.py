@@ -331,4 +331,3 @@ class Person:
         index, _ = rasterise(points, self._triangles, height, width)
         motion = (self.project(after) - points)[:, :2]
         return interpolate(points, self._triangles, index, np.ascontiguousarray(motion))
-

@@ -14,11 +14,12 @@ import sys
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import cv2
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from tqdm import tqdm
 
 from face.errors import FaceError
@@ -86,12 +87,10 @@ class Trainer:
         torch.manual_seed(0)
         self.rng = np.random.default_rng(0)
         size = dataset.frames.shape[1]
-        self.generator = CompactGenerator(size).to(device, memory_format=torch.channels_last)
-        self.average = CompactGenerator(size).to(device, memory_format=torch.channels_last)
+        self.generator = _placed(CompactGenerator(size), device)
+        self.average = _placed(CompactGenerator(size), device)
         self.average.load_state_dict(self.generator.state_dict())
-        self.discriminator = MultiScaleDiscriminator(9, width=32, layers=3).to(
-            device, memory_format=torch.channels_last
-        )
+        self.discriminator = _placed(MultiScaleDiscriminator(9, width=32, layers=3), device)
         self.perceptual = Vgg16Perceptual(perceptual).to(device)
         self.g_optimizer = torch.optim.Adam(self.generator.parameters(), _FIRST_RATE, betas=(0.9, 0.999))
         self.d_optimizer = torch.optim.Adam(self.discriminator.parameters(), 2e-4, betas=(0.5, 0.999))
@@ -224,6 +223,14 @@ class Trainer:
         return np.hstack(columns), float(np.mean(errors))
 
 
+M = TypeVar("M", bound=nn.Module)
+
+
+def _placed(network: M, device: torch.device) -> M:
+    """The network on its device, weights laid out channels last, which convolutions like best."""
+    return network.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
+
+
 def _tensors(sequence: Sequence, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
     """Conditionings [T+2, 6, H, W] and frames [T, 3, H, W] in -1…1, weights [T, 1, H, W]."""
     scaled = [
@@ -254,7 +261,9 @@ def train(trainer: Trainer, minutes: float | None) -> None:
                 sheet, apd = trainer.sample()
                 cv2.imwrite(str(samples / f"{trainer.step:06d}.png"), cv2.cvtColor(sheet, cv2.COLOR_RGB2BGR))
                 with log.open("a") as lines:
-                    lines.write(f"{trainer.step},{apd:.3f}," + ",".join(f"{k}={v:.5f}" for k, v in means.items()) + "\n")
+                    lines.write(
+                        f"{trainer.step},{apd:.3f}," + ",".join(f"{k}={v:.5f}" for k, v in means.items()) + "\n"
+                    )
                 bar.write(f"sequence {trainer.step}: held-out APD {apd:.2f}")
     trainer.save()
 

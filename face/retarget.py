@@ -1,0 +1,159 @@
+"""From the source's parameters to the target's: the paper's hybrid parameters, ready to be drawn."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+from scipy.spatial.transform import Rotation, Slerp
+
+from face.camera import ScaledOrthographicCamera
+from face.parameters import FaceParameters
+from face.target import TargetInfo
+
+_SCALE_FRAMES = 500  # over which the source's mean scale and place are taken, as in the authors' demo
+_NEUTRAL_FRAMES = 75  # over which the source's neutral is found
+_CLAMP_DEVIATIONS = 2.0
+_HOLD_S, _EASE_S = 0.6, 1.2  # a lost face: hold the last pose, then ease to rest
+_RETURN_S = 0.25  # and back to the source when it is found again
+_MOTION_RATE = 25.0  # frames per second of TargetInfo.head_motion
+_POSE_MARGIN_DEG = 4.0  # beyond what training saw
+
+
+class Mode(StrEnum):
+    """Whose head motion is shown."""
+
+    HEAD = "head"  # full-head reenactment: the source's
+    FACE = "face"  # face reenactment: the target's own
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RetargetSettings:
+    """What the user may change while live.
+
+    Attributes:
+        mode: full head or face only.
+        relative: add the change from the source's neutral to the target's, instead of taking the source's
+            expression and gaze as they are.
+        strength: factor on the expression, 0…2.
+    """
+
+    mode: Mode = Mode.HEAD
+    relative: bool = False
+    strength: float = 1.0
+
+
+class Retargeter:
+    """Puts the source's expression, pose and gaze on the target. Time is an argument: it has no clock.
+
+    Args:
+        target: whose identity, scale and statistics to use.
+    """
+
+    def __init__(self, target: TargetInfo) -> None:
+        self._target = target
+        self._resting = target.resting()
+        motion = np.array(target.head_motion)
+        self._motion = np.concatenate([motion, motion[::-1]])  # there and back: no jump where it repeats
+        self.recalibrate()
+
+    def recalibrate(self) -> None:
+        """Forget the source's neutral, usual scale and place."""
+        self._scales: deque[float] = deque(maxlen=_SCALE_FRAMES)
+        self._places: deque[np.ndarray] = deque(maxlen=_SCALE_FRAMES)
+        self._neutral_expression = np.zeros(52)
+        self._neutral_gaze = np.zeros(2)
+        self._neutral_frames = 0
+        self._shown: FaceParameters | None = None
+        self._lost_since: float | None = None
+        self._found_since: float | None = None
+
+    def step(self, source: FaceParameters | None, settings: RetargetSettings, time_s: float) -> FaceParameters:
+        """Parameters to draw at a time. ``source`` is ``None`` while no face is seen: hold, then ease to rest."""
+        if source is None:
+            return self._without_face(settings, time_s)
+        wanted = self._hybrid(source, settings, time_s)
+        if self._lost_since is not None:
+            self._lost_since, self._found_since = None, time_s
+        if self._found_since is not None and self._shown is not None:
+            part = (time_s - self._found_since) / _RETURN_S
+            if part < 1:
+                self._shown = blend(self._shown, wanted, part)
+                return self._shown
+        self._found_since = None
+        self._shown = wanted
+        return wanted
+
+    def _without_face(self, settings: RetargetSettings, time_s: float) -> FaceParameters:
+        if self._shown is None:
+            self._shown = self._resting
+        if self._lost_since is None:
+            self._lost_since = time_s
+            self._held = self._shown
+        part = np.clip((time_s - self._lost_since - _HOLD_S) / _EASE_S, 0, 1)
+        smooth = float(part * part * (3 - 2 * part))
+        self._shown = blend(self._held, self._resting, smooth)
+        if settings.mode is Mode.FACE:
+            shown = self._shown
+            self._shown = FaceParameters(shown.identity, shown.expression, self._own_camera(time_s), shown.gaze)
+        return self._shown
+
+    def _hybrid(self, source: FaceParameters, settings: RetargetSettings, time_s: float) -> FaceParameters:
+        self._learn(source)
+        expression, gaze = source.expression, source.gaze
+        if settings.relative:
+            expression = np.array(self._target.neutral_expression) + settings.strength * (
+                expression - self._neutral_expression
+            )
+            gaze = np.array(self._target.neutral_gaze) + gaze - self._neutral_gaze
+        else:
+            expression = settings.strength * expression
+        camera = self._own_camera(time_s) if settings.mode is Mode.FACE else self._adapted_camera(source)
+        return FaceParameters(self._resting.identity, np.clip(expression, 0, 1), camera, gaze)
+
+    def _learn(self, source: FaceParameters) -> None:
+        self._scales.append(source.camera.scale)
+        self._places.append(source.camera.translation / source.camera.scale)
+        if self._neutral_frames < _NEUTRAL_FRAMES:
+            self._neutral_frames += 1
+            share = 1 / self._neutral_frames
+            self._neutral_expression = self._neutral_expression + share * (source.expression - self._neutral_expression)
+            self._neutral_gaze = self._neutral_gaze + share * (source.gaze - self._neutral_gaze)
+
+    def _adapted_camera(self, source: FaceParameters) -> ScaledOrthographicCamera:
+        """The source's pose at the target's scale and place, kept to where the target was seen (design §3)."""
+        target = self._target
+        relative_scale = source.camera.scale / np.mean(self._scales)
+        scale = target.scale_mean * float(np.clip(relative_scale, 0.8, 1.25))
+        shift = source.camera.translation / source.camera.scale - np.mean(self._places, axis=0)
+        reach = _CLAMP_DEVIATIONS * np.array(target.translation_std)
+        place = np.array(target.translation_mean) + np.clip(shift, -reach, reach)
+        low = np.array(target.euler_low_deg) - _POSE_MARGIN_DEG
+        high = np.array(target.euler_high_deg) + _POSE_MARGIN_DEG
+        euler = np.clip(source.camera.euler_deg, low, high)
+        return ScaledOrthographicCamera.from_euler(euler, scale, place * target.scale_mean)
+
+    def _own_camera(self, time_s: float) -> ScaledOrthographicCamera:
+        """The target's own head motion at a time, there and back."""
+        position = (time_s * _MOTION_RATE) % len(self._motion)
+        first = int(position)
+        part = position - first
+        a, b = self._motion[first], self._motion[(first + 1) % len(self._motion)]
+        pose = a + part * (b - a)
+        return ScaledOrthographicCamera.from_euler(pose[:3], pose[3], pose[4:6])
+
+
+def blend(a: FaceParameters, b: FaceParameters, part: float) -> FaceParameters:
+    """Parameters between two of one person, ``part`` 0…1 of the way, rotation along the shortest turn."""
+    if part <= 0:
+        return a
+    if part >= 1:
+        return b
+    turn = Slerp([0, 1], Rotation.from_matrix(np.stack([a.camera.rotation, b.camera.rotation])))(part).as_matrix()
+    mix = lambda x, y: x + part * (y - x)  # noqa: E731
+    camera = ScaledOrthographicCamera(
+        turn, mix(a.camera.scale, b.camera.scale), mix(a.camera.translation, b.camera.translation)
+    )
+    return FaceParameters(b.identity, mix(a.expression, b.expression), camera, mix(a.gaze, b.gaze))

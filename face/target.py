@@ -1,0 +1,181 @@
+"""Target files: one file holds a person's network and everything the live loop must know about the person.
+
+``NAME.onnx`` keeps the description in the ONNX metadata. ``NAME.engine`` (TensorRT) begins with the magic, the
+length of a JSON description (8 bytes, little endian), the description, then the plan.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import struct
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import numpy as np
+import onnx
+from google.protobuf.message import DecodeError
+
+from face.camera import ScaledOrthographicCamera
+from face.errors import FaceError
+from face.parameters import FaceParameters
+
+FORMAT = 1
+_METADATA_KEY = "head2head_target"
+_MAGIC = b"H2HTARGET"
+_SUFFIXES = (".onnx", ".engine")
+
+
+@dataclass(frozen=True, kw_only=True)
+class TargetInfo:
+    """What the live loop knows of a target. Pixels are those of the target's crop, ``size`` wide and high.
+
+    Attributes:
+        name: short name, as in ``--target NAME``.
+        title: name for people to read.
+        profile: which network, e.g. ``compact``.
+        size: height and width of the picture in px.
+        model_hash: the morphable model that training saw.
+        identity: ``[80]`` coefficients.
+        neutral_expression: ``[52]`` units of the resting face.
+        neutral_gaze: ``[2]`` degrees.
+        scale_mean: px per model unit.
+        translation_mean, translation_std: ``[2]`` model units; the face's place over its scale.
+        euler_low_deg, euler_high_deg: ``[3]`` yaw, pitch, roll seen in training.
+        head_motion: ``[T, 6]`` the target's own motion at 25 fps, for the face-only mode: yaw, pitch, roll in
+            degrees, px per model unit, place in px.
+        provenance: who the person is and on what ground the likeness is used.
+        versions: what made the file.
+    """
+
+    name: str
+    title: str
+    profile: str
+    size: int
+    model_hash: str
+    identity: list[float]
+    neutral_expression: list[float]
+    neutral_gaze: list[float]
+    scale_mean: float
+    translation_mean: list[float]
+    translation_std: list[float]
+    euler_low_deg: list[float]
+    euler_high_deg: list[float]
+    head_motion: list[list[float]]
+    provenance: str
+    versions: dict[str, str] = field(default_factory=dict)
+    format: int = FORMAT
+
+    def resting(self) -> FaceParameters:
+        """The target at rest: looking ahead, neutral, in its usual place."""
+        place = np.array(self.translation_mean) * self.scale_mean
+        camera = ScaledOrthographicCamera.from_euler(np.zeros(3), self.scale_mean, place)
+        return FaceParameters(
+            np.array(self.identity), np.array(self.neutral_expression), camera, np.array(self.neutral_gaze)
+        )
+
+    def to_json(self) -> str:
+        """Compact JSON."""
+        return json.dumps(asdict(self), separators=(",", ":"))
+
+    @staticmethod
+    def from_json(text: str, path: Path) -> TargetInfo:
+        """Read a description.
+
+        Raises:
+            FaceError: it was written by another version of this program.
+        """
+        try:
+            values = json.loads(text)
+            if values["format"] == FORMAT:
+                return TargetInfo(**values)
+        except (ValueError, KeyError, TypeError):
+            pass
+        raise FaceError(f"The target {path} was made by another version of this program: export it again.")
+
+
+def find_target(name: str, folder: Path) -> Path:
+    """Path of a target given by name (looked up in ``folder``) or by file.
+
+    Raises:
+        FaceError: there is no such target; the message names those there are.
+    """
+    given = Path(name)
+    if given.suffix in _SUFFIXES:
+        if given.exists():
+            return given
+        raise FaceError(f"There is no target file {given}.")
+    for suffix in _SUFFIXES:
+        if (folder / f"{name}{suffix}").exists():
+            return folder / f"{name}{suffix}"
+    known = ", ".join(sorted({p.name.split(".")[0] for s in _SUFFIXES for p in folder.glob(f"*{s}")})) or "none"
+    raise FaceError(f"There is no target '{name}' in {folder} (there: {known}); give a name or a target file.")
+
+
+def read_info(path: Path, model_hash: str) -> TargetInfo:
+    """Description of a target file, checked against the morphable model in use.
+
+    Raises:
+        FaceError: not a target file, of another version, or made for another morphable model.
+    """
+    try:
+        text = _engine_header(path) if path.suffix == ".engine" else _onnx_header(path)
+    except OSError as error:
+        raise FaceError(f"Cannot read the target {path}: {error.strerror or error}.") from None
+    if text is None:
+        raise FaceError(f"{path} is not a target file of this program: make one with 'python -m offline.export'.")
+    info = TargetInfo.from_json(text, path)
+    if info.model_hash != model_hash:
+        raise FaceError(f"The target {path} was made for another morphable model: reconstruct and train it again.")
+    return info
+
+
+def _onnx_header(path: Path) -> str | None:
+    try:
+        model = onnx.load(str(path), load_external_data=False)
+    except DecodeError:
+        return None
+    return next((p.value for p in model.metadata_props if p.key == _METADATA_KEY), None)
+
+
+def _engine_header(path: Path) -> str | None:
+    with path.open("rb") as file:
+        if file.read(len(_MAGIC)) != _MAGIC:
+            return None
+        prefix = file.read(8)
+        if len(prefix) < 8:
+            return None
+        (length,) = struct.unpack("<Q", prefix)
+        raw = file.read(min(length, 1 << 24))
+        return raw.decode("utf-8", errors="replace") if len(raw) == length else None
+
+
+def read_plan(path: Path) -> bytes:
+    """The TensorRT plan of an ``.engine`` target."""
+    with path.open("rb") as file:
+        file.seek(len(_MAGIC))
+        (length,) = struct.unpack("<Q", file.read(8))
+        file.seek(length, os.SEEK_CUR)
+        return file.read()
+
+
+def write_onnx(path: Path, model: onnx.ModelProto, info: TargetInfo) -> None:
+    """Write an ONNX target, atomically."""
+    kept = [p for p in model.metadata_props if p.key != _METADATA_KEY]
+    del model.metadata_props[:]
+    model.metadata_props.extend(kept)
+    entry = model.metadata_props.add()
+    entry.key, entry.value = _METADATA_KEY, info.to_json()
+    _write(path, model.SerializeToString())
+
+
+def write_engine(path: Path, plan: bytes, info: TargetInfo) -> None:
+    """Write a TensorRT target, atomically."""
+    text = info.to_json().encode()
+    _write(path, _MAGIC + struct.pack("<Q", len(text)) + text + plan)
+
+
+def _write(path: Path, content: bytes) -> None:
+    partial = path.with_name(path.name + ".part")
+    partial.write_bytes(content)
+    os.replace(partial, path)

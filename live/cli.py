@@ -1,0 +1,66 @@
+"""The live command line: the only place that parses it."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+from face.retarget import Mode
+
+_LATENT_LOGS = {"GLOG_minloglevel": "2", "TF_CPP_MIN_LOG_LEVEL": "2"}  # MediaPipe's start-up chatter
+
+
+def parser() -> argparse.ArgumentParser:
+    """All options, grouped."""
+    top = argparse.ArgumentParser(
+        prog="run_live.py", description="A person before a camera moves another person in a browser.",
+    )  # fmt: skip
+    what = top.add_argument_group("what is shown")
+    what.add_argument("--target", default="demo", metavar="NAME|FILE",
+                      help="who is shown: a name in trt_engines/, or a target file (default: demo)")  # fmt: skip
+    what.add_argument("--source", default="auto", metavar="SOURCE",
+                      help="who moves it: auto (the first webcam, else the demo clip), camera:N, a video FILE, "
+                           "browser, or demo (default: auto)")  # fmt: skip
+    what.add_argument("--mode", choices=[m.value for m in Mode], default=Mode.HEAD.value,
+                      help="head: the source's head motion; face: the target's own (default: head)")  # fmt: skip
+    what.add_argument("--size", type=int, metavar="PX", help="height and width of the picture; must be the target's")
+    where = top.add_argument_group("where it goes")
+    where.add_argument("--host", default="127.0.0.1", help="address to serve on (default: 127.0.0.1)")
+    where.add_argument("--port", type=int, default=8080, help="port to serve on (default: 8080)")
+    where.add_argument("--no-server", action="store_true", help="serve no page")
+    where.add_argument("--output", type=Path, metavar="FILE.mp4", help="record what is sent")
+    where.add_argument("--frames", type=_positive, metavar="N", help="stop after N pictures")
+    about = top.add_argument_group("about this machine")
+    about.add_argument("--doctor", action="store_true", help="say what this machine has and what would be used")
+    return top
+
+
+def _positive(text: str) -> int:
+    if not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError("a number of at least 1 is needed")
+    return int(text)
+
+
+def main(words: list[str] | None = None) -> int:
+    """Run; returns the exit status."""
+    arguments = parser().parse_args(words)
+    for name, value in _LATENT_LOGS.items():
+        os.environ.setdefault(name, value)
+    from face.errors import FaceError
+
+    try:
+        if arguments.doctor:
+            from live.doctor import report
+
+            return report(arguments.target, arguments.source)
+        from live.app import run
+
+        run(arguments)
+    except FaceError as error:
+        print(error, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    return 0

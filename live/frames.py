@@ -1,0 +1,54 @@
+"""What travels through the live loop. Each item keeps its capture time to the end, so that latency is measured."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from face.landmarks import Landmarks
+
+
+@dataclass(frozen=True)
+class Frame:
+    """A picture from a source.
+
+    Attributes:
+        image: ``[H, W, 3]`` uint8 RGB.
+        captured_s: when it was captured, monotonic clock, seconds.
+        number: counts the frames of its source.
+    """
+
+    image: np.ndarray
+    captured_s: float
+    number: int
+
+
+@dataclass(frozen=True)
+class Conditioned:
+    """A frame's conditioning.
+
+    Attributes:
+        conditioning: ``[H, W, 6]`` uint8.
+        landmarks: what the tracker saw, ``None`` without a face.
+        captured_s: as in ``Frame``.
+    """
+
+    conditioning: np.ndarray
+    landmarks: Landmarks | None
+    captured_s: float
+
+
+@dataclass(frozen=True)
+class Generated:
+    """A picture of the target.
+
+    Attributes:
+        image: ``[H, W, 3]`` uint8 RGB.
+        conditioned: what it was made from.
+        captured_s: as in ``Frame``.
+    """
+
+    image: np.ndarray
+    conditioned: Conditioned
+    captured_s: float

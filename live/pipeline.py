@@ -1,0 +1,187 @@
+"""The loop: stages on threads, one-slot mailboxes between them. Only this module owns threads of stages."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+from enum import StrEnum
+
+from face.conditioning import ConditioningRenderer
+from face.errors import FaceError
+from face.fit_online import OnlineFitter
+from face.morphable import MorphableModel
+from face.retarget import Retargeter, RetargetSettings
+from face.target import TargetInfo
+from face.tracking import FaceTracker
+from live.frames import Conditioned, Frame, Generated
+from live.generators import Generator
+from live.mailbox import Closed, Mailbox
+from live.metrics import Metrics
+from live.sources import Source
+
+
+class State(StrEnum):
+    """What the loop is doing, in words that the page shows."""
+
+    WAITING = "waiting"
+    CALIBRATING = "calibrating"
+    LIVE = "live"
+    FACE_LOST = "face lost"
+    CLOSED = "closed"
+
+
+class Pipeline:
+    """Source to pictures of the target.
+
+    Threads: one captures, one finds and draws the face, one generates. ``sinks`` get every picture on the
+    generating thread and must not block.
+
+    Args:
+        model, target, renderer, generator: the parts.
+        source: where frames come from.
+        drop: the newest frame wins (live); otherwise every frame is processed in turn.
+    """
+
+    def __init__(
+        self, model: MorphableModel, target: TargetInfo, renderer: ConditioningRenderer, generator: Generator,
+        source: Source, drop: bool = True,
+    ) -> None:  # fmt: skip
+        self.metrics = Metrics()
+        self.settings = RetargetSettings()
+        self.state = State.WAITING
+        self.model, self.target, self.renderer, self.generator = model, target, renderer, generator
+        self.source = source
+        self.error: Exception | None = None
+        self.on_end: Callable[[], None] = lambda: None
+        self.latest: Generated | None = None
+        self.sinks: list[Callable[[Generated], None]] = []
+        self._fitter, self._retargeter = OnlineFitter(model), Retargeter(target)
+        self._frames: Mailbox[Frame] = Mailbox(drop)
+        self._conditioned: Mailbox[Conditioned] = Mailbox(drop)
+        self._stop = threading.Event()
+        self._recalibrate = threading.Event()
+        self._guest: object | None = None
+        self._threads = [
+            threading.Thread(target=self._guarded, args=(work, name), name=name, daemon=True)
+            for name, work in (("capture", self._capture), ("face", self._face), ("generate", self._generate))
+        ]
+
+    def start(self) -> None:
+        """Start all stages."""
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self) -> None:
+        """Stop all stages and wait for them."""
+        self._end()
+        for thread in self._threads:
+            if thread.is_alive() and thread is not threading.current_thread():
+                thread.join(timeout=5)
+        self.state = State.CLOSED
+
+    def recalibrate(self) -> None:
+        """Find the source's identity and neutral anew."""
+        self._recalibrate.set()
+
+    def update(self, **changes: object) -> None:
+        """Change retargeting settings (see ``RetargetSettings``)."""
+        self.settings = replace(self.settings, **changes)  # type: ignore[arg-type]
+
+    def dropped(self) -> int:
+        """Frames that a newer one replaced."""
+        return self._frames.dropped + self._conditioned.dropped
+
+    # -- another source in place of the own one (the browser's camera)
+    def admit(self, guest: object) -> bool:
+        """Let a guest deliver frames in place of the source; ``False`` if another already does."""
+        if self._guest is not None:
+            return False
+        self._guest = guest
+        self.recalibrate()
+        return True
+
+    def dismiss(self, guest: object) -> None:
+        """The guest has gone: the own source goes on."""
+        if self._guest is guest:
+            self._guest = None
+            self.recalibrate()
+
+    def deliver(self, guest: object, frame: Frame) -> None:
+        """A frame from the guest."""
+        if self._guest is guest:
+            self._put(frame)
+
+    @property
+    def source_name(self) -> str:
+        """Where frames come from now."""
+        return "the browser's camera" if self._guest is not None else self.source.name
+
+    # -- stages
+    def _guarded(self, work: Callable[[], None], name: str) -> None:
+        """Run a stage; a crash ends the loop and names the stage."""
+        try:
+            with contextlib.suppress(Closed):
+                work()
+            # No more items for the stage behind; the last stage ends the loop.
+            {"capture": self._frames.close, "face": self._conditioned.close, "generate": self._end}[name]()
+        except FaceError as error:
+            self._fail(error)
+        except Exception as error:
+            self._fail(RuntimeError(f"The {name} stage failed: {error!r}"), error)
+
+    def _fail(self, error: Exception, cause: BaseException | None = None) -> None:
+        error.__cause__ = cause
+        self.error = self.error or error
+        self._end()
+
+    def _end(self) -> None:
+        self._stop.set()
+        self._frames.close()
+        self._conditioned.close()
+        self.on_end()
+
+    def _put(self, frame: Frame) -> None:
+        self.metrics.count("in")
+        self._frames.put(frame)
+
+    def _capture(self) -> None:
+        def emit(frame: Frame) -> None:
+            if self._guest is None:
+                self._put(frame)
+
+        self.source.run(emit, self._stop)
+
+    def _face(self) -> None:
+        with FaceTracker() as tracker:
+            while True:
+                frame = self._frames.take()
+                if self._recalibrate.is_set():
+                    self._recalibrate.clear()
+                    self._fitter.recalibrate()
+                    self._retargeter.recalibrate()
+                with self.metrics.stage("track"):
+                    landmarks = tracker.track(frame.image, round(frame.captured_s * 1000))
+                if landmarks is None:
+                    self._fitter.lost()
+                    self.state = State.FACE_LOST
+                    found = None
+                else:
+                    with self.metrics.stage("fit"):
+                        found = self._fitter.fit(landmarks)
+                    self.state = State.LIVE if self._fitter.calibration >= 1 else State.CALIBRATING
+                shown = self._retargeter.step(found, self.settings, frame.captured_s)
+                with self.metrics.stage("render"):
+                    conditioning = self.renderer.render(shown)
+                self._conditioned.put(Conditioned(conditioning, landmarks, frame.captured_s))
+
+    def _generate(self) -> None:
+        while True:
+            conditioned = self._conditioned.take()
+            with self.metrics.stage("generate"):
+                image = self.generator.step(conditioned.conditioning)
+            generated = Generated(image, conditioned, conditioned.captured_s)
+            self.latest = generated
+            for sink in list(self.sinks):
+                sink(generated)

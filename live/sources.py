@@ -1,0 +1,138 @@
+"""Where frames come from: a webcam, a video file, the browser's camera."""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Protocol
+
+import cv2
+
+from face.errors import FaceError
+from face.video import VideoReader
+from live.frames import Frame
+
+DEMO_CLIP = Path(__file__).parent / "data" / "studio_noor.mp4"
+Emit = Callable[[Frame], None]
+
+
+class Source(Protocol):
+    """Delivers frames on a thread of its own until it is told to stop."""
+
+    name: str
+
+    def run(self, emit: Emit, stop: threading.Event) -> None:
+        """Deliver frames; returns when ``stop`` is set or there are no more."""
+        ...
+
+
+class FileSource:
+    """A video file at its own rate.
+
+    Args:
+        path: the video.
+        loop: start over at its end.
+        paced: wait for each frame's time; otherwise deliver as fast as they are taken.
+    """
+
+    def __init__(self, path: Path, loop: bool = True, paced: bool = True) -> None:
+        with VideoReader(path) as video:  # fail before anything starts
+            next(iter(video))
+        self.name = path.name
+        self._path, self._loop, self._paced = path, loop, paced
+
+    def run(self, emit: Emit, stop: threading.Event) -> None:
+        """Deliver the file's frames."""
+        number = 0
+        begin = time.monotonic()
+        offset_s = 0.0
+        while True:
+            with VideoReader(self._path) as video:
+                time_s = 0.0
+                for image, time_s in video:
+                    due = begin + offset_s + time_s
+                    if self._paced and stop.wait(max(0.0, due - time.monotonic())):
+                        return
+                    if stop.is_set():
+                        return
+                    emit(Frame(image, due if self._paced else time.monotonic(), number))
+                    number += 1
+                offset_s += time_s + 1 / video.rate
+            if not self._loop:
+                return
+
+
+class CameraSource:
+    """A webcam.
+
+    Raises:
+        FaceError: there is no such camera or it gives no picture.
+    """
+
+    def __init__(self, index: int) -> None:
+        self.name = f"camera {index}"
+        self._capture = cv2.VideoCapture(index)
+        if not self._capture.isOpened() or not self._capture.read()[0]:
+            self._capture.release()
+            raise FaceError(f"There is no camera {index} that gives a picture: try --source demo, or a video file.")
+        self._capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)
+
+    def run(self, emit: Emit, stop: threading.Event) -> None:
+        """Deliver the camera's frames."""
+        number = 0
+        while not stop.is_set():
+            read, image = self._capture.read()
+            if not read:
+                raise FaceError(f"The {self.name} stopped giving pictures: plug it in again and restart.")
+            emit(Frame(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), time.monotonic(), number))
+            number += 1
+        self._capture.release()
+
+
+class NoSource:
+    """Waits for the browser's camera."""
+
+    name = "the browser's camera"
+
+    def run(self, emit: Emit, stop: threading.Event) -> None:
+        """Deliver nothing."""
+        stop.wait()
+
+
+def cameras() -> list[int]:
+    """Indices of webcams that may be there (Linux: without opening them)."""
+    if sys.platform.startswith("linux"):
+        return sorted(int(p.name[5:]) for p in Path("/dev").glob("video*") if p.name[5:].isdigit())
+    capture = cv2.VideoCapture(0)
+    found = capture.isOpened()
+    capture.release()
+    return [0] if found else []
+
+
+def open_source(text: str, paced: bool = True, loop: bool = True) -> Source:
+    """Source named on the command line: ``auto``, ``camera:N``, ``browser``, ``demo`` or a file.
+
+    Raises:
+        FaceError: it cannot be opened.
+    """
+    if text == "auto":
+        for index in cameras():
+            try:
+                return CameraSource(index)
+            except FaceError:
+                continue
+        return FileSource(DEMO_CLIP, loop, paced)
+    if text.startswith("camera:"):
+        if not text[7:].isdigit():
+            raise FaceError(f"'{text}' names no camera: write camera:0 for the first.")
+        return CameraSource(int(text[7:]))
+    if text == "browser":
+        return NoSource()
+    if text == "demo":
+        return FileSource(DEMO_CLIP, loop, paced)
+    if not Path(text).exists():
+        raise FaceError(f"There is no video {text}: give a file, camera:N, browser or demo.")
+    return FileSource(Path(text), loop, paced)

@@ -1,0 +1,110 @@
+"""Every reach into aiortc's private parts, each with its reason. ``tests/live/streaming/test_patches.py`` guards them.
+
+Written for aiortc 1.16.0 and aioice 0.13.0.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import aioice.ice
+import aiortc.codecs
+from aiortc import RTCPeerConnection, RTCRtpReceiver, RTCRtpSender, rtp
+from aiortc.jitterbuffer import JitterFrame
+from aiortc.rtcrtpparameters import RTCRtpHeaderExtensionParameters
+
+PLAYOUT_DELAY = "http://www.webrtc.org/experiments/rtp-hdrext/playout-delay"
+_CONSENT_INTERVAL_S, _CONSENT_FAILURES = 1, 3
+
+
+def install() -> None:
+    """Patch aiortc once, before the first connection."""
+    _shorten_consent()
+    if all(e.uri != PLAYOUT_DELAY for e in aiortc.codecs.HEADER_EXTENSIONS["video"]):
+        _add_playout_delay()
+
+
+def _shorten_consent() -> None:
+    """A viewer that vanished is noticed after 4 s instead of 28 s."""
+    aioice.ice.CONSENT_INTERVAL = _CONSENT_INTERVAL_S
+    aioice.ice.CONSENT_FAILURES = _CONSENT_FAILURES
+
+
+def _add_playout_delay() -> None:
+    """Ask the viewer to show frames at once (min = max = 0): 10 ms to the page instead of 45.
+
+    aiortc does not know the header extension (its pull request 668).
+    """
+    extension = RTCRtpHeaderExtensionParameters(id=5, uri=PLAYOUT_DELAY)
+    aiortc.codecs.HEADER_EXTENSIONS["video"].append(extension)
+    configure, set_ = rtp.HeaderExtensionsMap.configure, rtp.HeaderExtensionsMap.set
+
+    def configure_with_delay(self: Any, parameters: Any) -> None:
+        configure(self, parameters)
+        for e in parameters.headerExtensions:
+            if e.uri == PLAYOUT_DELAY:
+                self._playout_delay_id = e.id
+
+    def set_with_delay(self: Any, values: Any) -> tuple[int, bytes]:
+        profile, data = set_(self, values)
+        extension_id = getattr(self, "_playout_delay_id", None)
+        if extension_id and values.audio_level is None:
+            extensions = rtp.unpack_header_extensions(profile, data)
+            return rtp.pack_header_extensions([*extensions, (extension_id, b"\0\0\0")])
+        return profile, data
+
+    rtp.HeaderExtensionsMap.configure = configure_with_delay
+    rtp.HeaderExtensionsMap.set = set_with_delay
+
+
+def answer_passively(connection: RTCPeerConnection) -> None:
+    """Answer ``setup:passive``, so that peers with an RSA certificate (GStreamer) can connect; before createAnswer."""
+    for transceiver in connection.getTransceivers():
+        transceiver.receiver.transport._set_role("server")
+
+
+def on_keyframe_request(sender: RTCRtpSender, request: Callable[[], None]) -> None:
+    """Send a viewer's picture-loss reports to the shared encoder; the sender's own encoder never runs."""
+    sender._send_keyframe = request
+
+
+def emit_on_marker(receiver: RTCRtpReceiver) -> None:
+    """Hand a frame on when its last packet (RTP marker) is in, not when the next frame begins: one frame less delay."""
+    buffer = receiver._RTCRtpReceiver__jitter_buffer
+    original = buffer._remove_frame
+
+    def remove_frame(sequence_number: int) -> JitterFrame | None:
+        frame = original(sequence_number)
+        if frame:
+            return frame
+        packets: list[Any] = []
+        for count in range(buffer._capacity):
+            packet = buffer._packets[(buffer._origin + count) % buffer._capacity]
+            if packet is None or (packets and packet.timestamp != packets[0].timestamp):
+                return None
+            packets.append(packet)
+            if packet.marker:
+                buffer.remove(len(packets))
+                return JitterFrame(b"".join(p._data for p in packets), packets[0].timestamp)
+        return None
+
+    buffer._remove_frame = remove_frame
+
+
+def with_start_bitrate(sdp: str) -> str:
+    """Answer SDP that lets a browser's camera begin at 2 Mbit/s instead of 0.3."""
+    limits = "x-google-start-bitrate=2000;x-google-min-bitrate=300;x-google-max-bitrate=4000"
+    payloads = re.findall(r"a=rtpmap:(\d+) (?:VP8|H264)/90000", sdp)
+    for payload in payloads:
+        if re.search(rf"a=fmtp:{payload} ", sdp):
+            sdp = re.sub(rf"(a=fmtp:{payload} [^\r\n]*)", rf"\1;{limits}", sdp)
+        else:
+            sdp = re.sub(rf"(a=rtpmap:{payload} [^\r\n]*\r?\n)", rf"\1a=fmtp:{payload} {limits}\r\n", sdp)
+    return sdp
+
+
+def without_mdns(sdp: str) -> str:
+    """Offer SDP without ``.local`` candidates: resolving one takes aioice a second, and none is needed."""
+    return re.sub(r"a=candidate:[^\r\n]*\.local [^\r\n]*\r?\n", "", sdp)

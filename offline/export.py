@@ -1,0 +1,230 @@
+"""A trained generator to a target file.
+
+    python -m offline.export DATASET --run RUN --name demo --title "Mira" --provenance "…" [--out trt_engines]
+    python -m offline.export … --int8       also writes NAME.int8.onnx for processors with VNNI
+
+The exported step takes and gives uint8 pictures, so that the host does no work per pixel. It is checked against
+torch over a roll-out before anything is written.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import onnxruntime as ort
+import torch
+from scipy.spatial.transform import Rotation
+from torch import Tensor, nn
+
+from face.errors import FaceError
+from face.morphable import MorphableModel
+from face.target import TargetInfo, write_onnx
+from offline.dataset import Dataset
+from offline.networks import CompactGenerator
+
+INPUTS = ("conditioning", "conditioning_1", "conditioning_2", "output_1", "output_2")
+_OPSET = 17
+_CHECK_FRAMES = 100
+_CALIBRATION_FRAMES = 64
+_NO_OUTPUT = 128  # what stands for an output that is not there yet: zero in the network's range
+_MOTION_FRAMES = 150
+
+
+class ExportedStep(nn.Module):
+    """One step on uint8 pictures ``[H, W, C]``: conditionings at t, t-1, t-2 and outputs at t-1, t-2."""
+
+    def __init__(self, generator: nn.Module) -> None:
+        super().__init__()
+        self.generator = generator
+
+    def forward(self, now: Tensor, x1: Tensor, x2: Tensor, y1: Tensor, y2: Tensor) -> Tensor:
+        scale = lambda *a: torch.cat(a, 2).permute(2, 0, 1)[None].float() / 127.5 - 1  # noqa: E731
+        picture = self.generator(scale(x2, x1, now), scale(y2, y1))
+        bytes_ = torch.clamp((picture[0].permute(1, 2, 0) + 1) * 127.5 + 0.5, 0, 255)
+        return bytes_.to(torch.uint8)
+
+
+def export_onnx(generator: nn.Module, size: int) -> onnx.ModelProto:
+    """The generator's step as an ONNX model with inputs ``INPUTS`` and output ``output``."""
+    step = ExportedStep(generator).eval()
+    shapes = [(size, size, 6)] * 3 + [(size, size, 3)] * 2
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "step.onnx"
+        torch.onnx.export(
+            step,
+            tuple(torch.zeros(s, dtype=torch.uint8) for s in shapes),
+            path,
+            input_names=list(INPUTS),
+            output_names=["output"],
+            opset_version=_OPSET,
+            dynamo=False,
+        )
+        return onnx.load(str(path))
+
+
+def roll_out(session: ort.InferenceSession, conditionings: np.ndarray) -> np.ndarray:  # [T, H, W, 6] uint8
+    """Pictures ``[T, H, W, 3]`` uint8 of a recurrent run."""
+    size = conditionings.shape[1]
+    x1 = x2 = conditionings[0]
+    y1 = y2 = np.full((size, size, 3), _NO_OUTPUT, np.uint8)
+    pictures = []
+    for x in conditionings:
+        feeds = dict(zip(INPUTS, (x, x1, x2, y1, y2), strict=True))
+        picture = session.run(None, feeds)[0]
+        pictures.append(picture)
+        x1, x2, y1, y2 = x, x1, picture, y1
+    return np.stack(pictures)
+
+
+def _torch_roll_out(generator: nn.Module, conditionings: np.ndarray) -> np.ndarray:
+    step = ExportedStep(generator).eval()
+    size = conditionings.shape[1]
+    x = [torch.from_numpy(c.copy()) for c in conditionings]
+    x1 = x2 = x[0]
+    y1 = y2 = torch.full((size, size, 3), _NO_OUTPUT, dtype=torch.uint8)
+    pictures = []
+    with torch.no_grad():
+        for now in x:
+            y = step(now, x1, x2, y1, y2)
+            pictures.append(y.numpy())
+            x1, x2, y1, y2 = now, x1, y, y1
+    return np.stack(pictures)
+
+
+def _rounded(values: np.ndarray) -> Any:
+    """Nested lists with four decimals: a target file holds no more than that."""
+    return np.round(values, 4).tolist()
+
+
+def describe(dataset: Dataset, name: str, title: str, provenance: str) -> TargetInfo:
+    """Statistics of the person from the training takes."""
+    p = dataset.parameters
+    chosen = np.concatenate([np.arange(a, b) for a, b in dataset.train])
+    expression, scale = p["expression"][chosen], p["scale"][chosen]
+    place = p["translation"][chosen] / scale[:, None]
+    euler = Rotation.from_matrix(p["rotation"][chosen]).as_euler("YXZ", degrees=True)
+    calm = expression[np.argsort(expression.sum(1))[: max(1, len(expression) // 20)]]
+    first, last = max(dataset.train, key=lambda r: r[1] - r[0])
+    motion = slice(first, min(last, first + _MOTION_FRAMES))
+    own = np.column_stack([
+        Rotation.from_matrix(p["rotation"][motion]).as_euler("YXZ", degrees=True),
+        p["scale"][motion], p["translation"][motion],
+    ])  # fmt: skip
+    return TargetInfo(
+        name=name, title=title, profile="compact", size=int(dataset.frames.shape[1]),
+        model_hash=dataset.manifest["model_hash"], identity=_rounded(p["identity"]),
+        neutral_expression=_rounded(np.median(calm, axis=0)),
+        neutral_gaze=_rounded(np.median(p["gaze"][chosen], axis=0)),
+        scale_mean=float(scale.mean()), translation_mean=_rounded(place.mean(0)),
+        translation_std=_rounded(place.std(0)),
+        euler_low_deg=_rounded(np.percentile(euler, 1, axis=0)),
+        euler_high_deg=_rounded(np.percentile(euler, 99, axis=0)),
+        head_motion=_rounded(own), provenance=provenance,
+        versions={"torch": torch.__version__, "onnx": onnx.__version__},
+    )  # fmt: skip
+
+
+def check(model: onnx.ModelProto, generator: nn.Module, conditionings: np.ndarray) -> None:
+    """Compare ONNX Runtime with torch over a roll-out.
+
+    Raises:
+        FaceError: they differ by more than rounding.
+    """
+    exported = roll_out(
+        ort.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"]), conditionings
+    )
+    wanted = _torch_roll_out(generator, conditionings)
+    difference = np.abs(exported.astype(int) - wanted)
+    print(f"ONNX against torch over {len(wanted)} frames: max {difference.max()}, mean {difference.mean():.5f} of 255")
+    if difference.mean() > 0.05:
+        raise FaceError("The exported network differs from the trained one: nothing was written.")
+
+
+def quantise(model: onnx.ModelProto, conditionings: np.ndarray, truth: np.ndarray) -> onnx.ModelProto:
+    """Static 8-bit version (uint8 activations, int8 weights per channel), calibrated on real conditionings.
+
+    The first and last convolutions stay in float: they see and make the picture.
+    """
+    from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
+    from onnxruntime.quantization.shape_inference import quant_pre_process
+
+    class Reader(CalibrationDataReader):
+        def __init__(self) -> None:
+            order = np.linspace(2, len(conditionings) - 1, _CALIBRATION_FRAMES).astype(int)
+            self._feeds = iter(
+                dict(zip(INPUTS, (conditionings[k], conditionings[k - 1], conditionings[k - 2],
+                                  truth[k - 1], truth[k - 2]), strict=True))
+                for k in order
+            )  # fmt: skip
+
+        def get_next(self) -> dict[str, np.ndarray] | None:
+            return next(self._feeds, None)
+
+    with tempfile.TemporaryDirectory() as folder:
+        prepared, result = Path(folder) / "prepared.onnx", Path(folder) / "int8.onnx"
+        quant_pre_process(model, str(prepared))
+        graph = onnx.load(str(prepared)).graph
+        convolutions = [n for n in graph.node if n.op_type == "Conv"]
+        quantize_static(
+            str(prepared), str(result), Reader(), quant_format=QuantFormat.QDQ, per_channel=True,
+            activation_type=QuantType.QUInt8, weight_type=QuantType.QInt8,
+            op_types_to_quantize=["Conv", "Add", "Relu", "Concat"], nodes_to_exclude=[convolutions[-1].name],
+        )  # fmt: skip
+        return onnx.load(str(result))
+
+
+def main() -> int:
+    """Command line."""
+    parser = argparse.ArgumentParser(prog="python -m offline.export", description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip
+    parser.add_argument("dataset", type=Path)
+    parser.add_argument("--run", type=Path, required=True, help="folder written by offline.train")
+    parser.add_argument("--name", required=True, help="short name, as in --target NAME")
+    parser.add_argument("--title", help="name for people to read (default: the name)")
+    parser.add_argument("--provenance", required=True, help="who this is and on what ground the likeness is used")
+    parser.add_argument("--out", type=Path, default=Path("trt_engines"))
+    parser.add_argument("--int8", action="store_true", help="also write an 8-bit version")
+    arguments = parser.parse_args()
+    try:
+        dataset = Dataset(arguments.dataset, MorphableModel.load())
+        checkpoint = arguments.run / "checkpoint.pt"
+        if not checkpoint.exists():
+            raise FaceError(f"{arguments.run} holds no checkpoint: train with 'python -m offline.train' first.")
+        state = torch.load(checkpoint, map_location="cpu", weights_only=False)
+        size = int(dataset.frames.shape[1])
+        generator = CompactGenerator(size)
+        generator.load_state_dict(state["average"])
+        info = describe(dataset, arguments.name, arguments.title or arguments.name, arguments.provenance)
+        info.versions["trained_sequences"] = str(state["step"])
+        model = export_onnx(generator, size)
+        first, last = (dataset.test or dataset.train)[0]
+        shown = np.asarray(dataset.conditionings[first : min(last, first + _CHECK_FRAMES)])
+        check(model, generator, shown)
+        arguments.out.mkdir(parents=True, exist_ok=True)
+        path = arguments.out / f"{arguments.name}.onnx"
+        write_onnx(path, model, info)
+        print(f"wrote {path} ({path.stat().st_size / 1e6:.1f} MB)")
+        if arguments.int8:
+            a, b = dataset.train[-1]
+            small = quantise(model, dataset.conditionings[a:b], dataset.frames[a:b])
+            exact = roll_out(ort.InferenceSession(model.SerializeToString()), shown)
+            rough = roll_out(ort.InferenceSession(small.SerializeToString()), shown)
+            error = ((exact.astype(float) - rough) ** 2).mean()
+            print(f"int8 against fp32: PSNR {10 * np.log10(255**2 / error):.1f} dB")
+            path = arguments.out / f"{arguments.name}.int8.onnx"
+            write_onnx(path, small, info)
+            print(f"wrote {path} ({path.stat().st_size / 1e6:.1f} MB)")
+    except FaceError as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
