@@ -46,7 +46,7 @@ def build_pipeline(target: str, source: str, size: int | None = None, live: bool
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """A bound socket.
+    """A listening socket.
 
     Raises:
         FaceError: the address is taken or not ours.
@@ -55,6 +55,7 @@ def listen(host: str, port: int) -> socket.socket:
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         bound.bind((host, port))
+        bound.listen(128)  # from now on nobody else can have the port
     except OSError as error:
         bound.close()
         raise FaceError(f"Cannot serve on {host}:{port} ({error.strerror}): choose another with --port.") from None
@@ -78,7 +79,7 @@ class Stopper:
 async def _serve(pipeline: Pipeline, bound: socket.socket, ended: threading.Event) -> None:
     """Serve until the loop ends or a signal comes."""
     config = uvicorn.Config(
-        build_app(pipeline, pipeline.target), log_level="warning", ws="websockets", timeout_graceful_shutdown=2
+        build_app(pipeline, pipeline.target), log_level="warning", ws="websockets-sansio", timeout_graceful_shutdown=2
     )
     server = uvicorn.Server(config)
     serving = asyncio.create_task(server.serve(sockets=[bound]))

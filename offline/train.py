@@ -228,7 +228,7 @@ M = TypeVar("M", bound=nn.Module)
 
 def _placed(network: M, device: torch.device) -> M:
     """The network on its device, weights laid out channels last, which convolutions like best."""
-    return network.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
+    return network.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 
 def _tensors(sequence: Sequence, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:

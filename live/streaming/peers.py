@@ -66,16 +66,13 @@ class Peers:
         """
         key, connection = self._open()
         try:
+            # Before the offer is taken: aiortc settles on a codec as it reads the offer.
+            transceiver = connection.addTransceiver(PacketTrack(self._encoder), direction="sendonly")
+            codecs = RTCRtpSender.getCapabilities("video").codecs
+            transceiver.setCodecPreferences([c for c in codecs if c.mimeType in ("video/H264", "video/rtx")])
             await self._take_offer(connection, offer)
-            transceiver = next((t for t in connection.getTransceivers() if t.kind == "video"), None)
-            if transceiver is None:
+            if transceiver.mid is None:
                 raise BadOffer("The offer asks for no video.")
-            wanted = [
-                c for c in RTCRtpSender.getCapabilities("video").codecs if c.mimeType in ("video/H264", "video/rtx")
-            ]
-            transceiver.setCodecPreferences(wanted)
-            transceiver.sender.replaceTrack(PacketTrack(self._encoder))
-            transceiver.direction = "sendonly"
             aiortc_patches.on_keyframe_request(transceiver.sender, self._encoder.request_keyframe)
             return key, await self._answer(connection)
         except BaseException:
