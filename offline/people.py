@@ -9,15 +9,23 @@ morphable model alone, and every picture comes with the parameters, landmarks, N
 
 from __future__ import annotations
 
+import argparse
+import sys
 from dataclasses import dataclass
+from pathlib import Path
 
 import cv2
 import numpy as np
+from tqdm import tqdm
 
+from face.camera import ScaledOrthographicCamera
+from face.errors import FaceError
 from face.landmarks import INNER_LIPS, LEFT_BROW, OUTER_LIPS, RIGHT_BROW
 from face.morphable import MorphableModel, Part
 from face.parameters import FaceParameters, gaze_rotation
 from face.raster import interpolate, rasterise, vertex_normals
+from face.video import VideoWriter
+from offline.motion import FPS, Motion, natural_motion
 
 SUPERSAMPLING = 2
 _NECK = np.array([0.0, -1.9, -1.2])  # model units below and behind the eyes: where the head turns
@@ -46,7 +54,6 @@ class Look:
     freckles: float
     hairline: float
     hair_thickness: float
-    hair_length: float
 
 
 def sample_identity(rng: np.random.Generator) -> np.ndarray:
@@ -74,7 +81,6 @@ def sample_look(rng: np.random.Generator) -> Look:
         freckles=rng.uniform(0, 0.12),
         hairline=rng.uniform(0.66, 0.84),
         hair_thickness=rng.uniform(0.06, 0.2),
-        hair_length=rng.choice([9.0, rng.uniform(-2.4, -0.8)]),
     )
 
 
@@ -136,19 +142,13 @@ class Person:
         parts[model.triangles.ravel()] = np.repeat(model.triangle_parts, 3)
         self.vertex_parts = parts
         self._scalp = self._grow_scalp()
-        self._triangles = self._visible_triangles()
+        # Strands of long hair hang over the face; these people wear theirs short or tied back.
+        self._triangles = model.triangles[model.triangle_parts != Part.HAIR]
         self._hair_shell = (
             vertex_normals(self._mean_fine, model.triangles) * (self._scalp * self.look.hair_thickness)[:, None]
         )
         self._albedo, self._gloss = self._paint(seed, painted)
         self._backdrop_cache: dict[tuple[int, int], np.ndarray] = {}
-
-    def _visible_triangles(self) -> np.ndarray:
-        """All triangles but the strands of hair that would hang over the face or below this person's hair length."""
-        centre = self._mean_fine[self.model.triangles].mean(1)
-        over_face = (centre[:, 2] > -0.75) & (np.abs(centre[:, 0]) < 0.92)
-        strands = self.model.triangle_parts == Part.HAIR
-        return self.model.triangles[~(strands & (over_face | (centre[:, 1] < self.look.hair_length)))]
 
     def _grow_scalp(self) -> np.ndarray:
         """How much of each skin vertex is scalp, 0…1 ``[V']``: behind a plane from the forehead to the nape."""
@@ -172,14 +172,15 @@ class Person:
             albedo *= 1 - near[:, None] * [0.0, 0.16, 0.14]
         if painted:
             self._paint_features(albedo, gloss, mean, skin)
-        collar = skin & (mean[:, 1] < -1.72 - 0.35 * np.abs(mean[:, 0]) + 0.25 * (mean[:, 2] > 0.2))
-        albedo[collar], gloss[collar] = look.cloth, 0.02
+        collar = np.clip((-1.5 - 0.3 * np.abs(mean[:, 0]) - mean[:, 1]) / 0.05 + 0.5, 0, 1) * skin
+        albedo += collar[:, None] * (look.cloth - albedo)
+        gloss *= 1 - 0.9 * collar
         inside = skin & ~np.isin(np.arange(len(mean)), self._outer_vertices())
         albedo[inside] = [0.16, 0.03, 0.03]
         albedo[np.isin(parts, (Part.UPPER_TEETH, Part.LOWER_TEETH))] = [0.75, 0.70, 0.60]
         gloss[np.isin(parts, (Part.UPPER_TEETH, Part.LOWER_TEETH))] = 0.5
         albedo[parts == Part.TONGUE] = [0.40, 0.12, 0.11]
-        hair = np.where(parts == Part.HAIR, 1.0, self._scalp)[:, None]
+        hair = self._scalp[:, None]
         around = np.stack([np.arctan2(mean[:, 0], mean[:, 2]) * 9, mean[:, 1] * 0.25, mean[:, 0] * 0], 1)
         strand = 0.55 + 0.9 * _value_noise(around, 2.2, seed + 2) * _value_noise(around, 5.3, seed + 3)
         albedo += hair * (look.hair * strand[:, None] - albedo)
@@ -192,7 +193,7 @@ class Person:
         """Skin vertices of the NMFC region and everything outside the head's front: not the mouth's inside."""
         region = np.unique(self.model.nmfc_triangles)
         mean = self._mean_fine
-        cavity = (np.abs(mean[:, 0]) < 0.42) & (mean[:, 1] > -1.1) & (mean[:, 1] < 0.35) & (mean[:, 2] > -0.9)
+        cavity = (np.abs(mean[:, 0]) < 0.42) & (mean[:, 1] > -0.92) & (mean[:, 1] < 0.35) & (mean[:, 2] > -0.9)
         return np.union1d(region, np.where(~cavity)[0])
 
     def _paint_features(self, albedo: np.ndarray, gloss: np.ndarray, mean: np.ndarray, skin: np.ndarray) -> None:
@@ -331,3 +332,76 @@ class Person:
         index, _ = rasterise(points, self._triangles, height, width)
         motion = (self.project(after) - points)[:, :2]
         return interpolate(points, self._triangles, index, np.ascontiguousarray(motion))
+
+
+def act(person: Person, motion: Motion, size: int) -> list[FaceParameters]:
+    """Parameters of a person who makes a motion before a still camera, for a picture of ``size`` px."""
+    scale = size * 0.34
+    middle = np.array([size / 2, size * 0.44])
+    return [
+        FaceParameters(
+            person.identity,
+            expression,
+            ScaledOrthographicCamera.from_euler(euler, scale, middle + euler[:2] * 0.3),
+            gaze,
+        )
+        for expression, euler, gaze in zip(motion.expression, motion.euler_deg, motion.gaze_deg, strict=True)
+    ]
+
+
+def film(person: Person, acted: list[FaceParameters], size: int, path: Path) -> None:
+    """Write a video and, beside it, its truth (``.npz``): parameters and landmarks of every frame."""
+    with VideoWriter(path, FPS) as video:
+        for parameters in tqdm(acted, desc=path.name, unit="frame"):
+            video.write(person.render(parameters, size, size))
+    np.savez_compressed(
+        path.with_suffix(".npz"),
+        identity=person.identity,
+        expression=np.stack([p.expression for p in acted]),
+        rotation=np.stack([p.camera.rotation for p in acted]),
+        scale=np.array([p.camera.scale for p in acted]),
+        translation=np.stack([p.camera.translation for p in acted]),
+        gaze_deg=np.stack([p.gaze for p in acted]),
+        landmarks=np.stack([person.landmarks(p) for p in acted]),
+    )
+
+
+def contact_sheet(model: MorphableModel, size: int = 256) -> np.ndarray:
+    """Twelve people in mid-motion, ``[2·size, 6·size, 3]`` uint8."""
+    pictures = []
+    for seed in range(12):
+        person = Person(model, seed)
+        parameters = act(person, natural_motion(40, seed), size)[25]
+        pictures.append(person.render(parameters, size, size))
+    return np.vstack([np.hstack(pictures[:6]), np.hstack(pictures[6:])])
+
+
+def main() -> int:
+    """Command line."""
+    parser = argparse.ArgumentParser(
+        prog="python -m offline.people", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("out", type=Path, help="a video (.mp4) or, with --sheet, a picture (.png)")
+    parser.add_argument("--seed", type=int, default=0, help="decides person and motion (default 0)")
+    parser.add_argument("--frames", type=int, default=100)
+    parser.add_argument("--size", type=int, default=256, help="height and width in px (default 256)")
+    parser.add_argument("--sheet", action="store_true", help="a contact sheet in place of a video")
+    arguments = parser.parse_args()
+    try:
+        model = MorphableModel.load()
+        if arguments.sheet:
+            sheet = cv2.cvtColor(contact_sheet(model, arguments.size), cv2.COLOR_RGB2BGR)
+            if not cv2.imwrite(str(arguments.out), sheet):
+                raise FaceError(f"Cannot write {arguments.out}: give a name that ends in .png in a folder that exists.")
+            return 0
+        person = Person(model, arguments.seed)
+        acted = act(person, natural_motion(arguments.frames, arguments.seed), arguments.size)
+        film(person, acted, arguments.size, arguments.out)
+    except FaceError as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
