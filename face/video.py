@@ -81,6 +81,7 @@ class VideoWriter:
         self._path = path
         self._partial = path.with_name(f".{path.name}.part{path.suffix}")
         try:
+            self._partial.touch()  # PyAV would find out only at the first frame
             self._container = av.open(str(self._partial), "w")
         except (av.FFmpegError, OSError, ValueError) as error:
             raise FaceError(f"Cannot write {path}: {error}.") from None

@@ -8,6 +8,7 @@ import contextlib
 import signal
 import socket
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import uvicorn
@@ -76,12 +77,21 @@ class Stopper:
                 self._enough.set()
 
 
+class _Server(uvicorn.Server):
+    """Leaves signals to us: uvicorn would raise them again once it has stopped."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Do nothing."""
+        yield
+
+
 async def _serve(pipeline: Pipeline, bound: socket.socket, ended: threading.Event) -> None:
-    """Serve until the loop ends or a signal comes."""
+    """Serve until the loop has ended."""
     config = uvicorn.Config(
         build_app(pipeline, pipeline.target), log_level="warning", ws="websockets-sansio", timeout_graceful_shutdown=2
     )
-    server = uvicorn.Server(config)
+    server = _Server(config)
     serving = asyncio.create_task(server.serve(sockets=[bound]))
     waiting = asyncio.create_task(asyncio.to_thread(ended.wait))
     await asyncio.wait({serving, waiting}, return_when=asyncio.FIRST_COMPLETED)
@@ -111,16 +121,15 @@ def run(arguments: argparse.Namespace) -> None:
         print(f"target: {pipeline.target.title} ({path.name})")
         print(f"generator: {pipeline.generator.description}; NMFC: numba on the CPU")
         print(f"source: {pipeline.source.name}")
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda *_: ended.set())
         pipeline.start()
         if bound is None:
-            for number in (signal.SIGINT, signal.SIGTERM):
-                signal.signal(number, lambda *_: ended.set())
             ended.wait()
         else:
-            print(f"open http://{'localhost' if arguments.host == '127.0.0.1' else arguments.host}:{arguments.port}",
-                  flush=True)  # fmt: skip
-            with contextlib.suppress(KeyboardInterrupt):
-                asyncio.run(_serve(pipeline, bound, ended))
+            host = "localhost" if arguments.host == "127.0.0.1" else arguments.host
+            print(f"open http://{host}:{bound.getsockname()[1]}", flush=True)
+            asyncio.run(_serve(pipeline, bound, ended))
         pipeline.stop()
         if pipeline.error is not None:
             raise pipeline.error

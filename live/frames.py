@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from face.landmarks import Landmarks
+from face.parameters import FaceParameters
 
 
 @dataclass(frozen=True)
@@ -30,11 +31,13 @@ class Conditioned:
 
     Attributes:
         conditioning: ``[H, W, 6]`` uint8.
+        parameters: what was drawn, in the target's px.
         landmarks: what the tracker saw, ``None`` without a face.
         captured_s: as in ``Frame``.
     """
 
     conditioning: np.ndarray
+    parameters: FaceParameters
     landmarks: Landmarks | None
     captured_s: float
 

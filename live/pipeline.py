@@ -62,7 +62,7 @@ class Pipeline:
         self._conditioned: Mailbox[Conditioned] = Mailbox(drop)
         self._stop = threading.Event()
         self._recalibrate = threading.Event()
-        self._guest: object | None = None
+        self._guest: str | None = None
         self._threads = [
             threading.Thread(target=self._guarded, args=(work, name), name=name, daemon=True)
             for name, work in (("capture", self._capture), ("face", self._face), ("generate", self._generate))
@@ -94,7 +94,7 @@ class Pipeline:
         return self._frames.dropped + self._conditioned.dropped
 
     # -- another source in place of the own one (the browser's camera)
-    def admit(self, guest: object) -> bool:
+    def admit(self, guest: str) -> bool:
         """Let a guest deliver frames in place of the source; ``False`` if another already does."""
         if self._guest is not None:
             return False
@@ -102,15 +102,15 @@ class Pipeline:
         self.recalibrate()
         return True
 
-    def dismiss(self, guest: object) -> None:
+    def dismiss(self, guest: str) -> None:
         """The guest has gone: the own source goes on."""
-        if self._guest is guest:
+        if self._guest == guest:
             self._guest = None
             self.recalibrate()
 
-    def deliver(self, guest: object, frame: Frame) -> None:
+    def deliver(self, guest: str, frame: Frame) -> None:
         """A frame from the guest."""
-        if self._guest is guest:
+        if self._guest == guest:
             self._put(frame)
 
     @property
@@ -174,7 +174,7 @@ class Pipeline:
                 shown = self._retargeter.step(found, self.settings, frame.captured_s)
                 with self.metrics.stage("render"):
                     conditioning = self.renderer.render(shown)
-                self._conditioned.put(Conditioned(conditioning, landmarks, frame.captured_s))
+                self._conditioned.put(Conditioned(conditioning, shown, landmarks, frame.captured_s))
 
     def _generate(self) -> None:
         while True:

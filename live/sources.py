@@ -95,7 +95,7 @@ class CameraSource:
 class NoSource:
     """Waits for the browser's camera."""
 
-    name = "the browser's camera"
+    name = "none yet: waiting for the browser's camera"
 
     def run(self, emit: Emit, stop: threading.Event) -> None:
         """Deliver nothing."""

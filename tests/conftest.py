@@ -1,0 +1,87 @@
+"""Shared parts of the tests. Clips of real people lie outside the repository; tests that need them skip without."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+os.environ.setdefault("GLOG_minloglevel", "2")
+
+import numpy as np
+import pytest
+
+from face.camera import ScaledOrthographicCamera
+from face.landmarks import UNIT_NAMES, Landmarks
+from face.morphable import MorphableModel
+from face.parameters import FaceParameters
+from face.target import TargetInfo
+
+REPOSITORY = Path(__file__).parents[1]
+CLIPS = REPOSITORY.parent / "shared" / "videos"
+DEMO_TARGET = REPOSITORY / "trt_engines" / "demo.onnx"
+
+
+@pytest.fixture(scope="session")
+def model() -> MorphableModel:
+    return MorphableModel.load()
+
+
+def real_clip(name: str) -> Path:
+    """A clip of a real person, or skip."""
+    path = CLIPS / name
+    if not path.exists():
+        pytest.skip(f"{path} is not here")
+    return path
+
+
+@pytest.fixture
+def clip():
+    return real_clip
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    found = shutil.which("chromium") or shutil.which("google-chrome")
+    if found is None:
+        pytest.skip("no Chromium is installed")
+    return found
+
+
+def units(**weights: float) -> np.ndarray:
+    """Expression ``[52]`` by unit names."""
+    expression = np.zeros(52)
+    for name, weight in weights.items():
+        expression[UNIT_NAMES.index(name)] = weight
+    return expression
+
+
+def camera(yaw: float = 0, pitch: float = 0, roll: float = 0, scale: float = 90, size: int = 256):
+    return ScaledOrthographicCamera.from_euler(np.array([yaw, pitch, roll]), scale, np.array([size / 2, size * 0.44]))
+
+
+def true_landmarks(model: MorphableModel, parameters: FaceParameters, scores: np.ndarray, size: int = 256) -> Landmarks:
+    """What a perfect tracker would see, irises at rest."""
+    points = model.landmarks_of(model.shape(parameters.identity, parameters.expression))
+    return Landmarks(parameters.camera.project(points)[:, :2], scores, size, size)
+
+
+@pytest.fixture
+def target_info(model: MorphableModel) -> TargetInfo:
+    return TargetInfo(
+        name="test",
+        title="Test",
+        profile="compact",
+        size=64,
+        model_hash=model.hash,
+        identity=[0.1] * 80,
+        neutral_expression=[0.05] * 52,
+        neutral_gaze=[1.0, -1.0],
+        scale_mean=25.0,
+        translation_mean=[1.2, 1.1],
+        translation_std=[0.1, 0.05],
+        euler_low_deg=[-30.0, -15.0, -10.0],
+        euler_high_deg=[30.0, 15.0, 10.0],
+        head_motion=[[k, 0.0, 0.0, 25.0, 32.0, 28.0] for k in range(10)],
+        provenance="an invented person",
+    )

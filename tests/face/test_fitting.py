@@ -1,0 +1,162 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from conftest import camera, true_landmarks, units
+from scipy.optimize import lsq_linear
+
+from face.fit_batch import fit_video, smooth_expressions, stretches
+from face.fit_online import OnlineFitter
+from face.fitting import FitSettings, LandmarkBasis, fit_frame, linearise, solve_box
+from face.landmarks import SURFACE_COUNT, Landmarks
+from face.parameters import FaceParameters
+from offline.motion import natural_motion
+
+pytestmark = pytest.mark.unit
+
+
+@pytest.fixture(scope="module")
+def basis(model):
+    return LandmarkBasis(model)
+
+
+def tracks(model, frames=60, seed=3, noise_px=0.3):
+    """Landmarks of a talking head with some noise, and the truth."""
+    rng = np.random.default_rng(seed)
+    identity = np.clip(rng.normal(0, 0.7, 80), -2, 2)
+    motion = natural_motion(frames, seed)
+    truth, seen = [], []
+    for expression, euler in zip(motion.expression, motion.euler_deg, strict=True):
+        parameters = FaceParameters(identity, expression, camera(*euler), np.zeros(2))
+        exact = true_landmarks(model, parameters, np.clip(expression + rng.normal(0, 0.05, 52), 0, 1))
+        points = exact.points + rng.normal(0, noise_px, exact.points.shape)
+        seen.append(Landmarks(points, exact.scores, 256, 256))
+        truth.append(parameters)
+    return seen, truth
+
+
+def shape_error(basis, found, truth):
+    """Mean landmark distance of two shapes over the inter-ocular distance of the truth."""
+    a, b = (basis.shape(p.identity, p.expression) for p in (found, truth))
+    a, b = a - a.mean(0), b - b.mean(0)
+    return np.linalg.norm(a - b, axis=1).mean() / np.linalg.norm(b[33] - b[263])
+
+
+def test_box_solver_agrees_with_scipy():
+    rng = np.random.default_rng(0)
+    for _ in range(5):
+        a, b = rng.normal(size=(40, 12)), rng.normal(size=40)
+        found = solve_box(a.T @ a, a.T @ b, np.zeros(12), 0.0, 0.3, 2000, 1e-10)
+        assert np.allclose(found, lsq_linear(a, b, (0, 0.3)).x, atol=1e-5)
+
+
+def test_gradient_of_the_linearisation(model, basis):
+    """At the estimate, the eliminated quadratic has the true energy's slope along expression (finite differences)."""
+    rng = np.random.default_rng(1)
+    identity, expression = rng.normal(0, 0.5, 80), rng.uniform(0.1, 0.5, 52)
+    parameters = FaceParameters(identity, expression, camera(12, -7, 4), np.zeros(2))
+    points = true_landmarks(model, parameters, expression).points[:SURFACE_COUNT] + rng.normal(0, 0.4, (468, 2))
+    settings = FitSettings(outlier_noises=1e6)
+    view = parameters.camera
+    for _ in range(20):  # bring the camera to its optimum, where eliminating it changes nothing at first order
+        view = linearise(basis, points, view, identity, expression, settings, False).camera_at(expression)
+    equations = linearise(basis, points, view, identity, expression, settings, False)
+    slope = equations.hessian @ expression - equations.gradient
+
+    def energy(e):
+        fitted = view.project(basis.shape(identity, e))[:, :2]
+        square = ((points - fitted) ** 2).sum(1) / view.scale**2
+        return 0.5 * (basis.weights * square).sum() / settings.landmark_noise**2
+
+    numeric = [(energy(expression + 1e-5 * d) - energy(expression - 1e-5 * d)) / 2e-5 for d in np.eye(52)]
+    assert np.allclose(slope, numeric, rtol=1e-3, atol=np.abs(numeric).max() * 1e-3)
+
+
+def test_known_face_is_recovered(model, basis):
+    truth = FaceParameters(np.zeros(80), units(jawOpen=0.6, mouthSmileLeft=0.4), camera(20, -10, 5), np.zeros(2))
+    landmarks = true_landmarks(model, truth, truth.expression)
+    found = fit_frame(basis, landmarks, truth.identity, None, FitSettings(iterations=8))
+    assert np.allclose(found.camera.euler_deg, [20, -10, 5], atol=0.1)
+    assert found.camera.scale == pytest.approx(90, rel=0.002)
+    assert np.abs(found.expression - truth.expression).max() < 0.03
+
+
+def test_gross_outliers_hardly_matter(model, basis):
+    truth = FaceParameters(np.zeros(80), units(jawOpen=0.3), camera(10, 5), np.zeros(2))
+    landmarks = true_landmarks(model, truth, truth.expression)
+    points = landmarks.points.copy()
+    points[list(range(200, 240))] += [60, 25]  # a hand
+    found = fit_frame(
+        basis, Landmarks(points, landmarks.scores, 256, 256), truth.identity, None, FitSettings(iterations=10)
+    )
+    assert np.allclose(found.camera.euler_deg, [10, 5, 0], atol=1.0)
+
+
+def test_batch_fit_of_a_talking_head(model, basis):
+    seen, truth = tracks(model)
+    found = fit_video(model, seen)
+    assert len({id(p.identity) for p in found}) == 1
+    pose = [np.abs(f.camera.euler_deg - t.camera.euler_deg) for f, t in zip(found, truth, strict=True)]
+    assert np.mean(pose) < 0.7 and np.max(pose) < 2.5
+    assert np.mean([shape_error(basis, f, t) for f, t in zip(found, truth, strict=True)]) < 0.03
+    assert all(p.expression.min() >= 0 and p.expression.max() <= 1 for p in found)
+    assert np.abs(found[0].identity).max() <= FitSettings().identity_limit
+
+
+def test_online_and_batch_find_nearly_the_same_shape(model, basis):
+    seen, _ = tracks(model, frames=120)
+    batch, fitter = fit_video(model, seen), OnlineFitter(model)
+    online = [fitter.fit(one) for one in seen]
+    difference = [shape_error(basis, a, b) for a, b in zip(online[80:], batch[80:], strict=True)]
+    assert np.mean(difference) < 0.012
+
+
+def test_identity_is_fixed_after_calibration_until_asked_again(model):
+    seen, _ = tracks(model, frames=100)
+    fitter = OnlineFitter(model)
+    found = [fitter.fit(one) for one in seen]
+    assert fitter.calibration == 1
+    assert np.array_equal(found[80].identity, found[99].identity)
+    fitter.recalibrate()
+    assert fitter.calibration == 0
+    assert not np.array_equal(fitter.fit(seen[0]).identity, found[99].identity)
+
+
+def test_frames_without_a_face_stay_empty(model):
+    seen, _ = tracks(model, frames=12)
+    seen[5] = None
+    found = fit_video(model, seen)
+    assert found[5] is None and all(found[k] is not None for k in range(12) if k != 5)
+    assert fit_video(model, [None, None]) == [None, None]
+
+
+def test_smoothing_minimises_its_energy():
+    """Against the dense solution of the same quadratic, where no bound is active."""
+    rng = np.random.default_rng(0)
+    frames, count, weight = 7, 3, 5.0
+    roots = rng.normal(size=(frames, count, count))
+    hessians = np.einsum("fij,fkj->fik", roots, roots) + np.eye(count)
+    wanted = rng.uniform(0.3, 0.7, (frames, count))
+    gradients = np.einsum("fij,fj->fi", hessians, wanted)
+    found = np.full((frames, count), 0.5)
+    smooth_expressions(hessians, gradients, found, weight, 400)
+    second = np.zeros((frames - 2, frames))
+    for k in range(frames - 2):
+        second[k, k : k + 3] = 1, -2, 1
+    dense = np.kron(second.T @ second, np.eye(count)) * weight
+    for f in range(frames):
+        dense[f * count : (f + 1) * count, f * count : (f + 1) * count] += hessians[f]
+    assert np.allclose(found.ravel(), np.linalg.solve(dense, gradients.ravel()), atol=2e-3)
+
+
+def test_smoothing_removes_jitter(model):
+    seen, _ = tracks(model, frames=40, noise_px=0.6)
+    jitter = lambda fits: np.abs(np.diff([p.expression for p in fits], 2, axis=0)).mean()  # noqa: E731
+    smooth = jitter(fit_video(model, seen))
+    rough = jitter(fit_video(model, seen, FitSettings(smoothness_spread=100.0, temporal_spread=100.0)))
+    assert smooth < 0.8 * rough
+
+
+def test_stretches():
+    assert stretches([False, True, True, False, True]) == [(1, 3), (4, 5)]
+    assert stretches([]) == [] and stretches([False]) == []

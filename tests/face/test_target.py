@@ -1,0 +1,73 @@
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper
+
+from face.errors import FaceError
+from face.target import find_target, read_info, read_plan, write_engine, write_onnx
+
+pytestmark = pytest.mark.unit
+
+
+@pytest.fixture
+def network():
+    value = helper.make_tensor_value_info("x", TensorProto.FLOAT, [1])
+    result = helper.make_tensor_value_info("y", TensorProto.FLOAT, [1])
+    graph = helper.make_graph([helper.make_node("Relu", ["x"], ["y"])], "g", [value], [result])
+    return helper.make_model(graph)
+
+
+def test_onnx_round_trip(tmp_path, network, target_info):
+    path = tmp_path / "a.onnx"
+    write_onnx(path, network, target_info)
+    write_onnx(path, onnx.load(path), target_info)  # written twice: one description
+    assert asdict(read_info(path, target_info.model_hash)) == asdict(target_info)
+    assert len(onnx.load(path).metadata_props) == 1
+    assert [p.name for p in tmp_path.iterdir()] == ["a.onnx"]
+
+
+def test_engine_round_trip(tmp_path, target_info):
+    path = tmp_path / "a.engine"
+    write_engine(path, b"\0plan\xff" * 1000, target_info)
+    assert read_info(path, target_info.model_hash) == target_info
+    assert read_plan(path) == b"\0plan\xff" * 1000
+
+
+def test_foreign_corrupt_and_empty_files(tmp_path, network, target_info):
+    onnx.save(network, tmp_path / "foreign.onnx")
+    (tmp_path / "junk.onnx").write_bytes(np.random.default_rng(0).bytes(500))
+    (tmp_path / "empty.onnx").write_bytes(b"")
+    (tmp_path / "foreign.engine").write_bytes(b"ftrt" + bytes(100))
+    (tmp_path / "short.engine").write_bytes(b"H2HTARGET\xff\xff")
+    write_engine(tmp_path / "cut.engine", b"", target_info)
+    (tmp_path / "cut.engine").write_bytes((tmp_path / "cut.engine").read_bytes()[:60])
+    for path in tmp_path.iterdir():
+        with pytest.raises(FaceError, match="not a target file"):
+            read_info(path, target_info.model_hash)
+
+
+def test_other_versions_and_models(tmp_path, target_info):
+    path = tmp_path / "a.engine"
+    write_engine(path, b"", target_info)
+    with pytest.raises(FaceError, match="another morphable model"):
+        read_info(path, "0" * 64)
+    later = json.loads(target_info.to_json()) | {"format": 99}
+    text = json.dumps(later).encode()
+    path.write_bytes(b"H2HTARGET" + len(text).to_bytes(8, "little") + text)
+    with pytest.raises(FaceError, match="another version"):
+        read_info(path, target_info.model_hash)
+
+
+def test_names_are_looked_up(tmp_path, target_info):
+    write_engine(tmp_path / "ann.engine", b"", target_info)
+    assert find_target("ann", tmp_path) == tmp_path / "ann.engine"
+    assert find_target(str(tmp_path / "ann.engine"), tmp_path / "elsewhere") == tmp_path / "ann.engine"
+    with pytest.raises(FaceError, match="there: ann"):
+        find_target("bob", tmp_path)
+    with pytest.raises(FaceError, match="no target file"):
+        find_target("bob.onnx", tmp_path)

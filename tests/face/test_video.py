@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+from fractions import Fraction
+
+import av
+import numpy as np
+import pytest
+
+from face.errors import FaceError
+from face.video import VideoReader, VideoWriter
+
+pytestmark = pytest.mark.unit
+
+
+def test_round_trip(tmp_path):
+    frames = [np.full((64, 96, 3), (k * 20, 128, 255 - k * 20), np.uint8) for k in range(10)]
+    with VideoWriter(tmp_path / "a.mp4", 25) as writer:
+        for frame in frames:
+            writer.write(frame)
+    with VideoReader(tmp_path / "a.mp4") as video:
+        assert (video.width, video.height, video.rate) == (96, 64, 25)
+        back = list(video)
+        assert len(list(video)) == 10  # it can be read again
+    assert [round(t * 25) for _, t in back] == list(range(10))
+    assert all(np.abs(a.astype(int) - b).mean() < 6 for a, (b, _) in zip(frames, back, strict=True))
+
+
+def test_nothing_is_left_when_writing_fails(tmp_path):
+    with pytest.raises(RuntimeError), VideoWriter(tmp_path / "a.mp4", 25) as writer:
+        writer.write(np.zeros((64, 64, 3), np.uint8))
+        raise RuntimeError
+    with VideoWriter(tmp_path / "b.mp4", 25):
+        pass  # no frame
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_odd_sizes_are_read_right(tmp_path):
+    """VP8 keeps odd sizes; the rows of such frames are padded."""
+    image = np.zeros((95, 127, 3), np.uint8)
+    image[:, 64:] = 255
+    with av.open(str(tmp_path / "a.webm"), "w") as container:
+        stream = container.add_stream("libvpx", rate=Fraction(25))
+        stream.width, stream.height, stream.pix_fmt = 127, 95, "yuv420p"
+        container.mux(stream.encode(av.VideoFrame.from_ndarray(image, "rgb24")))
+        container.mux(stream.encode())
+    with VideoReader(tmp_path / "a.webm") as video:
+        read, _ = next(iter(video))
+    assert read.shape == image.shape and read.flags.c_contiguous
+    assert np.abs(read.astype(int) - image).mean() < 4
+
+
+def test_bad_files_say_so(tmp_path):
+    with pytest.raises(FaceError, match="Cannot read"):
+        VideoReader(tmp_path / "none.mp4")
+    (tmp_path / "text.mp4").write_text("hello")
+    with pytest.raises(FaceError, match="Cannot read"):
+        VideoReader(tmp_path / "text.mp4")
+    (tmp_path / "empty.mp4").write_bytes(b"")
+    with pytest.raises(FaceError, match="Cannot read"):
+        VideoReader(tmp_path / "empty.mp4")
+    with av.open(str(tmp_path / "sound.wav"), "w") as container:
+        stream = container.add_stream("pcm_s16le", rate=8000)
+        sound = av.AudioFrame.from_ndarray(np.zeros((1, 800), np.int16), format="s16", layout="mono")
+        sound.sample_rate = 8000
+        container.mux(stream.encode(sound))
+    with pytest.raises(FaceError, match="no picture"):
+        VideoReader(tmp_path / "sound.wav")
+    with pytest.raises(FaceError, match="Cannot write"):
+        VideoWriter(tmp_path / "no" / "folder.mp4", 25)

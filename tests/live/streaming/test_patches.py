@@ -1,0 +1,112 @@
+"""Each reach into aiortc's private parts still finds what it was written for."""
+
+from __future__ import annotations
+
+import aioice.ice
+import pytest
+from aiortc import RTCConfiguration, RTCPeerConnection, RTCRtpReceiver, rtp
+from aiortc.jitterbuffer import JitterBuffer
+from aiortc.rtcrtpparameters import RTCRtpHeaderExtensionParameters, RTCRtpParameters
+
+from live.streaming import aiortc_patches
+
+pytestmark = pytest.mark.unit
+
+
+@pytest.fixture(scope="module", autouse=True)
+def installed():
+    aiortc_patches.install()
+    aiortc_patches.install()  # twice is once
+
+
+def test_playout_delay_is_written_as_zero_for_video_and_not_for_sound():
+    extensions = rtp.HeaderExtensionsMap()
+    extensions.configure(
+        RTCRtpParameters(headerExtensions=[RTCRtpHeaderExtensionParameters(id=6, uri=aiortc_patches.PLAYOUT_DELAY)])
+    )
+    profile, data = extensions.set(rtp.HeaderExtensions())
+    assert (6, b"\0\0\0") in rtp.unpack_header_extensions(profile, data)
+    profile, data = extensions.set(rtp.HeaderExtensions(audio_level=(False, 3)))
+    assert all(i != 6 for i, _ in rtp.unpack_header_extensions(profile, data))
+
+
+def test_consent_constants_exist_and_are_set():
+    assert aioice.ice.CONSENT_INTERVAL == 1 and aioice.ice.CONSENT_FAILURES == 3
+
+
+def packet(number: int, timestamp: int, marker: int) -> rtp.RtpPacket:
+    made = rtp.RtpPacket(sequence_number=number, timestamp=timestamp, marker=marker)
+    made._data = bytes([number])
+    return made
+
+
+def test_a_frame_comes_out_with_its_last_packet():
+    class Receiver:
+        pass
+
+    receiver = Receiver()
+    plain = JitterBuffer(capacity=16, is_video=True)
+    receiver._RTCRtpReceiver__jitter_buffer = JitterBuffer(capacity=16, is_video=True)
+    aiortc_patches.emit_on_marker(receiver)
+    patched = receiver._RTCRtpReceiver__jitter_buffer
+    for buffer in (plain, patched):
+        assert buffer.add(packet(0, 1000, 0))[1] is None
+    assert plain.add(packet(1, 1000, 1))[1] is None  # aiortc waits for the next frame
+    frame = patched.add(packet(1, 1000, 1))[1]
+    assert frame is not None and frame.data == b"\0\1" and frame.timestamp == 1000
+    assert patched.add(packet(2, 2000, 1))[1].data == b"\2"
+
+
+def test_out_of_order_packets_make_the_same_frame():
+    class Receiver:
+        pass
+
+    receiver = Receiver()
+    receiver._RTCRtpReceiver__jitter_buffer = JitterBuffer(capacity=16, is_video=True)
+    aiortc_patches.emit_on_marker(receiver)
+    patched = receiver._RTCRtpReceiver__jitter_buffer
+    assert patched.add(packet(0, 1000, 0))[1] is None
+    assert patched.add(packet(2, 1000, 1))[1] is None
+    assert patched.add(packet(1, 1000, 0))[1].data == b"\0\1\2"
+
+
+def test_receivers_have_the_private_jitter_buffer():
+    receiver = RTCRtpReceiver.__new__(RTCRtpReceiver)
+    source = RTCRtpReceiver.__init__.__code__.co_names
+    assert "_RTCRtpReceiver__jitter_buffer" in source and receiver is not None
+
+
+async def _answer() -> str:
+    offerer, answerer = (RTCPeerConnection(RTCConfiguration(iceServers=[])) for _ in range(2))
+    offerer.addTransceiver("video", direction="recvonly")
+    await offerer.setLocalDescription(await offerer.createOffer())
+    await answerer.setRemoteDescription(offerer.localDescription)
+    aiortc_patches.answer_passively(answerer)
+    assert hasattr(answerer.getTransceivers()[0].sender, "_send_keyframe")
+    await answerer.setLocalDescription(await answerer.createAnswer())
+    sdp = answerer.localDescription.sdp
+    await offerer.close()
+    await answerer.close()
+    return sdp
+
+
+def test_answers_are_passive_and_negotiate_the_extension():
+    import asyncio
+
+    sdp = asyncio.run(_answer())
+    assert "a=setup:passive" in sdp and "a=setup:active" not in sdp
+    assert aiortc_patches.PLAYOUT_DELAY in sdp
+
+
+def test_start_bitrate_is_added_to_each_codec():
+    lines = ("rtpmap:96 VP8/90000", "rtpmap:97 rtx/90000", "fmtp:97 apt=96", "rtpmap:99 H264/90000", "fmtp:99 x=1")
+    sdp = "".join(f"a={line}\r\n" for line in lines)
+    changed = aiortc_patches.with_start_bitrate(sdp)
+    assert "a=fmtp:96 x-google-start-bitrate=2000" in changed
+    assert "a=fmtp:99 x=1;x-google-start-bitrate=2000" in changed
+    assert "a=fmtp:97 apt=96\r\n" in changed
+
+
+def test_mdns_candidates_are_left_out():
+    sdp = "a=candidate:1 1 udp 1 abc.local 5 typ host\r\na=candidate:2 1 udp 1 10.0.0.1 5 typ host\r\n"
+    assert aiortc_patches.without_mdns(sdp) == "a=candidate:2 1 udp 1 10.0.0.1 5 typ host\r\n"

@@ -1,0 +1,161 @@
+"""The server as other programs see it: HTTP, WebSocket, and real aiortc peers."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+
+import httpx
+import numpy as np
+import pytest
+import websockets
+from aiortc import RTCConfiguration, RTCPeerConnection, RTCSessionDescription, VideoStreamTrack
+from av import VideoFrame
+from live_parts import pipeline
+from live_serving import serving
+
+from live.sources import DEMO_CLIP, FileSource, NoSource
+from offline.motion import natural_motion
+from offline.people import Person, act
+
+pytestmark = pytest.mark.unit
+SDP = {"Content-Type": "application/sdp"}
+
+
+@pytest.fixture
+def loop(model, target_info):
+    return pipeline(model, target_info, FileSource(DEMO_CLIP), drop=True)
+
+
+async def watch(address: str, count: int) -> list[np.ndarray]:
+    """View some frames as a WHEP player would."""
+    connection = RTCPeerConnection(RTCConfiguration(iceServers=[]))
+    received: asyncio.Queue = asyncio.Queue()
+
+    @connection.on("track")
+    def on_track(track):
+        async def read():
+            for _ in range(count):
+                await received.put((await track.recv()).to_ndarray(format="rgb24"))
+
+        reading.append(asyncio.ensure_future(read()))
+
+    reading: list[asyncio.Future] = []
+    connection.addTransceiver("video", direction="recvonly")
+    await connection.setLocalDescription(await connection.createOffer())
+    async with httpx.AsyncClient(base_url=address, timeout=30) as client:
+        reply = await client.post("/whep", content=connection.localDescription.sdp, headers=SDP)
+        assert reply.status_code == 201, reply.text
+        await connection.setRemoteDescription(RTCSessionDescription(reply.text, "answer"))
+        frames = [await asyncio.wait_for(received.get(), 30) for _ in range(count)]
+        assert (await client.delete(reply.headers["Location"])).status_code == 200
+        assert (await client.delete(reply.headers["Location"])).status_code == 404
+    await connection.close()
+    return frames
+
+
+def test_two_viewers_see_moving_video_from_one_encoder(loop):
+    async def both(address):
+        return await asyncio.gather(watch(address, 20), watch(address, 20))
+
+    with serving(loop) as address:
+        for frames in asyncio.run(both(address)):
+            assert frames[0].shape == (64, 64, 3)
+            assert np.abs(frames[-1].astype(int) - frames[0]).mean() > 0.5
+        assert loop.error is None
+
+
+def test_the_page_and_the_figures(loop):
+    with serving(loop) as address, httpx.Client(base_url=address) as client:
+        assert "Head2Head Live" in client.get("/").text
+        assert client.get("/js/main.js").status_code == 200
+        figures = client.get("/status").json()
+        assert figures["source"] == DEMO_CLIP.name and figures["target"]["name"] == "test"
+        assert client.get("/../pyproject.toml").status_code == 404
+        assert client.get("/%2e%2e/pyproject.toml").status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("body", "headers", "status"),
+    [
+        (b"", SDP, 400),
+        (b"v=0 junk", SDP, 400),
+        (b"\xff\xfe\x00", SDP, 400),
+        (b"v=0\r\no=- 0 0 IN IP4 0.0.0.0\r\ns=-\r\nt=0 0\r\n", SDP, 400),
+        (b"x" * 100_000, SDP, 413),
+        (b"v=0", {}, 415),
+    ],
+)
+def test_malformed_offers_are_refused_and_the_server_lives_on(loop, body, headers, status):
+    with serving(loop) as address, httpx.Client(base_url=address, timeout=20) as client:
+        for path in ("/whep", "/whip"):
+            reply = client.post(path, content=body, headers=headers)
+            assert reply.status_code == status and reply.text
+        assert client.get("/status").status_code == 200
+        assert asyncio.run(watch(address, 2))
+
+
+def test_controls_and_tiles(loop):
+    async def talk(address):
+        async with websockets.connect(address.replace("http", "ws") + "/live") as socket:
+            kinds = {type(await asyncio.wait_for(socket.recv(), 20)) for _ in range(8)}
+            assert kinds == {str, bytes}
+            await socket.send(json.dumps({"mode": "face", "relative": True, "strength": 1.5}))
+            for bad in ("junk", "[]", '{"strength": 9}', '{"strength": NaN}', '{"mode": "x"}', '{"x": 1}', "1" * 9000):
+                await socket.send(bad)
+            errors = 0
+            while errors < 7:
+                message = await asyncio.wait_for(socket.recv(), 20)
+                errors += isinstance(message, str) and "error" in json.loads(message)
+            while True:
+                message = await asyncio.wait_for(socket.recv(), 20)
+                if isinstance(message, str) and "settings" in json.loads(message):
+                    return json.loads(message)["settings"]
+
+    with serving(loop) as address:
+        assert asyncio.run(talk(address)) == {"mode": "face", "relative": True, "strength": 1.5}
+
+
+class PersonTrack(VideoStreamTrack):
+    """A camera that films a synthetic person."""
+
+    def __init__(self, pictures):
+        super().__init__()
+        self._pictures, self._number = pictures, 0
+
+    async def recv(self):
+        pts, time_base = await self.next_timestamp()
+        frame = VideoFrame.from_ndarray(self._pictures[self._number % len(self._pictures)], "rgb24")
+        self._number += 1
+        frame.pts, frame.time_base = pts, time_base
+        return frame
+
+
+def test_a_camera_by_whip_becomes_the_source(model, target_info):
+    person = Person(model, 6)
+    pictures = [person.render(p, 192, 192) for p in act(person, natural_motion(10, 6), 192)]
+    loop = pipeline(model, target_info, NoSource(), drop=True)
+
+    async def publish(address):
+        connection = RTCPeerConnection(RTCConfiguration(iceServers=[]))
+        connection.addTrack(PersonTrack(pictures))
+        await connection.setLocalDescription(await connection.createOffer())
+        async with httpx.AsyncClient(base_url=address, timeout=30) as client:
+            reply = await client.post("/whip", content=connection.localDescription.sdp, headers=SDP)
+            assert reply.status_code == 201, reply.text
+            await connection.setRemoteDescription(RTCSessionDescription(reply.text, "answer"))
+            frames = await watch(address, 5)
+            assert frames[-1].any()
+            assert (await client.get("/status")).json()["source"] == "the browser's camera"
+            second = RTCPeerConnection(RTCConfiguration(iceServers=[]))
+            second.addTrack(PersonTrack(pictures))
+            await second.setLocalDescription(await second.createOffer())
+            refused = await client.post("/whip", content=second.localDescription.sdp, headers=SDP)
+            assert refused.status_code == 400 and "already in use" in refused.text
+            await second.close()
+            await client.delete(reply.headers["Location"])
+        await connection.close()
+
+    with serving(loop) as address:
+        asyncio.run(publish(address))
+        assert loop.source_name == NoSource.name and loop.error is None

@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+import numpy as np
+import onnx
+import pytest
+import torch
+
+from face.errors import FaceError
+from live.generators.onnx import OnnxGenerator, choose_precision
+from offline.export import _torch_roll_out, export_onnx
+from offline.networks import CompactGenerator
+
+pytestmark = pytest.mark.unit
+
+
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory):
+    torch.manual_seed(0)
+    network = CompactGenerator(64, widths=(8, 12, 16), fine=8)
+    for parameter in network.parameters():
+        torch.nn.init.normal_(parameter, 0, 0.1)  # residual paths begin at zero; here they must count
+    path = tmp_path_factory.mktemp("target") / "random.onnx"
+    onnx.save(export_onnx(network, 64), path)
+    return network, path
+
+
+def test_follows_torch_over_a_roll_out(exported):
+    network, path = exported
+    conditionings = np.random.default_rng(0).integers(0, 255, (20, 64, 64, 6), dtype=np.uint8)
+    generator = OnnxGenerator(path, threads=1)
+    pictures = np.stack([generator.step(c) for c in conditionings])
+    assert pictures.dtype == np.uint8
+    assert np.abs(pictures.astype(int) - _torch_roll_out(network, conditionings)).max() <= 1
+
+
+def test_state_matters_and_reset_forgets_it(exported):
+    _, path = exported
+    generator = OnnxGenerator(path, threads=1)
+    rng = np.random.default_rng(1)
+    a, b = rng.integers(0, 255, (2, 64, 64, 6), dtype=np.uint8)
+    first = generator.step(a)
+    generator.step(b)
+    assert not np.array_equal(generator.step(a), first)
+    generator.reset()
+    assert np.array_equal(generator.step(a), first)
+
+
+def test_only_plain_operators(exported):
+    _, path = exported
+    used = {node.op_type for node in onnx.load(path).graph.node}
+    plain = {"Conv", "Relu", "Add", "Concat", "Tanh", "Cast", "Transpose", "Unsqueeze", "Reshape", "Mul", "Sub", "Div",
+             "Constant", "DepthToSpace", "SpaceToDepth", "Clip", "Slice", "Gather", "Identity", "Expand",
+             "Squeeze", "Shape", "ConstantOfShape", "Where", "Equal"}  # fmt: skip
+    assert used <= plain
+
+
+def test_foreign_network_says_so(tmp_path):
+    (tmp_path / "junk.onnx").write_bytes(b"junk")
+    with pytest.raises(FaceError, match="cannot load"):
+        OnnxGenerator(tmp_path / "junk.onnx")
+
+
+def test_int8_only_where_the_processor_runs_it_well(tmp_path, monkeypatch):
+    (tmp_path / "a.int8.onnx").touch()
+    monkeypatch.setattr("live.generators.onnx.has_vnni", lambda: False)
+    assert choose_precision(tmp_path / "a.onnx").name == "a.onnx"
+    monkeypatch.setattr("live.generators.onnx.has_vnni", lambda: True)
+    assert choose_precision(tmp_path / "a.onnx").name == "a.int8.onnx"
+    assert choose_precision(tmp_path / "b.onnx").name == "b.onnx"

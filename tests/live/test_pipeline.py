@@ -1,0 +1,103 @@
+from __future__ import annotations
+
+import threading
+
+import numpy as np
+import pytest
+from live_parts import ListSource, NmfcGenerator, pipeline
+
+from face.errors import FaceError
+from face.retarget import Mode
+from live.pipeline import State
+from offline.motion import natural_motion
+from offline.people import Person, act
+
+pytestmark = pytest.mark.unit
+
+
+@pytest.fixture(scope="module")
+def portraits(model):
+    person = Person(model, 5)
+    return [person.render(p, 192, 192) for p in act(person, natural_motion(12, 5), 192)]
+
+
+def run(loop):
+    """Run to the end; what came out."""
+    seen = []
+    ended = threading.Event()
+    loop.sinks.append(seen.append)
+    loop.on_end = ended.set
+    loop.start()
+    assert ended.wait(60)
+    loop.stop()
+    return seen
+
+
+def test_every_frame_comes_out_once_when_nothing_may_be_dropped(model, target_info, portraits):
+    loop = pipeline(model, target_info, ListSource(portraits))
+    seen = run(loop)
+    assert loop.error is None
+    assert [round(g.captured_s / 0.04) for g in seen] == list(range(12))
+    assert loop.dropped() == 0 and loop.metrics.counts()["in"] == 12
+    assert seen[-1].image.shape == (64, 64, 3) and seen[-1].image.any()
+    assert seen[-1].conditioned.landmarks is not None
+    assert set(loop.metrics.percentiles()) >= {"track", "fit", "render", "generate"}
+    assert loop.state is State.CLOSED
+
+
+def test_a_lost_face_shows_the_target_and_never_the_camera(model, target_info, portraits):
+    red = np.full((192, 192, 3), (255, 0, 0), np.uint8)
+    states = []
+    loop = pipeline(model, target_info, ListSource([*portraits[:3], red, red]))
+    loop.sinks.append(lambda _: states.append(loop.state))
+    seen = run(loop)
+    assert seen[-1].conditioned.landmarks is None
+    assert np.array_equal(seen[-1].image, seen[-1].conditioned.conditioning[..., :3])
+    assert not (seen[-1].image == [255, 0, 0]).all(-1).any()
+    assert State.FACE_LOST in states and State.CALIBRATING in states
+
+
+def test_a_crash_names_its_stage_and_ends_the_loop(model, target_info, portraits):
+    class Broken(NmfcGenerator):
+        def step(self, conditioning):
+            raise ZeroDivisionError
+
+    loop = pipeline(model, target_info, ListSource(portraits, then_wait=True), Broken())
+    run(loop)
+    assert "generate stage" in str(loop.error) and isinstance(loop.error.__cause__, ZeroDivisionError)
+
+
+def test_a_users_error_in_a_source_is_kept_as_it_is(model, target_info):
+    class Unplugged:
+        name = "unplugged"
+
+        def run(self, emit, stop):
+            raise FaceError("The camera is gone.")
+
+    loop = pipeline(model, target_info, Unplugged())
+    run(loop)
+    assert str(loop.error) == "The camera is gone."
+
+
+def test_a_guest_takes_the_place_of_the_source(model, target_info, portraits):
+    loop = pipeline(model, target_info, ListSource([], then_wait=True))
+    assert loop.admit("a") and not loop.admit("b")
+    assert loop.source_name == "the browser's camera"
+    loop.dismiss("b")
+    assert loop.source_name == "the browser's camera"
+    loop.dismiss("a")
+    assert loop.source_name == "a list"
+
+
+def test_settings_change_while_live(model, target_info, portraits):
+    loop = pipeline(model, target_info, ListSource(portraits))
+    loop.update(mode=Mode.FACE, strength=0.5)
+    assert loop.settings.mode is Mode.FACE and loop.settings.strength == 0.5
+    with pytest.raises(TypeError):
+        loop.update(nonsense=1)
+
+
+def test_stopping_twice_and_before_the_start_is_harmless(model, target_info):
+    loop = pipeline(model, target_info, ListSource([]))
+    loop.stop()
+    loop.stop()

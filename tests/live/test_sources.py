@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from face.errors import FaceError
+from live.sources import DEMO_CLIP, FileSource, NoSource, open_source
+
+pytestmark = pytest.mark.unit
+
+
+def collect(source, most):
+    frames, stop = [], threading.Event()
+
+    def emit(frame):
+        frames.append(frame)
+        if len(frames) == most:
+            stop.set()
+
+    source.run(emit, stop)
+    return frames
+
+
+def test_the_demo_clip_ships_and_loops_without_a_jump_in_time():
+    frames = collect(FileSource(DEMO_CLIP, paced=False), 170)
+    assert len(frames) == 170 and [f.number for f in frames] == list(range(170))
+    assert frames[0].image.shape == (288, 288, 3)
+    assert (frames[160].image == frames[0].image).all()
+
+
+def test_a_paced_file_keeps_its_own_rate():
+    frames = collect(FileSource(DEMO_CLIP), 10)
+    assert [round((f.captured_s - frames[0].captured_s) * 25) for f in frames] == list(range(10))
+
+
+def test_names_of_sources():
+    assert isinstance(open_source("browser"), NoSource)
+    assert open_source("demo").name == DEMO_CLIP.name
+    assert isinstance(open_source(str(DEMO_CLIP)), FileSource)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [("nothing.mp4", "There is no video"), ("camera:99", "no camera 99"), ("camera:x", "names no camera")],
+)
+def test_bad_sources_say_so(text, words):
+    with pytest.raises(FaceError, match=words):
+        open_source(text)
+
+
+def test_a_file_that_is_no_video(tmp_path):
+    (tmp_path / "a.mp4").write_text("hello")
+    with pytest.raises(FaceError, match="Cannot read"):
+        open_source(str(tmp_path / "a.mp4"))

@@ -1,0 +1,49 @@
+"""Stand-ins for the live loop's parts."""
+
+from __future__ import annotations
+
+import threading
+
+import numpy as np
+
+from face.conditioning import CpuConditioning
+from face.morphable import MorphableModel
+from face.target import TargetInfo
+from live.frames import Frame
+from live.pipeline import Pipeline
+
+
+class ListSource:
+    """Delivers some pictures, 40 ms of media time apart, as fast as they are taken."""
+
+    name = "a list"
+
+    def __init__(self, images: list[np.ndarray], then_wait: bool = False) -> None:
+        self._images, self._then_wait = images, then_wait
+
+    def run(self, emit, stop: threading.Event) -> None:
+        for number, image in enumerate(self._images):
+            emit(Frame(image, number * 0.04, number))
+        if self._then_wait:
+            stop.wait()
+
+
+class NmfcGenerator:
+    """Shows the NMFC itself: a picture that follows the conditioning, at no cost."""
+
+    description = "the NMFC itself"
+
+    def __init__(self) -> None:
+        self.steps = 0
+
+    def step(self, conditioning: np.ndarray) -> np.ndarray:
+        self.steps += 1
+        return np.ascontiguousarray(conditioning[..., :3])
+
+    def reset(self) -> None:
+        self.steps = 0
+
+
+def pipeline(model: MorphableModel, target: TargetInfo, source, generator=None, drop: bool = False) -> Pipeline:
+    renderer = CpuConditioning(model, target.size)
+    return Pipeline(model, target, renderer, generator or NmfcGenerator(), source, drop)

@@ -1,0 +1,30 @@
+"""A live server in this process, for tests that look at both of its ends."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import threading
+from collections.abc import Iterator
+
+from live.app import _serve, listen
+from live.pipeline import Pipeline
+
+
+@contextlib.contextmanager
+def serving(loop: Pipeline) -> Iterator[str]:
+    """Start the pipeline and serve it; gives the address."""
+    bound = listen("127.0.0.1", 0)
+    ended = threading.Event()
+    loop.on_end = ended.set
+    thread = threading.Thread(target=lambda: asyncio.run(_serve(loop, bound, ended)))
+    loop.start()
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{bound.getsockname()[1]}"
+    finally:
+        ended.set()
+        thread.join(timeout=30)
+        loop.stop()
+        bound.close()
+    assert not thread.is_alive()

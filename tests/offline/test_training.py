@@ -1,0 +1,192 @@
+from __future__ import annotations
+
+import numpy as np
+import onnx
+import pytest
+import torch
+
+from face.errors import FaceError
+from face.target import read_info
+from face.video import VideoWriter
+from offline import train
+from offline.dataset import Dataset
+from offline.export import describe, export_onnx
+from offline.losses import (
+    Vgg16Perceptual,
+    discriminator_loss,
+    feature_matching,
+    generator_loss,
+    gradient_l1,
+    weighted_l1,
+)
+from offline.motion import natural_motion
+from offline.networks import CompactGenerator, MultiScaleDiscriminator
+from offline.people import Person, act
+from offline.reconstruct import Crop, choose_crop, reconstruct
+
+pytestmark = pytest.mark.unit
+
+
+@pytest.fixture(scope="module")
+def dataset_folder(model, tmp_path_factory):
+    """A synthetic person, filmed and reconstructed by our own tracker and fit."""
+    folder = tmp_path_factory.mktemp("person")
+    person = Person(model, 7)
+    for take in range(3):
+        with VideoWriter(folder / f"take{take}.mp4", 25) as writer:
+            for parameters in act(person, natural_motion(10, 70 + take), 256):
+                writer.write(person.render(parameters, 256, 256))
+    out = folder / "dataset"
+    reconstruct(out, [folder / "take0.mp4", folder / "take1.mp4"], [folder / "take2.mp4"], size=128)
+    return out
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory):
+    """A trunk of the right shapes with random weights."""
+    rng = np.random.default_rng(0)
+    widths = {"1_1": (3, 64), "1_2": (64, 64), "2_1": (64, 128), "2_2": (128, 128), "3_1": (128, 256),
+              "3_2": (256, 256), "3_3": (256, 256)}  # fmt: skip
+    arrays = {}
+    for name, (a, b) in widths.items():
+        arrays[f"conv{name}.weight"] = rng.normal(0, (2 / 9 / a) ** 0.5, (b, a, 3, 3)).astype(np.float16)
+        arrays[f"conv{name}.bias"] = np.zeros(b, np.float16)
+    path = tmp_path_factory.mktemp("vgg") / "vgg.npz"
+    np.savez(path, **arrays)
+    return path
+
+
+def test_reconstruction(dataset_folder, model):
+    dataset = Dataset(dataset_folder, model)
+    assert dataset.frames.shape == (30, 128, 128, 3) and dataset.conditionings.shape == (30, 128, 128, 6)
+    assert dataset.train == [(0, 10), (10, 20)] and dataset.test == [(20, 30)]
+    shown = dataset.conditionings[:, :, :, :3].any(-1)
+    assert np.all(shown.mean((1, 2)) > 0.05)
+    rows, columns = np.mgrid[:128, :128]
+    for k in (0, 15, 29):  # the mouth lies in the lower half of the drawn face
+        x, y = dataset.mouths[k]
+        assert abs(columns[shown[k]].mean() - x) < 15 and rows[shown[k]].mean() < y < rows[shown[k]].max()
+
+
+def test_crop_moves_parameters_and_pictures_alike(model):
+    person = Person(model, 1)
+    parameters = act(person, natural_motion(5, 1), 256)[2]
+    image = person.render(parameters, 256, 256)
+    crop = Crop(left=30, top=20, side=200, size=100)
+    direct = person.render(crop.parameters(parameters), 100, 100)
+    assert np.abs(direct.astype(int) - crop.image(image))[20:80, 20:80].mean() < 4
+
+
+def test_crop_stays_in_the_picture(model):
+    from conftest import true_landmarks
+
+    person = Person(model, 1)
+    seen = [true_landmarks(model, p, p.expression) for p in act(person, natural_motion(5, 1), 256)]
+    crop = choose_crop(seen, 128)
+    assert crop.left >= 0 and crop.top >= 0 and crop.left + crop.side <= 256 and crop.top + crop.side <= 256
+
+
+def test_sequences_begin_with_the_takes_first_frame(dataset_folder, model):
+    dataset = Dataset(dataset_folder, model)
+    sequence = dataset.sequence(10, 13, 10, 128)
+    assert np.array_equal(sequence.conditionings[0], dataset.conditionings[10])
+    assert np.array_equal(sequence.conditionings[4], dataset.conditionings[12])
+    later = dataset.sequence(14, 16, 10, 128)
+    assert np.array_equal(later.conditionings[0], dataset.conditionings[12])
+    x, y = dataset.mouths[14].astype(int)
+    assert later.weights[0, y, x] > 1.5 * later.weights[0, 0, 0]
+
+
+def test_losses_by_hand():
+    a, b, w = torch.zeros(1, 3, 4, 4), torch.ones(1, 3, 4, 4), torch.full((1, 1, 4, 4), 2.0)
+    assert weighted_l1(a, b, w) == 2 and gradient_l1(a, b, w) == 0
+    step = torch.zeros(1, 3, 4, 4)
+    step[..., 2:] = 1
+    assert gradient_l1(step, a, torch.ones(1, 1, 4, 4)) == pytest.approx(1 / 3)
+    ones, zeros = [[torch.ones(1, 1, 2, 2)]], [[torch.zeros(1, 1, 2, 2)]]
+    assert discriminator_loss(ones, zeros) == 0 and discriminator_loss(zeros, ones) == 2
+    assert generator_loss(ones) == 0 and generator_loss(zeros) == 1
+    features = lambda v: [[torch.full((1, 2, 2, 2), float(v)), torch.zeros(1, 1, 2, 2)]]  # noqa: E731
+    assert feature_matching(features(1), features(4)) == 3
+
+
+def test_perceptual_loss_is_zero_for_the_same_picture_and_differentiable(weights):
+    loss = Vgg16Perceptual(weights)
+    picture = torch.rand(1, 3, 32, 32) * 2 - 1
+    assert loss(picture, picture) == 0
+    changed = (picture * 0.5).requires_grad_()
+    loss(changed, picture).backward()
+    assert changed.grad is not None and changed.grad.abs().sum() > 0
+    assert not loss.state_dict()  # the trunk does not go into checkpoints
+
+
+def test_discriminator_scales():
+    features = MultiScaleDiscriminator(9, width=8)(torch.zeros(1, 9, 64, 64))
+    assert len(features) == 2 and len(features[0]) == 5
+    assert features[0][-1].shape[2] > features[1][-1].shape[2]
+
+
+def test_resuming_is_exact(dataset_folder, weights, model, tmp_path, monkeypatch):
+    phase = {"length": 2, "size": 128, "rate": 1e-4}
+    schedule = (
+        train.Phase(until=2, perceptual=0.0, adversarial=0.0, **phase),
+        train.Phase(until=5, perceptual=0.1, adversarial=0.1, **phase),
+    )
+    monkeypatch.setattr(train, "SCHEDULE", schedule)
+    dataset = Dataset(dataset_folder, model)
+
+    def trainer(name):
+        return train.Trainer(dataset, tmp_path / name, weights, torch.device("cpu"))
+
+    whole = trainer("whole")
+    losses = [whole.train_step() for _ in range(5)]
+    assert set(losses[0]) == {"l1", "gradient", "rate"} and {"perceptual", "adversarial", "matching"} <= set(losses[4])
+    first = trainer("parts")
+    for _ in range(3):
+        first.train_step()
+    first.save()
+    second = trainer("parts")
+    assert second.step == 3
+    assert [second.train_step() for _ in range(2)] == losses[3:]
+    for a, b in zip(whole.average.parameters(), second.average.parameters(), strict=True):
+        assert torch.equal(a, b)
+
+
+def test_training_learns_and_a_target_comes_out(dataset_folder, weights, model, tmp_path, monkeypatch):
+    schedule = (train.Phase(until=60, size=128, length=2, perceptual=0.0, adversarial=0.0, rate=1e-3),)
+    monkeypatch.setattr(train, "SCHEDULE", schedule)
+    monkeypatch.setattr(train, "_WARM_UP", 5)
+    dataset = Dataset(dataset_folder, model)
+    trainer = train.Trainer(dataset, tmp_path / "run", weights, torch.device("cpu"))
+    _, before = trainer.sample()
+    train.train(trainer, None)
+    _, after = trainer.sample()
+    assert after < 0.6 * before
+    assert (tmp_path / "run" / "checkpoint.pt").exists()
+    info = describe(dataset, "someone", "Someone", "invented")
+    assert info.size == 128 and len(info.head_motion[0]) == 6
+    assert info.euler_low_deg[0] < info.euler_high_deg[0]
+    from face.target import write_onnx
+
+    write_onnx(tmp_path / "someone.onnx", export_onnx(trainer.average, 128), info)
+    assert read_info(tmp_path / "someone.onnx", model.hash).title == "Someone"
+    assert "conditioning" in {i.name for i in onnx.load(tmp_path / "someone.onnx").graph.input}
+
+
+def test_compact_generator_takes_smaller_pictures_in_training():
+    network = CompactGenerator(64, widths=(8, 12, 16), fine=8)
+    assert network(torch.zeros(2, 18, 32, 32), torch.zeros(2, 6, 32, 32)).shape == (2, 3, 32, 32)
+
+
+def test_bad_folders_say_so(tmp_path, model):
+    with pytest.raises(FaceError, match="not a dataset"):
+        Dataset(tmp_path, model)
+
+
+def test_videos_without_a_face_say_so(tmp_path):
+    with VideoWriter(tmp_path / "wall.mp4", 25) as writer:
+        for _ in range(3):
+            writer.write(np.full((96, 96, 3), 120, np.uint8))
+    with pytest.raises(FaceError, match="No face was found in .*wall.mp4"):
+        reconstruct(tmp_path / "out", [tmp_path / "wall.mp4"], [])
+    assert not (tmp_path / "out").exists()

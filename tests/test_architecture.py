@@ -1,0 +1,46 @@
+"""Imports run one way, and the small install needs no torch."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+
+import pytest
+from conftest import REPOSITORY
+
+pytestmark = pytest.mark.unit
+
+ALLOWED = {"face": {"face"}, "live": {"face", "live"}, "offline": {"face", "offline"}}
+FILES = [p for package in ALLOWED for p in sorted((REPOSITORY / package).rglob("*.py"))]
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(REPOSITORY)))
+def test_imports_point_one_way(path):
+    home = path.relative_to(REPOSITORY).parts[0]
+    for node in ast.walk(ast.parse(path.read_text())):
+        names = []
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            names = [node.module or ""]
+        for name in names:
+            top = name.split(".")[0]
+            assert top not in ALLOWED or top in ALLOWED[home], f"{path} imports {name}"
+            assert top != "torch" or home == "offline", f"{path} imports torch"
+
+
+def test_live_and_face_load_without_torch():
+    modules = [
+        ".".join(p.relative_to(REPOSITORY).with_suffix("").parts).removesuffix(".__init__")
+        for p in FILES
+        if p.relative_to(REPOSITORY).parts[0] != "offline"
+    ]
+    code = f"import importlib, sys\nfor m in {modules!r}: importlib.import_module(m)\nassert 'torch' not in sys.modules"
+    done = subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+def test_no_module_grows_beyond_four_hundred_lines():
+    long = {str(p.relative_to(REPOSITORY)): len(p.read_text().splitlines()) for p in FILES}
+    assert not {name: lines for name, lines in long.items() if lines > 400}
