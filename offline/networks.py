@@ -1,7 +1,7 @@
 """The generator's and the discriminators' networks.
 
 Shapes carry a suffix: B batch, C channels, H and W picture. Pictures are -1…1 inside the networks.
-Only plain convolutions, pixel (un)shuffle, nearest steps and activations, so that TensorRT needs no plugin.
+Only plain convolutions, pixel (un)shuffle, grid sampling and activations, so that TensorRT needs no plugin.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 CONDITIONING_FRAMES = 3  # x_{t-2…t} of Eq. 4
 PREVIOUS_FRAMES = 2  # ỹ_{t-2…t-1}
+TEXTURE_CHANNELS, TEXTURE_SIZE = 8, 128
 
 
 class ResidualBlock(nn.Module):
@@ -55,9 +56,10 @@ class Encoder(nn.Module):
 class CompactGenerator(nn.Module):
     """Eq. 4 for two processor cores: ``ỹ_t = G(x_{t-2:t}, ỹ_{t-2:t-1})`` at about 3.2 GFLOP a frame (256²).
 
-    Two encoders whose features are added, one decoder with skips. Two learned maps over the picture hold what
-    does not move (backdrop, clothes), so that capacity goes to the person. No normalisation layer: nothing
-    depends on the statistics of a frame, and 8-bit quantisation stays simple.
+    Two encoders whose features are added, one decoder with skips. What need not be computed is remembered: two
+    learned maps over the picture hold what does not move (backdrop, clothes), and a learned texture, looked up at
+    the NMFC's colours (they are places on the face), hands over skin, brows and lips. No normalisation layer:
+    nothing depends on the statistics of a frame, and 8-bit quantisation stays simple.
 
     Args:
         size: height and width of the picture it is trained for, a multiple of 16.
@@ -76,7 +78,9 @@ class CompactGenerator(nn.Module):
         self.to_quarter = nn.Sequential(nn.Conv2d(eighth, 4 * quarter, 1), nn.PixelShuffle(2))
         self.at_quarter = nn.Sequential(nn.Conv2d(quarter, quarter, 3, padding=1), nn.ReLU(), ResidualBlock(quarter))
         self.to_half = nn.Sequential(nn.Conv2d(quarter, 4 * (fine - fine // 2), 1), nn.PixelShuffle(2))
-        self.detail = nn.Sequential(nn.PixelUnshuffle(2), nn.Conv2d(24, fine // 2, 3, padding=1), nn.ReLU())
+        self.texture = nn.Parameter(torch.zeros(1, TEXTURE_CHANNELS, TEXTURE_SIZE, TEXTURE_SIZE))
+        detailed = 4 * (6 + TEXTURE_CHANNELS)
+        self.detail = nn.Sequential(nn.PixelUnshuffle(2), nn.Conv2d(detailed, fine // 2, 3, padding=1), nn.ReLU())
         self.at_half = nn.Sequential(nn.Conv2d(fine + fine // 2, fine, 3, padding=1), nn.ReLU())
         self.to_picture = nn.Sequential(nn.Conv2d(fine, 12, 3, padding=1), nn.PixelShuffle(2), nn.Tanh())
 
@@ -88,7 +92,11 @@ class CompactGenerator(nn.Module):
         features = self.at_eighth(self.to_eighth(features) + x_eighth + y_eighth)
         features = self.to_quarter(features) + x_quarter + y_quarter + _sized(self.place_quarter, x_quarter)
         features = self.at_quarter(features)
-        detail = self.detail(conditioning[:, -6:])
+        now = conditioning[:, -6:]
+        grid = now[:, :2].permute(0, 2, 3, 1)  # NMFC red and green: across and up the face
+        texture = self.texture.expand(now.shape[0], -1, -1, -1)
+        on_face = F.grid_sample(texture, grid, padding_mode="border", align_corners=False)
+        detail = self.detail(torch.cat([now, on_face], dim=1))
         half = _sized(self.place_half, detail).expand(detail.shape[0], -1, -1, -1)
         return self.to_picture(self.at_half(torch.cat([self.to_half(features), detail, half], dim=1)))
 

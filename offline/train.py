@@ -60,10 +60,10 @@ class Phase:
 
 # Small pictures first, the costly losses last: what two cores can do (design §6).
 SCHEDULE = (
-    Phase(until=2000, size=128, length=4, perceptual=0.0, adversarial=0.0, rate=5e-4),
-    Phase(until=4000, size=256, length=4, perceptual=0.0, adversarial=0.0, rate=3e-4),
-    Phase(until=6000, size=256, length=4, perceptual=0.15, adversarial=0.0, rate=2e-4),
-    Phase(until=12000, size=256, length=5, perceptual=0.15, adversarial=0.01, rate=2e-5),
+    Phase(until=2000, size=128, length=4, perceptual=0.0, adversarial=0.0, rate=4e-4),
+    Phase(until=5500, size=256, length=4, perceptual=0.0, adversarial=0.0, rate=3e-4),
+    Phase(until=9000, size=256, length=4, perceptual=0.15, adversarial=0.0, rate=2e-4),
+    Phase(until=16000, size=256, length=5, perceptual=0.15, adversarial=0.01, rate=2e-5),
 )
 _WARM_UP = 200
 _FIRST_RATE = 5e-4
@@ -128,7 +128,11 @@ class Trainer:
         torch.set_rng_state(state["torch_rng"])
 
     def train_step(self) -> dict[str, float]:
-        """Learn from one sequence: the generator rolls out on its own outputs, gradients through one step each."""
+        """Learn from one sequence, frame by frame.
+
+        The generator rolls out on its own outputs; gradients go through one step, and each frame is learned from
+        at once: neighbouring frames are so alike that adding their gradients up would waste them.
+        """
         phase, rate = self.phase
         for group in self.g_optimizer.param_groups:
             group["lr"] = rate
@@ -146,13 +150,13 @@ class Trainer:
             total = sum(losses.values(), output.new_zeros(()))
             if not torch.isfinite(total):
                 raise FaceError(f"The loss is not finite at sequence {self.step}: lower the learning rate and resume.")
-            (total / count).backward()
+            self.g_optimizer.zero_grad(set_to_none=True)
+            total.backward()
+            torch.nn.utils.clip_grad_norm_(self.generator.parameters(), 1.0)
+            self.g_optimizer.step()
             previous = torch.cat([previous[:, 3:], output.detach()], 1)
             for name, value in losses.items():
                 sums[name] = sums.get(name, 0.0) + value.item() / count
-        torch.nn.utils.clip_grad_norm_(self.generator.parameters(), 1.0)
-        self.g_optimizer.step()
-        self.g_optimizer.zero_grad(set_to_none=True)
         with torch.no_grad():
             decay = min(EMA_DECAY, (1 + self.step) / (10 + self.step))
             for slow, fast in zip(self.average.parameters(), self.generator.parameters(), strict=True):
