@@ -84,7 +84,7 @@ def _fit_stretch(
         fits.append(fit_frame(basis, one, identity, fits[-1] if fits else None, settings))
     prior_weight = settings.expression_spread**-2
     expressions = np.stack([f.expression for f in fits])
-    priors = np.stack([expression_prior(one.scores, basis.unit_names) for one in landmarks])
+    priors = np.stack([expression_prior(one.scores) for one in landmarks])
     for _ in range(_CAMERA_ROUNDS):
         equations = [
             linearise(basis, one.points[:SURFACE_COUNT], fit.camera, identity, fit.expression, settings, False)

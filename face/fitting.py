@@ -45,9 +45,8 @@ class FitSettings:
     iterations: int = 2
 
 
-def expression_prior(scores: np.ndarray, unit_names: tuple[str, ...]) -> np.ndarray:
+def expression_prior(scores: np.ndarray) -> np.ndarray:
     """Where the prior on expression is centred, ``[52]``: the tracker's scores, which are the same 52 units."""
-    del unit_names
     return np.clip(scores, 0.0, 1.0)
 
 
@@ -93,7 +92,6 @@ class LandmarkBasis:
         self.identity = np.ascontiguousarray(identity.transpose(2, 1, 0))
         self.expression = np.ascontiguousarray(expression.transpose(2, 1, 0))
         self.weights = fit_weights()
-        self.unit_names = model.unit_names
 
     def shape(self, identity: np.ndarray, expression: np.ndarray) -> np.ndarray:
         """Landmarks of a face in the model frame, ``[468, 3]``."""
@@ -210,7 +208,7 @@ def fit_frame(
     The prior pulls expression to the tracker's scores and, where there is a previous frame, to that frame.
     """
     points = landmarks.points[:SURFACE_COUNT]
-    prior = expression_prior(landmarks.scores, basis.unit_names)
+    prior = expression_prior(landmarks.scores)
     prior_weight = settings.expression_spread**-2
     temporal_weight = settings.temporal_spread**-2 if previous else 0.0
     iterations = settings.iterations

@@ -14,7 +14,6 @@ from face.errors import FaceError
 from face.landmarks import UNIT_NAMES, Landmarks
 
 MODEL_PATH = Path(__file__).parent / "data" / "face_landmarker.task"
-_MOST_FACES = 3  # enough to find the largest among bystanders
 
 
 class FaceTracker:

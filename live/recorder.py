@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 
 from face.errors import FaceError
 from face.video import VideoWriter
 from live.frames import Generated
+from live.mailbox import Closed, Mailbox
 
 _RATE = 25.0
 
 
 class Recorder:
-    """Writes every picture to an MP4; repeats or skips so that the file keeps real time.
+    """Writes the pictures to a video on a thread of its own; repeats or skips so that the file keeps real time.
 
     Raises:
         FaceError: the file cannot be written.
@@ -24,18 +26,31 @@ class Recorder:
         if not path.parent.is_dir():
             raise FaceError(f"Cannot record to {path}: there is no folder {path.parent}.")
         self._writer = VideoWriter(path, _RATE)
-        self._begin_s: float | None = None
-        self._written = 0
+        self._waiting: Mailbox[Generated] = Mailbox()
+        self._thread = threading.Thread(target=self._write, name="record")
+        self._thread.start()
 
     def put(self, generated: Generated) -> None:
-        """Append a picture at its time."""
-        if self._begin_s is None:
-            self._begin_s = generated.captured_s
-        due = round((generated.captured_s - self._begin_s) * _RATE) + 1
-        for _ in range(min(due - self._written, 250)):
-            self._writer.write(generated.image)
-        self._written = max(due, self._written)
+        """Have a picture written at its time; does not wait for it."""
+        self._waiting.put(generated)
 
     def close(self) -> None:
         """Finish the file."""
+        self._waiting.close()
+        self._thread.join()
         self._writer.close()
+
+    def _write(self) -> None:
+        begin_s: float | None = None
+        written = 0
+        while True:
+            try:
+                generated = self._waiting.take()
+            except Closed:
+                return
+            if begin_s is None:
+                begin_s = generated.captured_s
+            due = round((generated.captured_s - begin_s) * _RATE) + 1
+            for _ in range(min(due - written, 250)):
+                self._writer.write(generated.image)
+            written = max(due, written)

@@ -71,10 +71,25 @@ def natural_motion(frames: int, seed: int) -> Motion:
         span = slice(int(start), int(start) + _BLINK_FRAMES)
         closed = np.sin(np.linspace(0, np.pi, _BLINK_FRAMES)) ** 0.7
         expression[span, blink] = np.maximum(expression[span, blink], closed[:, None])
-    turn = lambda: np.clip(rng.normal(0, _HEAD_DEG), -_HEAD_LIMIT_DEG, _HEAD_LIMIT_DEG)  # noqa: E731
-    euler = _path(frames, 0.8, [turn() for _ in range(_count(frames, 0.8))])
+    turns = np.clip(rng.normal(0, _HEAD_DEG, (_count(frames, 0.8), 3)), -_HEAD_LIMIT_DEG, _HEAD_LIMIT_DEG)
+    euler = _path(frames, 0.8, list(turns))
     # Eyes jump and rest: each shift takes two frames.
     shifts = [rng.normal(0, _GAZE_DEG) for _ in range(_count(frames, 0.7))]
     gaze = np.repeat(np.array(shifts), int(0.7 * FPS) + 1, axis=0)[:frames]
     gaze[1:] = 0.5 * (gaze[1:] + gaze[:-1])
+    expression = expression + _lids(gaze) * (1 - expression[:, blink].max(1, keepdims=True))
     return Motion(np.clip(expression, 0, 1), euler, gaze)
+
+
+def _lids(gaze_deg: np.ndarray) -> np.ndarray:
+    """Units ``[F, 52]`` of lids that follow the gaze ``[F, 2]``; the model's own neutral looks sleepy."""
+    right, up = gaze_deg[:, 0] / 25, gaze_deg[:, 1] / 20
+    weights = {
+        "eyeLookUp": (up, up), "eyeLookDown": (-up, -up), "eyeWide": (0.5 + 0.8 * up, 0.5 + 0.8 * up),
+        "eyeLookOut": (right, -right), "eyeLookIn": (-right, right),
+    }  # fmt: skip
+    lids = np.zeros((len(gaze_deg), len(UNIT_NAMES)))
+    for name, (left, right_eye) in weights.items():
+        lids[:, UNIT_NAMES.index(f"{name}Left")] = left.clip(0, 1)
+        lids[:, UNIT_NAMES.index(f"{name}Right")] = right_eye.clip(0, 1)
+    return lids

@@ -14,7 +14,7 @@ import sys
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import cv2
 import numpy as np
@@ -24,6 +24,7 @@ from tqdm import tqdm
 
 from face.errors import FaceError
 from face.morphable import MorphableModel
+from offline.atlas import first_guess
 from offline.dataset import Dataset, Sequence
 from offline.losses import (
     Vgg16Perceptual,
@@ -58,12 +59,11 @@ class Phase:
     rate: float
 
 
-# Small pictures first, the costly losses last: what two cores can do (design §6).
+# The costly losses last: what two cores can do (design §6).
 SCHEDULE = (
-    Phase(until=2000, size=128, length=4, perceptual=0.0, adversarial=0.0, rate=4e-4),
-    Phase(until=5500, size=256, length=4, perceptual=0.0, adversarial=0.0, rate=3e-4),
-    Phase(until=9000, size=256, length=4, perceptual=0.15, adversarial=0.0, rate=2e-4),
-    Phase(until=16000, size=256, length=5, perceptual=0.15, adversarial=0.01, rate=2e-5),
+    Phase(until=2000, size=256, length=6, perceptual=0.0, adversarial=0.0, rate=4e-4),
+    Phase(until=3400, size=256, length=6, perceptual=0.15, adversarial=0.0, rate=1.5e-4),
+    Phase(until=3850, size=256, length=6, perceptual=0.15, adversarial=0.01, rate=2e-5),
 )
 _WARM_UP = 200
 _FIRST_RATE = 5e-4
@@ -85,6 +85,7 @@ class Trainer:
         self.dataset, self.run, self.device = dataset, run, device
         run.mkdir(parents=True, exist_ok=True)
         torch.manual_seed(0)
+        torch.set_flush_denormal(True)  # moments of texels no longer seen fade into denormals, ten times as slow
         self.rng = np.random.default_rng(0)
         size = dataset.frames.shape[1]
         self.generator = _placed(CompactGenerator(size), device)
@@ -92,11 +93,17 @@ class Trainer:
         self.average.load_state_dict(self.generator.state_dict())
         self.discriminator = _placed(MultiScaleDiscriminator(9, width=32, layers=3), device)
         self.perceptual = Vgg16Perceptual(perceptual).to(device)
-        self.g_optimizer = torch.optim.Adam(self.generator.parameters(), _FIRST_RATE, betas=(0.9, 0.999))
+        self.g_optimizer = torch.optim.Adam(_groups(self.generator), _FIRST_RATE, betas=(0.9, 0.99), fused=True)
         self.d_optimizer = torch.optim.Adam(self.discriminator.parameters(), 2e-4, betas=(0.5, 0.999))
         self.step = 0
         if (run / "checkpoint.pt").exists():
             self._load()
+        else:
+            backdrop, atlas = first_guess(dataset)
+            with torch.no_grad():
+                for generator in (self.generator, self.average):
+                    generator.backdrop.copy_(backdrop)
+                    generator.atlas.copy_(atlas)
 
     @property
     def phase(self) -> tuple[Phase, float]:
@@ -135,7 +142,7 @@ class Trainer:
         """
         phase, rate = self.phase
         for group in self.g_optimizer.param_groups:
-            group["lr"] = rate
+            group["lr"] = rate * group["factor"]
         for group in self.d_optimizer.param_groups:
             group["lr"] = min(rate, 2e-4)
         sequence = self.dataset.draw(self.rng, phase.length, phase.size)
@@ -145,8 +152,9 @@ class Trainer:
         count = len(y)
         for t in range(count):
             conditioning = x[t : t + 3].reshape(1, -1, *x.shape[2:])
+            shown = conditioning[:, -6:]
             output = self.generator(conditioning, previous)
-            losses = self._losses(phase, output, y[t : t + 1], w[t : t + 1], conditioning[:, -6:])
+            losses = self._losses(phase, output, y[t : t + 1], w[t : t + 1], shown)
             total = sum(losses.values(), output.new_zeros(()))
             if not torch.isfinite(total):
                 raise FaceError(f"The loss is not finite at sequence {self.step}: lower the learning rate and resume.")
@@ -154,7 +162,7 @@ class Trainer:
             total.backward()
             torch.nn.utils.clip_grad_norm_(self.generator.parameters(), 1.0)
             self.g_optimizer.step()
-            previous = torch.cat([previous[:, 3:], output.detach()], 1)
+            previous = torch.cat([previous[:, 3:], output.detach().clamp(-1, 1)], 1)
             for name, value in losses.items():
                 sums[name] = sums.get(name, 0.0) + value.item() / count
         with torch.no_grad():
@@ -165,14 +173,13 @@ class Trainer:
         return sums | {"rate": rate}
 
     def _start(self, y: Tensor, x: Tensor) -> Tensor:
-        """Previous outputs [1, 6, H, W] before the first frame: often none, else true ones, slightly wrong."""
+        """Previous outputs [1, 6, H, W] before the first frame: often none, else the averaged generator's own."""
         zeros = torch.zeros(1, 6, *y.shape[2:], device=self.device)
         if self.rng.random() < 0.25:
             return zeros
         with torch.no_grad():
-            first = self.average(x[0:3].reshape(1, -1, *x.shape[2:]), zeros)
-            second = self.average(x[0:3].reshape(1, -1, *x.shape[2:]), torch.cat([zeros[:, 3:], first], 1))
-        return torch.cat([first, second], 1)
+            first = self.average(x[0:3].reshape(1, -1, *x.shape[2:]), zeros).clamp(-1, 1)
+        return torch.cat([first, first], 1)
 
     def _losses(self, phase: Phase, output: Tensor, truth: Tensor, weight: Tensor, shown: Tensor) -> dict[str, Tensor]:
         losses = {
@@ -218,7 +225,7 @@ class Trainer:
             previous = torch.zeros(1, 6, *x.shape[2:], device=self.device)
             for t in range(last - first):
                 output = self.average(x[t : t + 3].reshape(1, -1, *x.shape[2:]), previous)
-                previous = torch.cat([previous[:, 3:], output], 1)
+                previous = torch.cat([previous[:, 3:], output.clamp(-1, 1)], 1)
                 picture = ((output[0].permute(1, 2, 0).cpu().numpy() + 1) * 127.5 + 0.5).clip(0, 255).astype(np.uint8)
                 truth = sequence.frames[t]
                 errors.append(np.linalg.norm(picture.astype(float) - truth, axis=-1).mean())
@@ -233,6 +240,13 @@ M = TypeVar("M", bound=nn.Module)
 def _placed(network: M, device: torch.device) -> M:
     """The network on its device, weights laid out channels last, which convolutions like best."""
     return network.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+
+def _groups(generator: CompactGenerator) -> list[dict[str, Any]]:
+    """Parameters by learning rate: a texel is seen in few frames and has to move far."""
+    maps = {id(p) for p in generator.remembered()}
+    weights = [p for p in generator.parameters() if id(p) not in maps]
+    return [{"params": weights, "factor": 1.0}, {"params": generator.remembered(), "factor": 4.0}]
 
 
 def _tensors(sequence: Sequence, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:

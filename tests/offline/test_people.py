@@ -28,12 +28,12 @@ def test_the_same_seed_gives_the_same_picture(model):
 def test_flow_carries_one_frame_to_the_next(model):
     """Moving each surface point by the flow lands where that point is drawn in the next frame."""
     person = Person(model, 2)
-    make = lambda yaw, jaw: FaceParameters(
-        person.identity, units(jawOpen=jaw), camera(yaw, size=192, scale=70), np.zeros(2)
-    )  # noqa: E731,E501
-    before, after = make(5, 0.1), make(8, 0.3)
+    before, after = (
+        FaceParameters(person.identity, units(jawOpen=jaw), camera(yaw, size=192, scale=70), np.zeros(2))
+        for yaw, jaw in ((5, 0.1), (8, 0.3))
+    )
     flow = person.flow(before, after, 192, 192)
-    assert np.abs(flow).max() > 2 and not flow[:5].any()
+    assert np.abs(flow).max() > 2 and not flow[:20, :20].any()  # the backdrop stands still
     triangles = person._triangles
     label = person._mean_fine.astype(np.float32)
     places = []
