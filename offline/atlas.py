@@ -32,7 +32,8 @@ def first_guess(dataset: Dataset) -> tuple[Tensor, Tensor]:
     for number, frame in zip(chosen, frames, strict=True):
         conditioning = torch.from_numpy(np.array(dataset.conditionings[number])).permute(2, 0, 1)[None].float()
         grid = atlas_grid(conditioning / 127.5 - 1, None)[0].numpy()
-        columns, rows = (np.floor((grid[..., k] + 1) / 2 * n).astype(int) for k, n in ((0, 2 * ATLAS_SIZE), (1, ATLAS_SIZE)))
+        columns = np.floor((grid[..., 0] + 1) * ATLAS_SIZE).astype(int)
+        rows = np.floor((grid[..., 1] + 1) / 2 * ATLAS_SIZE).astype(int)
         differs = np.abs(frame - backdrop).max(-1, keepdims=True) > _BACKDROP_TOLERANCE
         values = np.concatenate([frame, differs, np.ones_like(differs)], -1).astype(np.float32)
         np.add.at(sums, (rows * 2 * ATLAS_SIZE + columns).ravel(), values.reshape(-1, 5))

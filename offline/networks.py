@@ -13,7 +13,7 @@ from torch import Tensor, nn
 CONDITIONING_FRAMES = 3  # x_{t-2…t} of Eq. 4
 PREVIOUS_FRAMES = 2  # ỹ_{t-2…t-1}
 ATLAS_CHANNELS, ATLAS_SIZE = 8, 192  # RGB, coverage, and four for the network to read
-HEAD_PLANE = -2.0  # depth in the face's coordinates (NMFC blue: nose 1, ears -1), measured on demo people
+HEAD_PLANE = -2.0  # depth in the face's coordinates (NMFC blue: nose 1, ears -1)
 HEAD_EXTENT = 2.0  # the head's half of the atlas reaches twice as far as the face on every side
 
 
@@ -61,7 +61,7 @@ class CompactGenerator(nn.Module):
     Two encoders whose features are added, one decoder with skips. What need not be computed is remembered: a
     backdrop that does not move, and an *atlas*, one learned picture of the head that is looked up at each pixel's
     place on the head. On the face that place is the NMFC's colour; for hair, ears and neck the face's coordinates go
-    on as a plane would, bent by the network. The layers are blended by a learned coverage, and the network adds what they lack:
+    on as a plane would, bent by the network. The layers are blended by a learned coverage; the network adds the rest:
     shading, mouth, eyes, whatever moves by itself. Sharp detail is there from the first minutes of training, and
     moves with the head instead of being painted anew. No normalisation layer: nothing depends on the statistics of
     a frame, and 8-bit quantisation stays simple.
@@ -127,7 +127,8 @@ def atlas_grid(conditioning: Tensor, bend: Tensor | None) -> Tensor:
     """Where in the atlas each pixel looks, [B, H, W, 2], -1…1 as ``grid_sample`` has it.
 
     The atlas's left half is the face, looked up at the NMFC's red and green (across and up). The right half is the
-    rest of the head, in the same coordinates, which there reach to ``HEAD_EXTENT``: the affine camera that the NMFC implies (least squares of
+    rest of the head, in the same coordinates, which there reach to ``HEAD_EXTENT``:
+    the affine camera that the NMFC implies (least squares of
     the pixels' places over its three coordinates) projects each pixel back to a plane behind the face, parallel to
     it: where, more or less, hair ends against the backdrop.
 
