@@ -22,7 +22,7 @@ _VISEMES = (
     {"mouthPressLeft": 0.5, "mouthPressRight": 0.5},
     {"mouthRollLower": 0.4, "jawOpen": 0.05},
 )  # fmt: skip
-_MOODS = (
+_MOODS: tuple[dict[str, float], ...] = (
     {"mouthSmileLeft": 0.8, "mouthSmileRight": 0.8, "cheekSquintLeft": 0.5, "cheekSquintRight": 0.5},
     {"browInnerUp": 0.8, "browOuterUpLeft": 0.7, "browOuterUpRight": 0.7, "eyeWideLeft": 0.4, "eyeWideRight": 0.4},
     {"browDownLeft": 0.8, "browDownRight": 0.8, "noseSneerLeft": 0.3, "noseSneerRight": 0.3},
