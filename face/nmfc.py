@@ -10,14 +10,24 @@ from face.parameters import FaceParameters
 from face.raster import rasterise
 
 
+def _centres(model: MorphableModel) -> np.ndarray:
+    fine = model.subdivision @ model.mean
+    return fine[model.nmfc_triangles].mean(1)
+
+
+def nmfc_box(model: MorphableModel) -> tuple[np.ndarray, np.ndarray]:
+    """The mean face's bounding box, whose corners have the NMFC's least and greatest colours: two ``[3]``, dm."""
+    centres = _centres(model)
+    return centres.min(0), centres.max(0)
+
+
 def nmfc_colors(model: MorphableModel) -> np.ndarray:
     """Colour of each NMFC triangle, ``[T, 3]`` uint8, 1…255: where its centre lies in the mean face's bounding box.
 
     Zero is left to the background, so that a face pixel is never mistaken for it.
     """
-    fine = model.subdivision @ model.mean
-    centres = fine[model.nmfc_triangles].mean(1)
-    low, high = centres.min(0), centres.max(0)
+    low, high = nmfc_box(model)
+    centres = _centres(model)
     return (1 + np.round((centres - low) / (high - low) * 254)).astype(np.uint8)
 
 

@@ -74,36 +74,28 @@ class Dataset:
         turned = np.einsum("nij,nj->ni", p["rotation"], shape) * p["scale"][:, None]
         return turned[:, :2] * [1, -1] + p["translation"]
 
-    def draw(self, rng: np.random.Generator, length: int, size: int) -> Sequence:
-        """A random training sequence of at most ``length`` frames at ``size`` px."""
+    def draw(self, rng: np.random.Generator, length: int) -> Sequence:
+        """A random training sequence of at most ``length`` frames."""
         lengths = np.array([b - a for a, b in self.train], float)
         first, last = self.train[rng.choice(len(self.train), p=lengths / lengths.sum())]
         start = int(rng.integers(first, max(first, last - length) + 1))
-        return self.sequence(start, min(start + length, last), first, size)
+        return self.sequence(start, min(start + length, last), first)
 
-    def sequence(self, start: int, stop: int, take_start: int, size: int) -> Sequence:
+    def sequence(self, start: int, stop: int, take_start: int) -> Sequence:
         """Frames ``start … stop-1`` of the take that begins at ``take_start``."""
         wanted = np.maximum(np.arange(start - 2, stop), take_start)
-        frames = np.stack([_resize(f, size) for f in self.frames[start:stop]])
-        conditionings = np.stack([_resize(c, size) for c in self.conditionings[wanted]])
-        weights = np.stack([self._weight(k, size) for k in range(start, stop)])
-        return Sequence(frames, conditionings, weights)
+        weights = np.stack([self._weight(k) for k in range(start, stop)])
+        return Sequence(self.frames[start:stop], self.conditionings[wanted], weights)
 
-    def _weight(self, number: int, size: int) -> np.ndarray:
-        full = self.conditionings.shape[1]
-        conditioning = _resize(self.conditionings[number], size)
+    def _weight(self, number: int) -> np.ndarray:
+        conditioning = self.conditionings[number]
+        size = len(conditioning)
         weight = np.ones((size, size), np.float32)
         weight[conditioning[..., :3].any(-1)] += 1.0
         eyes = cv2.dilate(conditioning[..., 3], np.ones((3, 3), np.uint8), iterations=max(1, size // 64)) > 0
         weight[eyes] += 3.0
-        x, y = self.mouths[number] * size / full
+        x, y = self.mouths[number]
         half = 72 / 256 * size / 2
         rows, columns = np.ogrid[:size, :size]
         weight[(abs(rows + 0.5 - y) < half * 0.7) & (abs(columns + 0.5 - x) < half)] += 1.5
         return weight / np.float32(1.6)
-
-
-def _resize(image: np.ndarray, size: int) -> np.ndarray:
-    if image.shape[0] == size:
-        return image
-    return cv2.resize(image, (size, size), interpolation=cv2.INTER_AREA)

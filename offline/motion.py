@@ -12,7 +12,7 @@ from face.landmarks import UNIT_NAMES
 FPS = 25
 _HEAD_DEG = np.array([16.0, 8.0, 6.0])  # spread of yaw, pitch, roll
 _HEAD_LIMIT_DEG = np.array([35.0, 20.0, 15.0])
-_GAZE_DEG = np.array([11.0, 6.0])  # spread sideways, upwards
+_GAZE_DEG = np.array([13.0, 9.0])  # spread sideways, upwards
 _BLINK_EVERY_S, _BLINK_FRAMES = 2.5, 7
 _VISEMES = (
     {"jawOpen": 0.55, "mouthLowerDownLeft": 0.3, "mouthLowerDownRight": 0.3},

@@ -20,7 +20,7 @@ from tqdm import tqdm
 
 from face.camera import ScaledOrthographicCamera
 from face.errors import FaceError
-from face.landmarks import INNER_LIPS, LEFT_BROW, OUTER_LIPS, RIGHT_BROW
+from face.landmarks import INNER_LIPS, LEFT_BROW, LEFT_EYE, OUTER_LIPS, RIGHT_BROW, RIGHT_EYE
 from face.morphable import MorphableModel, Part
 from face.parameters import FaceParameters, gaze_rotation
 from face.raster import interpolate, rasterise, vertex_normals
@@ -118,6 +118,12 @@ def _smooth_loop(points: np.ndarray) -> np.ndarray:
     return np.stack([dense.real, dense.imag], 1)
 
 
+def _smooth_line(points: np.ndarray) -> np.ndarray:
+    """Points of an open curve, eight times as many."""
+    at = np.linspace(0, len(points) - 1, 8 * len(points))
+    return np.stack([np.interp(at, np.arange(len(points)), points[:, k]) for k in (0, 1)], 1)
+
+
 class Person:
     """One synthetic person who can be drawn with any expression, pose and gaze.
 
@@ -142,8 +148,9 @@ class Person:
         parts[model.triangles.ravel()] = np.repeat(model.triangle_parts, 3)
         self.vertex_parts = parts
         self._scalp = self._grow_scalp()
-        # Strands of long hair hang over the face; these people wear theirs short or tied back.
-        self._triangles = model.triangles[model.triangle_parts != Part.HAIR]
+        # Strands of long hair hang over the face: these people wear theirs short or tied back. Lashes are cards that
+        # want a texture with holes: as solid bands they would hide the lids.
+        self._triangles = model.triangles[~np.isin(model.triangle_parts, (Part.HAIR, Part.LASHES))]
         self._hair_shell = (
             vertex_normals(self._mean_fine, model.triangles) * (self._scalp * self.look.hair_thickness)[:, None]
         )
@@ -155,7 +162,8 @@ class Person:
         mean = self._mean_fine
         wave = 0.1 * (_value_noise(mean, 3, self.look.backdrop_seed) - 0.5)
         above = mean[:, 1] - (self.look.hairline + 0.95 * mean[:, 2]) + wave + 0.12 * np.abs(mean[:, 0])
-        return np.clip(above / 0.1, 0, 1) * (self.vertex_parts == Part.SKIN)
+        ear = np.clip((np.abs(mean[:, 0]) - 0.74) / 0.03, 0, 1) * (np.abs(mean[:, 1] + 0.1) < 0.5)
+        return np.clip(above / 0.1, 0, 1) * (1 - ear) * (self.vertex_parts == Part.SKIN)
 
     def _paint(self, seed: int, painted: bool) -> tuple[np.ndarray, np.ndarray]:
         """Albedo ``[V', 3]`` (linear RGB) and gloss ``[V']`` of each vertex."""
@@ -185,8 +193,6 @@ class Person:
         strand = 0.55 + 0.9 * _value_noise(around, 2.2, seed + 2) * _value_noise(around, 5.3, seed + 3)
         albedo += hair * (look.hair * strand[:, None] - albedo)
         gloss += hair[:, 0] * (0.12 - gloss)
-        albedo[parts == Part.LASHES] = look.hair * 0.25
-        gloss[parts == Part.LASHES] = 0.0
         return albedo.astype(np.float32), gloss.astype(np.float32)
 
     def _outer_vertices(self) -> np.ndarray:
@@ -207,9 +213,14 @@ class Person:
         gloss += lips * 0.25
         line = np.abs(mean[:, 1] - points[list(INNER_LIPS), 1].mean()) < 0.012
         albedo[near & line & (lips > 0.5)] *= 0.75
+        for eye in (LEFT_EYE, RIGHT_EYE):  # lashes: a dark line along the upper lid
+            upper = points[list(eye[:9])]
+            near = front & (np.abs(mean[:, :2] - upper.mean(0)).max(1) < 0.3)
+            to_lid = np.linalg.norm(mean[near, None, :2] - _smooth_line(upper), axis=-1).min(1)
+            albedo[near] *= 1 - 0.75 * np.clip(1.3 - to_lid / 0.022, 0, 1)[:, None]
         brow_noise = 0.75 + 0.5 * _value_noise(mean, 30, 5)
-        for side in (LEFT_BROW, RIGHT_BROW):
-            loop = points[list(side)]
+        for brow_loop in (LEFT_BROW, RIGHT_BROW):
+            loop = points[list(brow_loop)]
             near = front & (np.abs(mean[:, :2] - loop.mean(0)).max(1) < 0.6)
             brow = np.zeros(len(mean))
             brow[near] = _inside_loop(mean[near, :2], loop, 0.06) * 0.8
@@ -297,7 +308,7 @@ class Person:
         angle = np.arctan2(local[:, 1], local[:, 0])
         rays = 0.85 + 0.25 * np.sin(angle * 23) * np.sin(angle * 7 + 1)
         rim = np.clip((_IRIS_RADIUS - radius) / 0.09, 0.25, 1)
-        iris = self.look.iris * 2.2 * (rays * rim)[:, None]
+        iris = self.look.iris * 1.1 * (rays * rim)[:, None]
         edge = lambda r: np.clip((r - radius) / 0.035 + 0.5, 0, 1)[:, None]  # noqa: E731
         sclera = np.array([0.74, 0.71, 0.69])
         color = sclera + edge(_IRIS_RADIUS) * (iris - sclera)

@@ -1,4 +1,4 @@
-"""Videos of a person to a dataset: crop, tracking, batch fit (Eq. 2), frames and conditionings.
+"""Videos of a person to a dataset: crop, tracking, batch fit (Eq. 2), alignment, frames and conditionings.
 
     python -m offline.reconstruct OUT VIDEO [VIDEO …] [--held-out VIDEO]
 
@@ -28,6 +28,7 @@ from face.morphable import MorphableModel
 from face.parameters import FaceParameters
 from face.tracking import FaceTracker
 from face.video import VideoReader
+from offline.align import align_poses
 
 _CROP_OVER_FACE = 2.1  # side of the square crop over the height of the face's landmarks
 
@@ -98,22 +99,22 @@ def reconstruct(out: Path, takes: list[Path], held_out: list[Path], size: int = 
     later = [c - trained for c in cuts if c > trained]
     fitted += fit_video(model, flat[trained:], cuts=later, identity=identity)
 
-    renderer = CpuConditioning(model, size)
-    out.mkdir(parents=True, exist_ok=True)
-    frames, conditionings, kept, take_of = [], [], [], []
+    frames, kept, take_of = [], [], []
     number = 0
-    for take, path in enumerate(tqdm(paths, desc="drawing", unit="take")):
+    for take, path in enumerate(paths):
         with VideoReader(path) as video:
             for image, _ in video:
                 found = fitted[number]
                 number += 1
-                if found is None:
-                    continue
-                placed = crop.parameters(found)
-                frames.append(crop.image(image))
-                conditionings.append(renderer.render(placed))
-                kept.append(placed)
-                take_of.append(take)
+                if found is not None:
+                    frames.append(crop.image(image))
+                    kept.append(crop.parameters(found))
+                    take_of.append(take)
+    shown = sum(take < len(takes) for take in take_of)
+    kept = align_poses(model, np.stack(frames), kept, shown)
+    renderer = CpuConditioning(model, size)
+    conditionings = [renderer.render(one) for one in tqdm(kept, desc="drawing", unit="frame")]
+    out.mkdir(parents=True, exist_ok=True)
     np.save(out / "frames.npy", np.stack(frames))
     np.save(out / "conditioning.npy", np.stack(conditionings))
     np.savez_compressed(

@@ -24,7 +24,7 @@ from tqdm import tqdm
 
 from face.errors import FaceError
 from face.morphable import MorphableModel
-from offline.atlas import first_guess
+from offline.atlas import remember
 from offline.dataset import Dataset, Sequence
 from offline.losses import (
     Vgg16Perceptual,
@@ -45,14 +45,12 @@ class Phase:
 
     Attributes:
         until: sequence number at which it ends.
-        size: px.
         length: frames of a sequence.
         perceptual, adversarial: weights; 0 leaves the loss out.
         rate: learning rate of the generator at its end; it moves there from the previous phase's.
     """
 
     until: int
-    size: int
     length: int
     perceptual: float
     adversarial: float
@@ -61,9 +59,9 @@ class Phase:
 
 # The costly losses last: what two cores can do (design §6).
 SCHEDULE = (
-    Phase(until=2000, size=256, length=6, perceptual=0.0, adversarial=0.0, rate=4e-4),
-    Phase(until=3400, size=256, length=6, perceptual=0.15, adversarial=0.0, rate=1.5e-4),
-    Phase(until=3850, size=256, length=6, perceptual=0.15, adversarial=0.01, rate=2e-5),
+    Phase(until=3500, length=4, perceptual=0.0, adversarial=0.0, rate=2.5e-4),
+    Phase(until=6500, length=4, perceptual=0.15, adversarial=0.0, rate=6e-5),
+    Phase(until=7300, length=4, perceptual=0.15, adversarial=0.01, rate=1e-5),
 )
 _WARM_UP = 200
 _FIRST_RATE = 5e-4
@@ -79,10 +77,11 @@ class Trainer:
         run: folder of the run; a checkpoint in it is resumed exactly.
         perceptual: weights of the VGG16 trunk, needed from the third phase on.
         device: torch device.
+        half: compute in bfloat16 where that does no harm; weights and losses stay float32.
     """
 
-    def __init__(self, dataset: Dataset, run: Path, perceptual: Path, device: torch.device) -> None:
-        self.dataset, self.run, self.device = dataset, run, device
+    def __init__(self, dataset: Dataset, run: Path, perceptual: Path, device: torch.device, half: bool = False) -> None:
+        self.dataset, self.run, self.device, self.half = dataset, run, device, half
         run.mkdir(parents=True, exist_ok=True)
         torch.manual_seed(0)
         torch.set_flush_denormal(True)  # moments of texels no longer seen fade into denormals, ten times as slow
@@ -90,7 +89,6 @@ class Trainer:
         size = dataset.frames.shape[1]
         self.generator = _placed(CompactGenerator(size), device)
         self.average = _placed(CompactGenerator(size), device)
-        self.average.load_state_dict(self.generator.state_dict())
         self.discriminator = _placed(MultiScaleDiscriminator(9, width=32, layers=3), device)
         self.perceptual = Vgg16Perceptual(perceptual).to(device)
         self.g_optimizer = torch.optim.Adam(_groups(self.generator), _FIRST_RATE, betas=(0.9, 0.99), fused=True)
@@ -99,11 +97,8 @@ class Trainer:
         if (run / "checkpoint.pt").exists():
             self._load()
         else:
-            backdrop, atlas = first_guess(dataset)
-            with torch.no_grad():
-                for generator in (self.generator, self.average):
-                    generator.backdrop.copy_(backdrop)
-                    generator.atlas.copy_(atlas)
+            remember(self.generator, dataset)
+            self.average.load_state_dict(self.generator.state_dict())
 
     @property
     def phase(self) -> tuple[Phase, float]:
@@ -145,7 +140,7 @@ class Trainer:
             group["lr"] = rate * group["factor"]
         for group in self.d_optimizer.param_groups:
             group["lr"] = min(rate, 2e-4)
-        sequence = self.dataset.draw(self.rng, phase.length, phase.size)
+        sequence = self.dataset.draw(self.rng, phase.length)
         x, y, w = _tensors(sequence, self.device)
         previous = self._start(y, x)
         sums: dict[str, float] = {}
@@ -153,8 +148,9 @@ class Trainer:
         for t in range(count):
             conditioning = x[t : t + 3].reshape(1, -1, *x.shape[2:])
             shown = conditioning[:, -6:]
-            output = self.generator(conditioning, previous)
-            losses = self._losses(phase, output, y[t : t + 1], w[t : t + 1], shown)
+            with torch.autocast(self.device.type, torch.bfloat16, enabled=self.half):
+                output = self.generator(conditioning, previous).float()
+                losses = self._losses(phase, output, y[t : t + 1], w[t : t + 1], shown)
             total = sum(losses.values(), output.new_zeros(()))
             if not torch.isfinite(total):
                 raise FaceError(f"The loss is not finite at sequence {self.step}: lower the learning rate and resume.")
@@ -220,7 +216,7 @@ class Trainer:
         """Roll out the averaged generator on the held-out takes: sheet ``[h, w, 3]`` uint8 and APD (0…255)."""
         errors, columns = [], []
         for first, last in self.dataset.test or self.dataset.train[:1]:
-            sequence = self.dataset.sequence(first, last, first, self.dataset.frames.shape[1])
+            sequence = self.dataset.sequence(first, last, first)
             x, _, _ = _tensors(sequence, self.device)
             previous = torch.zeros(1, 6, *x.shape[2:], device=self.device)
             for t in range(last - first):
@@ -252,7 +248,7 @@ def _groups(generator: CompactGenerator) -> list[dict[str, Any]]:
 def _tensors(sequence: Sequence, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
     """Conditionings [T+2, 6, H, W] and frames [T, 3, H, W] in -1…1, weights [T, 1, H, W]."""
     scaled = [
-        torch.from_numpy(a).to(device).permute(0, 3, 1, 2).float() / 127.5 - 1
+        torch.from_numpy(np.array(a)).to(device).permute(0, 3, 1, 2).float() / 127.5 - 1
         for a in (sequence.conditionings, sequence.frames)
     ]
     return scaled[0], scaled[1], torch.from_numpy(sequence.weights)[:, None].to(device)
@@ -294,6 +290,9 @@ def main() -> int:
     parser.add_argument("--run", type=Path, required=True, help="folder of the run; resumed if it exists")
     parser.add_argument("--minutes", type=float, help="stop after this long (otherwise at the schedule's end)")
     parser.add_argument("--perceptual-weights", type=Path, required=True, metavar="NPZ", help="VGG16 trunk")
+    parser.add_argument(
+        "--bf16", action="store_true", help="compute in bfloat16: faster on GPUs and on processors with AVX512-BF16"
+    )
     parser.add_argument("--threads", type=int, help="CPU threads")
     arguments = parser.parse_args()
     if arguments.threads:
@@ -302,7 +301,7 @@ def main() -> int:
     trainer = None
     try:
         dataset = Dataset(arguments.dataset, MorphableModel.load())
-        trainer = Trainer(dataset, arguments.run, arguments.perceptual_weights, device)
+        trainer = Trainer(dataset, arguments.run, arguments.perceptual_weights, device, arguments.bf16)
         train(trainer, arguments.minutes)
     except FaceError as error:
         print(error, file=sys.stderr)

@@ -1,0 +1,121 @@
+"""Poses of a video made exact: each frame's camera is moved until the head fits the head that all frames show.
+
+A tracker's landmarks leave the pose in doubt by half a degree or so, which blurs hair and outline of whatever is
+learned from the frames. The head is rigid but for the face's expression, so its picture itself says more: a texture
+of the head is gathered from all frames, each frame's camera is fitted to it (Gauss-Newton on the pixels' differences,
+Lucas and Kanade 1981), and both are repeated.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import cv2
+import numpy as np
+import torch
+import torch.nn.functional as F
+from scipy.spatial.transform import Rotation
+from tqdm import tqdm
+
+from face.camera import ScaledOrthographicCamera
+from face.morphable import MorphableModel
+from face.nmfc import nmfc_box
+from face.parameters import FaceParameters
+from offline.atlas import Shots, gather, mean_of, sweep_relief
+from offline.layers import HEAD_EXTENT, head_places
+
+_SIZE = 128  # px that frames are aligned at
+_TEXELS = 192
+_ROUNDS = 3
+_STEPS = 4  # Gauss-Newton steps of a frame in a round
+_RELIEF_FRAMES = 120
+_NOISE = 0.12  # of a texel whose frames agree, in the range -1…1
+_OUTLIER = 0.3  # differences beyond this lose weight
+_INDEPENDENCE = 0.02  # neighbouring pixels say nearly the same
+# Turn (radians about x, y, z), log scale and shift (of the picture's size): how far the landmarks' word is trusted.
+_SPREAD = np.array([0.02, 0.02, 0.01, 0.01, 0.006, 0.006])
+_PROBE = np.array([0.01, 0.01, 0.01, 0.01, 0.004, 0.004])  # steps of the numeric derivative
+
+
+def align_poses(
+    model: MorphableModel,
+    frames: np.ndarray,  # [F, H, H, 3] uint8
+    parameters: list[FaceParameters],  # one per frame, in px of these frames
+    shown: int,  # how many of the first frames make the texture: the rest is held out and only fitted to it
+) -> list[FaceParameters]:
+    """Parameters whose cameras agree with the pictures; expression, identity and gaze are kept."""
+    small = np.stack([cv2.resize(f, (_SIZE, _SIZE), interpolation=cv2.INTER_AREA) for f in frames])
+    small = small.astype(np.float32) / 127.5 - 1
+    size = frames.shape[1]
+    box = nmfc_box(model)
+    first = [one.camera for one in parameters]
+    moves = np.zeros((len(frames), 6))
+    some = np.unique(np.linspace(0, shown - 1, _RELIEF_FRAMES).astype(int))
+    for number in range(_ROUNDS):
+        cameras = _affine([_moved(c, m, size) for c, m in zip(first, moves, strict=True)], box, size)
+        if number < 2:
+            relief = sweep_relief(Shots(small[some], cameras[some]))
+        texture = _texture(Shots(small[:shown], cameras[:shown]), relief)
+        surface = torch.from_numpy(relief)[None, None]
+        for k in tqdm(range(len(frames)), desc=f"aligning, round {number + 1} of {_ROUNDS}", unit="frame"):
+
+            def look(moves: np.ndarray, camera: ScaledOrthographicCamera = first[k]) -> np.ndarray:
+                cameras = _affine([_moved(camera, m, size) for m in moves], box, size)
+                places = head_places(cameras, surface, None, _SIZE) / HEAD_EXTENT  # noqa: B023
+                layers = texture.expand(len(cameras), -1, -1, -1)  # noqa: B023
+                return F.grid_sample(layers, places.permute(0, 2, 3, 1), align_corners=False).numpy()
+
+            moves[k] = _fit(small[k], moves[k], look)
+    return [replace(one, camera=_moved(one.camera, move, size)) for one, move in zip(parameters, moves, strict=True)]
+
+
+def _moved(camera: ScaledOrthographicCamera, move: np.ndarray, size: int) -> ScaledOrthographicCamera:
+    """The camera after a move ``[6]``: see ``_SPREAD``."""
+    turn = Rotation.from_rotvec(move[:3]).as_matrix()
+    return ScaledOrthographicCamera(
+        turn @ camera.rotation, camera.scale * float(np.exp(move[3])), camera.translation + size * move[4:]
+    )
+
+
+def _affine(cameras: list[ScaledOrthographicCamera], box: tuple[np.ndarray, np.ndarray], size: int) -> torch.Tensor:
+    """Cameras as ``offline/layers.py`` has them, ``[N, 8]`` float32: from NMFC coordinates to pixels of -1…1."""
+    middle, half = (box[0] + box[1]) / 2, (box[1] - box[0]) / 2
+    rows = np.stack([c.rotation[:2] * c.scale for c in cameras]) * np.array([[1.0], [-1.0]])
+    offset = rows @ middle + np.stack([c.translation for c in cameras])
+    flat = np.concatenate([(rows * half).reshape(-1, 6) * 2 / size, offset * 2 / size - 1], axis=1)
+    return torch.from_numpy(flat.astype(np.float32))
+
+
+def _texture(shots: Shots, relief: np.ndarray) -> torch.Tensor:
+    """The head's mean picture and how far the frames agree on each texel (0…1), ``[1, 4, S, S]``."""
+    sums = np.zeros((_TEXELS, _TEXELS, 7))
+    for frame, places in zip(shots.frames, shots.places(relief), strict=True):
+        values = frame.reshape(-1, 3)
+        sums += gather(places.reshape(-1, 2), np.concatenate([values, values**2], axis=1), _TEXELS)
+    mean = mean_of(sums)
+    variance = np.clip(mean[..., 3:] - mean[..., :3] ** 2, 0, None).sum(-1)
+    weight = _NOISE**2 / (_NOISE**2 + variance) * (sums[..., 6] > 0.02 * len(shots.frames))
+    layers = np.concatenate([mean[..., :3], weight[..., None]], axis=-1).astype(np.float32)
+    return torch.from_numpy(layers).permute(2, 0, 1)[None]
+
+
+def _fit(
+    frame: np.ndarray,  # [S, S, 3]
+    move: np.ndarray,  # [6] where to start
+    look: Callable[[np.ndarray], np.ndarray],  # moves [N, 6] to what is then seen, [N, 4, S, S]
+) -> np.ndarray:
+    """The move ``[6]`` at which the texture looks most like the frame."""
+    prior = np.diag(_SPREAD**-2.0)
+    for _ in range(_STEPS):
+        seen = look(np.vstack([move, move + np.diag(_PROBE)]))
+        difference = frame.transpose(2, 0, 1) - seen[0, :3]
+        robust = 1 / (1 + (difference**2).sum(0) / _OUTLIER**2) ** 2
+        root = np.sqrt(seen[0, 3] * robust * _INDEPENDENCE) / _NOISE
+        slopes = ((seen[1:, :3] - seen[0, :3]) / _PROBE[:, None, None, None] * root).reshape(6, -1)
+        right = slopes @ (difference * root).ravel() - prior @ move
+        step = np.linalg.solve(slopes @ slopes.T + prior, right)
+        move = move + np.clip(step, -2 * _PROBE, 2 * _PROBE)
+        if np.all(np.abs(step) < 0.03 * _PROBE):
+            break
+    return move

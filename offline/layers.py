@@ -1,0 +1,88 @@
+"""Where the layers of the compact generator's picture lie: the camera that an NMFC implies, and places on the head.
+
+Places are given in the NMFC's own coordinates (its colours, -1…1: right, up, towards the camera), which go on beyond
+the face. Pixels run from -1 to 1, right and down.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+CAMERA_NUMBERS = 8  # an affine camera: 2×3 matrix, row by row, and offset
+HEAD_EXTENT = 2.0  # the head's texture reaches twice as far as the face on every side
+_STRIDE = 4  # pixels between those that the camera is estimated from
+_RIGID_ABOVE = -0.25  # of the NMFC's height: nose, eyes and forehead move as one, the jaw does not
+_LOOKS = 3  # steps in which a pixel's ray finds the relief
+
+
+def face_mask(conditioning: Tensor) -> Tensor:
+    """1 where the NMFC shows the face, else 0, [B, 1, H, W], of conditionings [B, 6, H, W]; its background is -1."""
+    return torch.clamp((conditioning[:, :3].sum(1, keepdim=True) + 3) * 64, 0, 1)
+
+
+def _pixels(count: int, like: Tensor) -> Tensor:
+    """Centres of ``count`` × ``count`` pixels, [1, 2, count, count]."""
+    line = torch.linspace(-1 + 1 / count, 1 - 1 / count, count, device=like.device)
+    return torch.stack([line.expand(count, -1), line[:, None].expand(-1, count)])[None]
+
+
+def implied_camera(conditioning: Tensor) -> Tensor:
+    """Affine camera [B, 8] from the coordinates that a conditioning [B, 6, H, W] shows: least squares.
+
+    ``pixel = matrix · coordinates + offset`` over the rigid part of the face.
+    """
+    size = conditioning.shape[2]
+    start = _STRIDE // 2
+    seen = conditioning[:, :3, start::_STRIDE, start::_STRIDE]
+    pixels = _pixels(size, conditioning)[:, :, start::_STRIDE, start::_STRIDE].expand(seen.shape[0], -1, -1, -1)
+    weight = face_mask(seen) * torch.clamp((seen[:, 1:2] - _RIGID_ABOVE) * 64, 0, 1)
+    weight = weight / (weight.mean((2, 3), keepdim=True) + 1e-6)
+    mean = lambda v: (v * weight).mean((2, 3), keepdim=True)  # noqa: E731
+    centre, middle = mean(seen), mean(pixels)
+    u, v, w = (seen - centre).split(1, dim=1)
+    uu, vv, ww, uv, uw, vw = mean(torch.cat([u * u, v * v, w * w, u * v, u * w, v * w], dim=1)).split(1, dim=1)
+    uu, vv, ww = uu + 1e-4, vv + 1e-4, ww + 1e-4
+    # The symmetric 3×3 equations by Cramer's rule.
+    inverse = torch.cat([vv * ww - vw * vw, uw * vw - uv * ww, uv * vw - uw * vv,
+                         uu * ww - uw * uw, uv * uw - vw * uu, uu * vv - uv * uv], dim=1)  # fmt: skip
+    determinant = uu * inverse[:, 0:1] + uv * inverse[:, 1:2] + uw * inverse[:, 2:3]
+    a, b, c, d, e, f = (inverse / determinant).split(1, dim=1)
+    rows = []
+    for k in (0, 1):
+        across = pixels[:, k : k + 1] - middle[:, k : k + 1]
+        pu, pv, pw = mean(torch.cat([across * u, across * v, across * w], dim=1)).split(1, dim=1)
+        rows.append(torch.cat([a * pu + b * pv + c * pw, b * pu + d * pv + e * pw, c * pu + e * pv + f * pw], dim=1))
+    offset = middle - torch.cat([(row * centre).sum(1, keepdim=True) for row in rows], dim=1)
+    return torch.cat([*rows, offset], dim=1).flatten(1)
+
+
+def head_places(camera: Tensor, relief: Tensor, bend: Tensor | None, size: int) -> Tensor:
+    """Where on the head each pixel looks, [B, 2, size, size]: coordinates right and up of the point it sees.
+
+    Each pixel's ray is followed to the relief in a few steps (parallax mapping), at a quarter of the size.
+
+    Args:
+        camera: [B, 8] as from ``implied_camera``.
+        relief: [1, 1, h, w], the head's third coordinate over the first two, which reach to ``HEAD_EXTENT``.
+        bend: what to add, [B, 2, size/8, size/8], or nothing.
+        size: height and width of the picture.
+    """
+    batch = camera.shape[0]
+    xu, xv, xw, yu, yv, yw, x0, y0 = camera[:, :, None, None].split(1, dim=1)
+    x, y = _pixels(size // 4, camera).expand(batch, -1, -1, -1).split(1, dim=1)
+    x, y = x - x0, y - y0
+    area = xu * yv - xv * yu
+    u, v = (x * yv - y * xv) / area, (y * xu - x * yu) / area  # where the third coordinate is 0
+    step_u, step_v = (xw * yv - yw * xv) / area, (yw * xu - xw * yu) / area  # and how that moves with it
+    if bend is not None:
+        bend = F.interpolate(bend, scale_factor=2.0, mode="bilinear", align_corners=False)
+        u, v = u + bend[:, :1], v + bend[:, 1:]
+    depth = relief.mean((2, 3), keepdim=True)
+    relief = relief.expand(batch, -1, -1, -1)
+    for _ in range(_LOOKS):
+        look = torch.cat([u - step_u * depth, v - step_v * depth], dim=1) / HEAD_EXTENT
+        depth = F.grid_sample(relief, look.permute(0, 2, 3, 1), padding_mode="border", align_corners=False)
+    places = torch.cat([u - step_u * depth, v - step_v * depth], dim=1)
+    return F.interpolate(places, scale_factor=4.0, mode="bilinear", align_corners=False)
