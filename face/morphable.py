@@ -17,7 +17,7 @@ import scipy.sparse as sp
 from face.errors import FaceError
 from face.landmarks import SURFACE_COUNT
 from face.raster import triangulate
-from face.subdivision import catmull_clark
+from face.subdivision import catmull_clark, clip_triangles
 
 DEFAULT_PATH = Path(__file__).parent / "data" / "morphable.npz"
 
@@ -49,7 +49,8 @@ class MorphableModel:
         unit_names: the 52 ARKit names, in the order of ``expression``.
         quads: ``[Q, 4]`` int32, counter-clockwise from outside.
         quad_parts: ``[Q]`` uint8, a ``Part`` each.
-        nmfc_quads: ``[4Q]`` bool, which quads of the subdivided mesh the NMFC draws.
+        nmfc_quads: ``[4Q]`` bool, quads of the subdivided mesh that the NMFC draws, wholly or up to its border.
+        nmfc_inside: ``[V']`` float32 over the subdivided mesh's vertices, positive inside the NMFC's border.
         landmark_index: ``[478, K]`` int32 and landmark_weight ``[478, K]`` float32: landmark = weighted sum
             of cage vertices. The last ten (irises) sit on the resting eyeballs.
     """
@@ -61,6 +62,7 @@ class MorphableModel:
     quads: np.ndarray
     quad_parts: np.ndarray
     nmfc_quads: np.ndarray
+    nmfc_inside: np.ndarray
     landmark_index: np.ndarray
     landmark_weight: np.ndarray
 
@@ -79,7 +81,7 @@ class MorphableModel:
                             "'python -m offline.morphable'.") from None  # fmt: skip
         except (KeyError, ValueError, OSError) as error:
             raise FaceError(f"{path} is not a morphable model of this program ({error}).") from None
-        for name in ("mean", "identity", "expression", "landmark_weight"):
+        for name in ("mean", "identity", "expression", "nmfc_inside", "landmark_weight"):
             arrays[name] = arrays[name].astype(np.float32)
         names = tuple(str(n) for n in arrays.pop("unit_names"))
         return MorphableModel(unit_names=names, **arrays)
@@ -119,8 +121,15 @@ class MorphableModel:
 
     @cached_property
     def nmfc_triangles(self) -> np.ndarray:
-        """Triangles of the subdivided mesh that the NMFC draws, ``[T, 3]`` int32."""
+        """Triangles of the subdivided mesh that the NMFC draws, wholly or in part, ``[T, 3]`` int32."""
         return self.triangles[np.repeat(self.nmfc_quads, 2)]
+
+    @cached_property
+    def nmfc_mesh(self) -> tuple[sp.csr_matrix, np.ndarray]:
+        """The NMFC's mesh, cut along its border: sparse ``[V", V]`` from the cage, and triangles ``[T, 3]`` int32."""
+        matrix, triangles = clip_triangles(self.nmfc_triangles, self.nmfc_inside)
+        used, compact = np.unique(triangles, return_inverse=True)
+        return (matrix @ self.subdivision)[used], compact.reshape(-1, 3).astype(np.int32)
 
     @cached_property
     def _landmark_matrix(self) -> sp.csr_matrix:

@@ -11,8 +11,8 @@ from face.raster import rasterise
 
 
 def _centres(model: MorphableModel) -> np.ndarray:
-    fine = model.subdivision @ model.mean
-    return fine[model.nmfc_triangles].mean(1)
+    matrix, triangles = model.nmfc_mesh
+    return (matrix @ model.mean)[triangles].mean(1)
 
 
 def nmfc_box(model: MorphableModel) -> tuple[np.ndarray, np.ndarray]:
@@ -47,9 +47,7 @@ class NmfcRenderer:
     """Rasterises the face of some parameters; identity is folded into the mesh once per person."""
 
     def __init__(self, model: MorphableModel) -> None:
-        used, triangles = np.unique(model.nmfc_triangles, return_inverse=True)
-        self._triangles = np.ascontiguousarray(triangles.reshape(-1, 3).astype(np.int32))
-        rows = model.subdivision[used]
+        rows, self._triangles = model.nmfc_mesh
         self._mean = rows @ model.mean
         self._identity = np.stack([rows @ d for d in model.identity])
         expression = np.stack([rows @ d for d in model.expression])

@@ -1,4 +1,4 @@
-"""One Catmull-Clark step as a sparse matrix, so that bases stay at the resolution of the cage."""
+"""Catmull-Clark subdivision and a cut through triangles, as sparse matrices: bases stay at the cage's resolution."""
 
 from __future__ import annotations
 
@@ -63,3 +63,38 @@ def catmull_clark(
     centre = np.repeat(vertex_count + len(edges) + np.arange(count), 4).reshape(count, 4)
     fine = np.stack([quads, edge_point, centre, np.roll(edge_point, 1, axis=1)], axis=-1)
     return matrix, fine.reshape(-1, 4).astype(np.int32)
+
+
+def clip_triangles(
+    triangles: np.ndarray,  # [T, 3] int, orientation kept
+    inside: np.ndarray,  # [V] float, positive inside
+) -> tuple[sp.csr_matrix, np.ndarray]:
+    """Cut a mesh where a field over its vertices, linear within triangles, is zero, and keep what is inside.
+
+    Returns:
+        matrix: sparse ``[V + E, V]`` float32; the first V rows are the vertices, then one for each edge cut.
+        kept: ``[T', 3]`` int32.
+    """
+    positive = inside > 0
+    count = positive[triangles].sum(1)
+    kept = [triangles[count == 3]]
+    cuts: dict[tuple[int, int], int] = {}
+
+    def cut(a: int, b: int) -> int:
+        return cuts.setdefault((min(a, b), max(a, b)), len(inside) + len(cuts))
+
+    pieces = []
+    for corners in triangles[(count == 1) | (count == 2)]:
+        lone = int(np.argmax(positive[corners] == (positive[corners].sum() == 1)))
+        a, b, c = (int(v) for v in np.roll(corners, -lone))
+        ab, ca = cut(a, b), cut(c, a)
+        pieces += [(a, ab, ca)] if positive[a] else [(ab, b, c), (ab, c, ca)]
+    kept.append(np.array(pieces, triangles.dtype).reshape(-1, 3))
+    ends = np.array(list(cuts), dtype=np.int64).reshape(-1, 2)
+    part = inside[ends[:, 0]] / (inside[ends[:, 0]] - inside[ends[:, 1]])
+    rows = np.arange(len(ends))
+    edges = _sparse(
+        np.concatenate([rows, rows]), ends.T.ravel(), np.concatenate([1 - part, part]), (len(ends), len(inside))
+    )
+    matrix = sp.vstack([sp.identity(len(inside)), edges]).tocsr().astype(np.float32)
+    return matrix, np.concatenate(kept).astype(np.int32)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Protocol
 
@@ -65,6 +66,16 @@ class FileSource:
                 return
 
 
+@contextlib.contextmanager
+def _quiet_opencv() -> Iterator[None]:
+    """OpenCV writes half a page about a camera that is not there; our one sentence says it."""
+    level = cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+    try:
+        yield
+    finally:
+        cv2.utils.logging.setLogLevel(level)
+
+
 class CameraSource:
     """A webcam.
 
@@ -74,7 +85,8 @@ class CameraSource:
 
     def __init__(self, index: int) -> None:
         self.name = f"camera {index}"
-        self._capture = cv2.VideoCapture(index)
+        with _quiet_opencv():
+            self._capture = cv2.VideoCapture(index)
         if not self._capture.isOpened() or not self._capture.read()[0]:
             self._capture.release()
             raise FaceError(f"There is no camera {index} that gives a picture: try --source demo, or a video file.")

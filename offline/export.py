@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import sys
 import tempfile
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -68,18 +69,16 @@ def export_onnx(generator: nn.Module, size: int) -> onnx.ModelProto:
         return onnx.load(str(path))
 
 
-def roll_out(session: ort.InferenceSession, conditionings: np.ndarray) -> np.ndarray:  # [T, H, W, 6] uint8
-    """Pictures ``[T, H, W, 3]`` uint8 of a recurrent run."""
-    size = conditionings.shape[1]
-    x1 = x2 = conditionings[0]
-    y1 = y2 = np.full((size, size, 3), _NO_OUTPUT, np.uint8)
-    pictures = []
+def roll_out(session: ort.InferenceSession, conditionings: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+    """Pictures ``[H, W, 3]`` uint8 of a recurrent run over conditionings ``[H, W, 6]`` uint8."""
+    x1 = x2 = y1 = y2 = None
     for x in conditionings:
-        feeds = dict(zip(INPUTS, (x, x1, x2, y1, y2), strict=True))
-        picture = session.run(None, feeds)[0]
-        pictures.append(picture)
+        if x1 is None:
+            x1 = x2 = x
+            y1 = y2 = np.full((*x.shape[:2], 3), _NO_OUTPUT, np.uint8)
+        picture = session.run(None, dict(zip(INPUTS, (x, x1, x2, y1, y2), strict=True)))[0]
+        yield picture
         x1, x2, y1, y2 = x, x1, picture, y1
-    return np.stack(pictures)
 
 
 def _torch_roll_out(generator: nn.Module, conditionings: np.ndarray) -> np.ndarray:
@@ -136,9 +135,8 @@ def check(model: onnx.ModelProto, generator: nn.Module, conditionings: np.ndarra
     Raises:
         FaceError: they differ by more than rounding.
     """
-    exported = roll_out(
-        ort.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"]), conditionings
-    )
+    session = ort.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    exported = np.stack(list(roll_out(session, conditionings)))
     wanted = _torch_roll_out(generator, conditionings)
     difference = np.abs(exported.astype(int) - wanted)
     print(f"ONNX against torch over {len(wanted)} frames: max {difference.max()}, mean {difference.mean():.5f} of 255")
@@ -213,8 +211,9 @@ def main() -> int:
         if arguments.int8:
             a, b = dataset.train[-1]
             small = quantise(model, dataset.conditionings[a:b], dataset.frames[a:b])
-            exact = roll_out(ort.InferenceSession(model.SerializeToString()), shown)
-            rough = roll_out(ort.InferenceSession(small.SerializeToString()), shown)
+            exact, rough = (
+                np.stack(list(roll_out(ort.InferenceSession(one.SerializeToString()), shown))) for one in (model, small)
+            )
             error = ((exact.astype(float) - rough) ** 2).mean()
             print(f"int8 against fp32: PSNR {10 * np.log10(255**2 / error):.1f} dB")
             path = arguments.out / f"{arguments.name}.int8.onnx"

@@ -18,7 +18,8 @@ from face.morphable import MorphableModel, Part
 from face.parameters import FaceParameters
 from face.raster import rasterise
 from face.tracking import FaceTracker
-from offline.people import Person, sample_identity
+from offline.looks import sample_identity
+from offline.people import Person
 
 _SIZE = 384
 _PICTURES = 240
@@ -158,8 +159,10 @@ def nmfc_region(model: MorphableModel, skin: np.ndarray) -> MorphableModel:
     loop = 0.5 * loop + 0.25 * (np.roll(loop, 1, 0) + np.roll(loop, -1, 0))
     centre = loop.mean(0)
     loop = ((loop - centre) * _MARGIN + centre).astype(np.float32)
+    flat = unroll(fine)
+    inside = np.array([cv2.pointPolygonTest(loop, (float(x), float(y)), True) for x, y in flat])
+    inside[fine[:, 2] < axis_z] = -1.0
     quads = model.triangles.reshape(-1, 6)[:, [0, 1, 2, 5]]
-    middle = fine[quads].mean(1)
-    flat = unroll(middle)
-    inside = np.array([cv2.pointPolygonTest(loop, (float(x), float(y)), False) >= 0 for x, y in flat])
-    return replace(model, nmfc_quads=skin & inside & (middle[:, 2] > axis_z))
+    return replace(
+        model, nmfc_quads=skin & (inside[quads] > 0).any(1), nmfc_inside=inside.astype(np.float16).astype(np.float32)
+    )

@@ -40,6 +40,7 @@ _GROUP_PARTS = {
 }
 # A landmark calibrated on another processor may differ by the tracker's rounding.
 _REBUILD_TOLERANCE_DM = 0.004
+_RIM_ROUNDS = 2
 
 
 def select_quads(source: MakeHuman) -> tuple[np.ndarray, np.ndarray]:
@@ -162,7 +163,7 @@ def outer_skin(model: MorphableModel) -> np.ndarray:
                 turn_y = np.array([[np.cos(yaw), 0, np.sin(yaw)], [0, 1, 0], [-np.sin(yaw), 0, np.cos(yaw)]])
                 turn_x = np.array([[1, 0, 0], [0, np.cos(pitch), -np.sin(pitch)], [0, np.sin(pitch), np.cos(pitch)]])
                 points = fine @ (turn_x @ turn_y).T * [420, -420, 420] + [512, 420, 0]
-                drawn = model.triangle_parts != Part.LASHES
+                drawn = ~np.isin(model.triangle_parts, (Part.LASHES, Part.HAIR))
                 index, _ = rasterise(points.astype(np.float32), model.triangles[drawn], 1024, 1024)
                 seen[np.where(drawn)[0][np.unique(index[index != BACKGROUND])]] = True
     quads = seen.reshape(-1, 2).any(1) & (np.repeat(model.quad_parts, 4) == Part.SKIN)
@@ -189,6 +190,23 @@ def _largest_patch(model: MorphableModel, quads: np.ndarray) -> np.ndarray:
     ids, labels = label(~patch & (np.repeat(model.quad_parts, 4) == Part.SKIN))
     small = np.bincount(labels)[labels] < 40  # quads missed between two views; sockets and mouth are far larger
     patch[ids[small]] = True
+    return _smooth_rim(patch, corners, np.repeat(model.quad_parts, 4) == Part.SKIN)
+
+
+def _smooth_rim(patch: np.ndarray, corners: np.ndarray, skin: np.ndarray) -> np.ndarray:
+    """The patch without teeth along its rims: a quad follows most of the quads around it (at its corners)."""
+    from scipy.sparse import coo_matrix
+
+    count = len(corners)
+    at = coo_matrix((np.ones(4 * count), (np.repeat(np.arange(count), 4), corners.ravel()))).tocsr()[skin]
+    around = at @ at.T
+    around.data[:] = 1
+    share = np.asarray(around.mean(1)).ravel() * around.shape[1]
+    inside = patch[skin].astype(float)
+    for _ in range(_RIM_ROUNDS):
+        inside = (around @ inside > 0.5 * share).astype(float)
+    patch = patch.copy()
+    patch[skin] = inside > 0
     return patch
 
 
@@ -211,7 +229,8 @@ def build(wheel: Path) -> MorphableModel:
     half = lambda a: a.astype(np.float16).astype(np.float32)  # noqa: E731  what the file will hold
     model = MorphableModel(
         mean.astype(np.float32), half(identity), half(expression), names, quads, parts,
-        np.zeros(4 * len(quads), bool), np.zeros((478, 1), np.int32), np.ones((478, 1), np.float32),
+        np.zeros(4 * len(quads), bool), np.ones(0, np.float32),
+        np.zeros((478, 1), np.int32), np.ones((478, 1), np.float32),
     )  # fmt: skip
     skin = outer_skin(model)
     model = calibrate(model, skin)
@@ -223,6 +242,7 @@ def save(model: MorphableModel, path: Path) -> None:
     arrays = {name: getattr(model, name) for name in model.__dataclass_fields__}
     arrays["identity"] = model.identity.astype(np.float16)
     arrays["expression"] = model.expression.astype(np.float16)
+    arrays["nmfc_inside"] = model.nmfc_inside.astype(np.float16)
     arrays["unit_names"] = np.array(model.unit_names)
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".npz", delete=False) as partial:

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
@@ -25,103 +24,13 @@ from face.morphable import MorphableModel, Part
 from face.parameters import FaceParameters, gaze_rotation
 from face.raster import interpolate, rasterise, vertex_normals
 from face.video import VideoWriter
+from offline.looks import inside_loop, sample_identity, sample_look, smooth_line, smooth_loop, value_noise
 from offline.motion import FPS, Motion, natural_motion
 
 SUPERSAMPLING = 2
 _NECK = np.array([0.0, -1.9, -1.2])  # model units below and behind the eyes: where the head turns
 _IRIS_RADIUS = 0.46  # of the eyeball's radius: 5.6 mm of 12.1 mm
 _PUPIL_RADIUS = 0.19
-
-# Skin reflectance (linear RGB) from light to dark; a person's skin lies between two neighbours.
-_SKIN = np.array([[0.84, 0.62, 0.50], [0.72, 0.48, 0.35], [0.50, 0.30, 0.20], [0.26, 0.14, 0.09], [0.14, 0.07, 0.05]])
-_HAIR = np.array([[0.50, 0.36, 0.18], [0.20, 0.10, 0.05], [0.07, 0.04, 0.03], [0.02, 0.018, 0.016], [0.32, 0.10, 0.04]])
-_IRIS = np.array([[0.20, 0.10, 0.04], [0.10, 0.05, 0.02], [0.16, 0.26, 0.34], [0.15, 0.24, 0.12], [0.28, 0.30, 0.30]])
-
-
-@dataclass(frozen=True)
-class Look:
-    """Everything about a person but the shape: colours in linear RGB ``[3]``, light as direction and colour."""
-
-    skin: np.ndarray
-    lips: np.ndarray
-    hair: np.ndarray
-    iris: np.ndarray
-    cloth: np.ndarray
-    key_direction: np.ndarray
-    key_color: np.ndarray
-    fill_color: np.ndarray
-    backdrop_seed: int
-    freckles: float
-    hairline: float
-    hair_thickness: float
-
-
-def sample_identity(rng: np.random.Generator) -> np.ndarray:
-    """A plausible identity ``[80]``: standard normal, cut at two deviations."""
-    return np.clip(rng.normal(0, 0.8, 80), -2, 2)
-
-
-def sample_look(rng: np.random.Generator) -> Look:
-    """Skin, hair, eyes, clothes and light at random."""
-    tone = rng.uniform(0, len(_SKIN) - 1.001)
-    low, part = int(tone), tone % 1
-    skin = (_SKIN[low] * (1 - part) + _SKIN[low + 1] * part) * rng.normal(1, 0.04, 3)
-    darker_iris = tone > 2
-    angle, height = np.radians(rng.uniform(-60, 60)), np.radians(rng.uniform(15, 50))
-    return Look(
-        skin=skin,
-        lips=skin * [0.98, 0.62, 0.64] + [0.03, 0, 0.01],
-        hair=_HAIR[rng.choice([2, 3] if darker_iris else len(_HAIR))] * rng.uniform(0.8, 1.2),
-        iris=_IRIS[rng.integers(0, 2 if darker_iris else len(_IRIS))],
-        cloth=rng.uniform(0.02, 0.35) * rng.uniform(0.4, 1.0, 3),
-        key_direction=np.array([np.sin(angle) * np.cos(height), np.sin(height), np.cos(angle) * np.cos(height)]),
-        key_color=rng.uniform(1.5, 2.1) * np.array([1.0, rng.uniform(0.9, 1), rng.uniform(0.82, 1)]),
-        fill_color=rng.uniform(0.35, 0.6) * np.array([rng.uniform(0.8, 1), 0.95, 1.0]),
-        backdrop_seed=int(rng.integers(1 << 30)),
-        freckles=rng.uniform(0, 0.12),
-        hairline=rng.uniform(0.66, 0.84),
-        hair_thickness=rng.uniform(0.06, 0.2),
-    )
-
-
-def _value_noise(points: np.ndarray, frequency: float, seed: int) -> np.ndarray:  # points [N, 3]
-    """Smooth noise 0…1 ``[N]`` float32 at 3-D points: trilinear interpolation of a random lattice."""
-    size = 64
-    lattice = np.random.default_rng(seed).random((size,) * 3).astype(np.float32)
-    p = points * frequency
-    base = np.floor(p).astype(int)
-    f = (p - base).astype(np.float32)
-    f = f * f * (3 - 2 * f)
-    total = np.zeros(len(points), np.float32)
-    for corner in np.ndindex(2, 2, 2):
-        weight = np.prod([f[:, k] if corner[k] else 1 - f[:, k] for k in range(3)], axis=0)
-        i = (base + corner) % size
-        total += weight * lattice[i[:, 0], i[:, 1], i[:, 2]]
-    return total
-
-
-def _inside_loop(points_xy: np.ndarray, loop_xy: np.ndarray, soft: float) -> np.ndarray:
-    """Soft membership 0…1 ``[N]`` of points in a polygon, both in the model's x-y plane."""
-    loop = loop_xy.astype(np.float32)
-    distance = np.array([cv2.pointPolygonTest(loop, (float(x), float(y)), True) for x, y in points_xy])
-    return np.clip(distance / soft + 0.5, 0, 1)
-
-
-def _smooth_loop(points: np.ndarray) -> np.ndarray:
-    """A closed curve through control points, four times as many."""
-    count = len(points)
-    ring = np.fft.fft(points[:, 0] + 1j * points[:, 1])
-    padded = np.zeros(4 * count, complex)
-    padded[: count // 2] = ring[: count // 2]
-    padded[-(count // 2) :] = ring[-(count // 2) :]
-    dense = np.fft.ifft(padded) * 4
-    return np.stack([dense.real, dense.imag], 1)
-
-
-def _smooth_line(points: np.ndarray) -> np.ndarray:
-    """Points of an open curve, eight times as many."""
-    at = np.linspace(0, len(points) - 1, 8 * len(points))
-    return np.stack([np.interp(at, np.arange(len(points)), points[:, k]) for k in (0, 1)], 1)
 
 
 class Person:
@@ -160,7 +69,7 @@ class Person:
     def _grow_scalp(self) -> np.ndarray:
         """How much of each skin vertex is scalp, 0…1 ``[V']``: behind a plane from the forehead to the nape."""
         mean = self._mean_fine
-        wave = 0.1 * (_value_noise(mean, 3, self.look.backdrop_seed) - 0.5)
+        wave = 0.1 * (value_noise(mean, 3, self.look.backdrop_seed) - 0.5)
         above = mean[:, 1] - (self.look.hairline + 0.95 * mean[:, 2]) + wave + 0.12 * np.abs(mean[:, 0])
         ear = np.clip((np.abs(mean[:, 0]) - 0.74) / 0.03, 0, 1) * (np.abs(mean[:, 1] + 0.1) < 0.5)
         return np.clip(above / 0.1, 0, 1) * (1 - ear) * (self.vertex_parts == Part.SKIN)
@@ -171,8 +80,8 @@ class Person:
         albedo = np.tile(look.skin, (len(mean), 1))
         gloss = np.full(len(mean), 0.22)
         skin = parts == Part.SKIN
-        mottle = _value_noise(mean, 9, seed) - 0.5
-        fine = _value_noise(mean, 42, seed + 1) - 0.5
+        mottle = value_noise(mean, 9, seed) - 0.5
+        fine = value_noise(mean, 42, seed + 1) - 0.5
         albedo *= 1 + (0.10 * mottle + 0.08 * fine)[:, None] * [0.6, 1, 1]
         albedo *= 1 - look.freckles * (fine > 0.28)[:, None] * [0.4, 0.8, 1]
         for x in (-0.45, 0.45):  # blood in the cheeks
@@ -190,7 +99,7 @@ class Person:
         albedo[parts == Part.TONGUE] = [0.40, 0.12, 0.11]
         hair = self._scalp[:, None]
         around = np.stack([np.arctan2(mean[:, 0], mean[:, 2]) * 9, mean[:, 1] * 0.25, mean[:, 0] * 0], 1)
-        strand = 0.55 + 0.9 * _value_noise(around, 2.2, seed + 2) * _value_noise(around, 5.3, seed + 3)
+        strand = 0.55 + 0.9 * value_noise(around, 2.2, seed + 2) * value_noise(around, 5.3, seed + 3)
         albedo += hair * (look.hair * strand[:, None] - albedo)
         gloss += hair[:, 0] * (0.12 - gloss)
         return albedo.astype(np.float32), gloss.astype(np.float32)
@@ -208,7 +117,7 @@ class Person:
         front = skin & (mean[:, 2] > -0.35)
         lips = np.zeros(len(mean))
         near = front & (np.abs(mean[:, 1] - points[list(OUTER_LIPS), 1].mean()) < 0.4) & (np.abs(mean[:, 0]) < 0.6)
-        lips[near] = _inside_loop(mean[near, :2], _smooth_loop(points[list(OUTER_LIPS)]), 0.03)
+        lips[near] = inside_loop(mean[near, :2], smooth_loop(points[list(OUTER_LIPS)]), 0.03)
         albedo += lips[:, None] * (self.look.lips - albedo)
         gloss += lips * 0.25
         line = np.abs(mean[:, 1] - points[list(INNER_LIPS), 1].mean()) < 0.012
@@ -216,14 +125,14 @@ class Person:
         for eye in (LEFT_EYE, RIGHT_EYE):  # lashes: a dark line along the upper lid
             upper = points[list(eye[:9])]
             near = front & (np.abs(mean[:, :2] - upper.mean(0)).max(1) < 0.3)
-            to_lid = np.linalg.norm(mean[near, None, :2] - _smooth_line(upper), axis=-1).min(1)
+            to_lid = np.linalg.norm(mean[near, None, :2] - smooth_line(upper), axis=-1).min(1)
             albedo[near] *= 1 - 0.75 * np.clip(1.3 - to_lid / 0.022, 0, 1)[:, None]
-        brow_noise = 0.75 + 0.5 * _value_noise(mean, 30, 5)
+        brow_noise = 0.75 + 0.5 * value_noise(mean, 30, 5)
         for brow_loop in (LEFT_BROW, RIGHT_BROW):
             loop = points[list(brow_loop)]
             near = front & (np.abs(mean[:, :2] - loop.mean(0)).max(1) < 0.6)
             brow = np.zeros(len(mean))
-            brow[near] = _inside_loop(mean[near, :2], loop, 0.06) * 0.8
+            brow[near] = inside_loop(mean[near, :2], loop, 0.06) * 0.8
             albedo += (brow * brow_noise).clip(0, 1)[:, None] * (self.look.hair * 0.6 - albedo)
 
     def fine_vertices(self, parameters: FaceParameters) -> np.ndarray:

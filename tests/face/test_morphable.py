@@ -3,6 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from conftest import units
+from scipy.sparse import coo_matrix
+from scipy.sparse.csgraph import connected_components
 
 from face.errors import FaceError
 from face.landmarks import IBUG_68, INNER_LIPS, LEFT_EYE, RIGHT_EYE, SURFACE_COUNT, UNIT_NAMES
@@ -60,6 +62,31 @@ def test_nmfc_region_is_the_outer_face(model):
     assert np.abs(region[:, 0]).max() < 0.85
     behind_lips = (np.abs(region[:, 0]) < 0.2) & (np.abs(region[:, 1] - points[13, 1]) < 0.15)
     assert region[behind_lips, 2].min() > points[13, 2] - 0.25
+
+
+def test_nmfc_mesh_is_cut_cleanly(model):
+    """One outer border, and holes for eyes and mouth: four closed curves, none with teeth."""
+    matrix, triangles = model.nmfc_mesh
+    points = matrix @ model.mean
+    sides = np.sort(np.concatenate([triangles[:, [0, 1]], triangles[:, [1, 2]], triangles[:, [2, 0]]]), axis=1)
+    edges, uses = np.unique(sides, axis=0, return_counts=True)
+    rim = edges[uses == 1]
+    assert uses.max() == 2
+    count, label = connected_components(coo_matrix((np.ones(len(rim)), rim.T), shape=(len(points),) * 2))
+    sizes = np.bincount(label)
+    assert (sizes > 1).sum() == 4
+    outer = label[rim[np.argmax(np.abs(points[rim[:, 0], 1])), 0]]
+    neighbours = {}
+    for a, b in rim[label[rim[:, 0]] == outer]:
+        neighbours.setdefault(a, []).append(b)
+        neighbours.setdefault(b, []).append(a)
+    assert all(len(n) == 2 for n in neighbours.values())
+    corner = [
+        np.dot(u := points[v] - points[a], w := points[b] - points[v]) / np.linalg.norm(u) / np.linalg.norm(w)
+        for v, (a, b) in neighbours.items()
+        if min(np.linalg.norm(points[v] - points[a]), np.linalg.norm(points[b] - points[v])) > 0.01
+    ]
+    assert np.percentile(np.degrees(np.arccos(np.clip(corner, -1, 1))), 95) < 35
 
 
 def test_eyeballs(model):

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from face.subdivision import catmull_clark
+from face.subdivision import catmull_clark, clip_triangles
 
 pytestmark = pytest.mark.unit
 
@@ -36,3 +36,16 @@ def test_boundary_of_a_sheet_stays_on_its_line():
     points = catmull_clark(quads, 9)[0] @ grid
     assert np.allclose(points[1], [1, 0, 0]) and np.allclose(points[4], [1, 1, 0])
     assert points[:, :2].min() >= 0 and points[:, :2].max() <= 2
+
+
+def test_cut_through_triangles():
+    """A unit square of two triangles, cut at x = 1/4: a quarter remains, its border on the line."""
+    points = np.array([[0, 0], [1, 0], [1, 1], [0, 1]], float)
+    matrix, kept = clip_triangles(np.array([[0, 1, 2], [0, 2, 3]], np.int32), 0.25 - points[:, 0])
+    cut = matrix @ points
+    a, b, c = (cut[kept[:, k]] for k in range(3))
+    area = 0.5 * ((b - a)[:, 0] * (c - a)[:, 1] - (b - a)[:, 1] * (c - a)[:, 0])
+    assert np.all(area > 0)  # orientation is kept
+    assert area.sum() == pytest.approx(0.25)
+    assert cut[np.unique(kept), 0].max() == pytest.approx(0.25)
+    assert np.allclose(matrix.sum(1), 1)

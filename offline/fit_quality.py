@@ -1,0 +1,86 @@
+"""How well tracker and fit do on videos of people.
+
+    python -m offline.fit_quality VIDEO [VIDEO …]
+
+For each video: frames without a face, and the mean distance of fitted and tracked landmarks over the inner face, in
+per cent of the distance of the outer eye corners, for the live fit and for the fit over the whole video.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from face.errors import FaceError
+from face.fit_batch import fit_video
+from face.fit_online import OnlineFitter
+from face.fitting import LandmarkBasis, reprojection_error
+from face.landmarks import Landmarks, inner_face
+from face.morphable import MorphableModel
+from face.parameters import FaceParameters
+from offline.reconstruct import track_video
+
+
+@dataclass(frozen=True)
+class FitQuality:
+    """Figures of one video: frames, those without a face, and mean errors over the inter-ocular distance."""
+
+    frames: int
+    without_face: int
+    live: float
+    batch: float
+
+
+def fit_quality(model: MorphableModel, seen: Sequence[Landmarks | None]) -> FitQuality:
+    """Track record of both fits on a tracked video.
+
+    Raises:
+        FaceError: no frame shows a face.
+    """
+    fitter = OnlineFitter(model)
+    live: list[FaceParameters | None] = []
+    for one in seen:
+        if one is None:
+            fitter.lost()
+        live.append(None if one is None else fitter.fit(one))
+    if not any(seen):
+        raise FaceError("no face was found")
+    errors = [_mean_error(LandmarkBasis(model), seen, found) for found in (live, fit_video(model, seen))]
+    return FitQuality(len(seen), sum(one is None for one in seen), *errors)
+
+
+def _mean_error(
+    basis: LandmarkBasis, seen: Sequence[Landmarks | None], found: Sequence[FaceParameters | None]
+) -> float:
+    return float(np.mean([
+        reprojection_error(basis, one, fit.camera, fit.identity, fit.expression, inner_face())
+        for one, fit in zip(seen, found, strict=True) if one is not None and fit is not None
+    ]))  # fmt: skip
+
+
+def main() -> int:
+    """Command line."""
+    parser = argparse.ArgumentParser(prog="python -m offline.fit_quality", description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip
+    parser.add_argument("videos", type=Path, nargs="+", metavar="VIDEO")
+    model = MorphableModel.load()
+    print(f"{'video':<24}{'frames':>8}{'no face':>9}{'live %':>9}{'batch %':>9}")
+    status = 0
+    for path in parser.parse_args().videos:
+        try:
+            found = fit_quality(model, track_video(path))
+            print(f"{path.name:<24}{found.frames:>8}{found.without_face:>9}"
+                  f"{100 * found.live:>9.2f}{100 * found.batch:>9.2f}", flush=True)  # fmt: skip
+        except FaceError as error:
+            print(f"{path.name}: {error}", file=sys.stderr)
+            status = 1
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,122 @@
+"""Drive a target with videos, frame by frame, as the live loop does.
+
+    python -m offline.reenact --target FILE.onnx --source VIDEO --out FILE.mp4 [--mode head|face]
+    python -m offline.reenact --target FILE.onnx --source VIDEO --source VIDEO … --sheet OUT.png
+
+The sheet shows moments of each video: source, NMFC with gaze, output.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import onnxruntime as ort
+from tqdm import tqdm
+
+from face.conditioning import CpuConditioning
+from face.errors import FaceError
+from face.fit_online import CALIBRATION_FRAMES, OnlineFitter
+from face.morphable import MorphableModel
+from face.retarget import Mode, Retargeter, RetargetSettings
+from face.target import TargetInfo, read_info
+from face.tracking import FaceTracker
+from face.video import VideoReader, VideoWriter
+from offline.evaluate import show
+from offline.export import roll_out
+
+_COLUMNS = 5  # of a sheet, per video
+
+
+@dataclass(frozen=True)
+class Driven:
+    """A moment: the source's frame ``[h, w, 3]``, the conditioning ``[H, W, 6]`` and the output ``[H, W, 3]``."""
+
+    source: np.ndarray
+    conditioning: np.ndarray
+    output: np.ndarray
+
+
+def reenact(model: MorphableModel, target: Path, info: TargetInfo, source: Path, mode: Mode) -> Iterator[Driven]:
+    """Every frame of a video and what it makes the target do.
+
+    Raises:
+        FaceError: the video cannot be read.
+    """
+    session = ort.InferenceSession(str(target), providers=["CPUExecutionProvider"])
+    renderer, settings = CpuConditioning(model, info.size), RetargetSettings(mode=mode)
+    fitter, retargeter = OnlineFitter(model), Retargeter(info)
+    latest: list[tuple[np.ndarray, np.ndarray]] = []
+
+    def conditionings() -> Iterator[np.ndarray]:
+        for image, time_s in tqdm(video, total=video.frames or None, desc=source.name, unit="frame"):
+            seen = tracker.track(image, round(time_s * 1000))
+            if seen is None:
+                fitter.lost()
+            parameters = retargeter.step(fitter.fit(seen) if seen else None, settings, time_s)
+            conditioning = renderer.render(parameters)
+            latest[:] = [(image, conditioning)]
+            yield conditioning
+
+    with VideoReader(source) as video, FaceTracker() as tracker:
+        for output in roll_out(session, conditionings()):
+            yield Driven(*latest[0], output)
+
+
+def _square(image: np.ndarray, size: int) -> np.ndarray:
+    """A picture fitted into a square, ``[size, size, 3]``."""
+    factor = size / max(image.shape[:2])
+    small = cv2.resize(image, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA)[:size, :size]
+    square = np.zeros((size, size, 3), np.uint8)
+    top, left = (size - small.shape[0]) // 2, (size - small.shape[1]) // 2
+    square[top : top + small.shape[0], left : left + small.shape[1]] = small
+    return square
+
+
+def _rows(moments: list[Driven]) -> np.ndarray:
+    """Three rows: sources, conditionings, outputs; moments spread over the video once identity is found."""
+    begin = min(CALIBRATION_FRAMES, len(moments) // 3)
+    chosen = [moments[k] for k in np.linspace(begin, len(moments) - 1, _COLUMNS).astype(int)]
+    size = chosen[0].output.shape[0]
+    return np.hstack([np.vstack([_square(m.source, size), show(m.conditioning), m.output]) for m in chosen])
+
+
+def main() -> int:
+    """Command line."""
+    parser = argparse.ArgumentParser(prog="python -m offline.reenact", description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip
+    parser.add_argument("--target", type=Path, required=True, help="target file (.onnx)")
+    parser.add_argument("--source", type=Path, action="append", required=True, help="video of the driver")
+    parser.add_argument("--mode", choices=[m.value for m in Mode], default=Mode.HEAD.value)
+    where = parser.add_mutually_exclusive_group(required=True)
+    where.add_argument("--out", type=Path, metavar="FILE.mp4", help="write the video (of one source)")
+    where.add_argument("--sheet", type=Path, metavar="FILE.png", help="write a contact sheet")
+    arguments = parser.parse_args()
+    if arguments.out and len(arguments.source) > 1:
+        parser.error("--out takes one --source")
+    try:
+        model = MorphableModel.load()
+        info = read_info(arguments.target, model.hash)
+        driven = (reenact(model, arguments.target, info, source, Mode(arguments.mode)) for source in arguments.source)
+        if arguments.sheet:
+            sheet = np.vstack([_rows(list(moments)) for moments in driven])
+            cv2.imwrite(str(arguments.sheet), cv2.cvtColor(sheet, cv2.COLOR_RGB2BGR))
+            return 0
+        with VideoReader(arguments.source[0]) as video:
+            rate = video.rate
+        with VideoWriter(arguments.out, rate) as written:
+            for moment in next(driven):
+                written.write(moment.output)
+    except FaceError as error:
+        print(error, file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,121 @@
+"""The page in a real Chromium: the demo person follows a real person, from a file and from the browser's camera."""
+
+from __future__ import annotations
+
+import contextlib
+
+import numpy as np
+import pytest
+from browser import fake_camera, opened, received
+from conftest import real_clip
+from live_serving import serving
+
+from face.fit_online import OnlineFitter
+from face.landmarks import UNIT_NAMES
+from face.tracking import FaceTracker
+from live.app import build_pipeline
+from live.frames import Generated
+from live.sources import DEMO_CLIP
+
+pytestmark = pytest.mark.browser
+JAW = UNIT_NAMES.index("jawOpen")
+
+
+class Sent:
+    """What the loop drew, with its time: jaw opening and yaw."""
+
+    def __init__(self, loop) -> None:
+        self.rows: list[tuple[float, float, float]] = []
+        loop.sinks.append(self.note)
+
+    def note(self, generated: Generated) -> None:
+        shown = generated.conditioned.parameters
+        self.rows.append((generated.captured_s, shown.expression[JAW], shown.camera.euler_deg[0]))
+
+
+def read_back(model, times: np.ndarray, images: list[np.ndarray]) -> np.ndarray:
+    """Time, mouth opening and yaw ``[N, 3]`` that the tracker sees in received pictures."""
+    fitter = OnlineFitter(model)
+    rows = []
+    with FaceTracker() as tracker:
+        for time_s, image in zip(times, images, strict=True):
+            found = tracker.track(image, round(time_s * 1000))
+            if found is not None:
+                gap = np.linalg.norm(found.points[13] - found.points[14]) / found.interocular_px
+                rows.append((time_s, gap, fitter.fit(found).camera.euler_deg[0]))
+    assert len(rows) > 0.95 * len(images), "the target's face cannot be seen"
+    return np.array(rows)
+
+
+def agreement(sent: Sent, seen: np.ndarray) -> tuple[float, float]:
+    """Correlation of mouth and of yaw, sent against seen, at the delay where both together agree best."""
+    rows = np.array(sent.rows)
+    best = (-1.0, -1.0)
+    for start in np.arange(rows[0, 0], rows[-1, 0] - seen[-1, 0], 0.02):
+        at = [np.interp(start + seen[:, 0], rows[:, 0], rows[:, k]) for k in (1, 2)]
+        if min(np.std(a) for a in at) > 1e-6:
+            found = tuple(float(np.corrcoef(a, seen[:, k])[0, 1]) for k, a in enumerate(at, 1))
+            best = max(best, found, key=sum)
+    return best
+
+
+def wait_for_picture(page) -> None:
+    page.wait_for_function("document.getElementById('video').videoWidth > 0", timeout=30_000)
+
+
+def test_the_demo_person_follows_a_real_clip(chromium, model):
+    loop, _ = build_pipeline("demo", str(real_clip("lp_d9.mp4")))
+    sent = Sent(loop)
+    with serving(loop) as address, opened(chromium, address) as page:
+        wait_for_picture(page)
+        times, images = received(page, 150)
+    assert np.median(np.diff(times)) < 0.1
+    mouth, yaw = agreement(sent, read_back(model, times, images))
+    assert mouth > 0.8 and yaw > 0.8, (mouth, yaw)
+
+
+def test_the_browsers_camera_moves_the_demo_person(chromium, model, tmp_path):
+    camera = fake_camera(real_clip("lp_d9.mp4"), tmp_path / "camera.y4m")
+    loop, _ = build_pipeline("demo", "browser")
+    sent = Sent(loop)
+    with serving(loop) as address, opened(chromium, address, camera) as page:
+        page.get_by_role("button", name="Use my camera").click()
+        wait_for_picture(page)
+        page.locator("#source", has_text="browser's camera").wait_for()
+        page.locator("#state[data-state=live]").wait_for(timeout=30_000)  # identity is found
+        times, images = received(page, 100)
+        page.get_by_role("button", name="Stop my camera").click()
+        page.locator("#source", has_text="none yet").wait_for()
+    mouth, yaw = agreement(sent, read_back(model, times, images))
+    assert mouth > 0.8 and yaw > 0.8, (mouth, yaw)
+
+
+def test_controls_by_keyboard_and_on_a_phone(chromium):
+    loop, _ = build_pipeline("demo", str(DEMO_CLIP))
+    with serving(loop) as address, opened(chromium, address) as page:
+        wait_for_picture(page)
+        page.locator("input[name=mode][value=head]").focus()
+        page.keyboard.press("ArrowRight")
+        page.locator("#strength").focus()
+        page.keyboard.press("End")
+        page.locator("#strength-value", has_text="2.0").wait_for()
+        page.wait_for_function("document.querySelectorAll('#stages tr').length > 3")
+        phone = page.context.browser.new_page(viewport={"width": 360, "height": 740})  # a second page, at once
+        phone.goto(address)
+        wait_for_picture(phone)
+        phone.locator("#strength-value", has_text="2.0").wait_for()  # settings are shared
+        assert phone.evaluate("document.documentElement.scrollWidth") <= 360
+        blue = "document.getElementById('nmfc').getContext('2d').getImageData(96, 96, 1, 1).data[2] > 20"
+        page.wait_for_function(blue)
+        assert loop.settings.mode == "face" and loop.settings.strength == 2.0
+    assert loop.error is None
+
+
+def test_the_page_says_so_when_the_server_is_gone(chromium):
+    loop, _ = build_pipeline("demo", str(DEMO_CLIP))
+    with contextlib.ExitStack() as browsing:
+        with serving(loop) as address:
+            page = browsing.enter_context(opened(chromium, address))
+            wait_for_picture(page)
+        page.locator("#state[data-state=offline]").wait_for(timeout=15_000)
+        page.locator("#badge", has_text="The server does not answer").wait_for(timeout=15_000)
