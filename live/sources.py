@@ -37,12 +37,13 @@ class FileSource:
         path: the video.
         loop: start over at its end.
         paced: wait for each frame's time; otherwise deliver as fast as they are taken.
+        name: what to call it; the file's name by default.
     """
 
-    def __init__(self, path: Path, loop: bool = True, paced: bool = True) -> None:
+    def __init__(self, path: Path, loop: bool = True, paced: bool = True, name: str | None = None) -> None:
         with VideoReader(path) as video:  # fail before anything starts
             next(iter(video))
-        self.name = path.name
+        self.name = name or path.name
         self._path, self._loop, self._paced = path, loop, paced
 
     def run(self, emit: Emit, stop: threading.Event) -> None:
@@ -136,7 +137,7 @@ def open_source(text: str, paced: bool = True, loop: bool = True) -> Source:
                 return CameraSource(index)
             except FaceError:
                 continue
-        return FileSource(DEMO_CLIP, loop, paced)
+        return FileSource(DEMO_CLIP, loop, paced, f"no webcam found, so the demo clip {DEMO_CLIP.name}")
     if text.startswith("camera:"):
         if not text[7:].isdigit():
             raise FaceError(f"'{text}' names no camera: write camera:0 for the first.")
@@ -144,7 +145,7 @@ def open_source(text: str, paced: bool = True, loop: bool = True) -> Source:
     if text == "browser":
         return NoSource()
     if text == "demo":
-        return FileSource(DEMO_CLIP, loop, paced)
+        return FileSource(DEMO_CLIP, loop, paced, f"the demo clip {DEMO_CLIP.name}")
     if not Path(text).exists():
         raise FaceError(f"There is no video {text}: give a file, camera:N, browser or demo.")
     return FileSource(Path(text), loop, paced)

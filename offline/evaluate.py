@@ -17,6 +17,7 @@ import cv2
 import numpy as np
 import onnxruntime as ort
 
+from face.drawing import draw_conditioning
 from face.errors import FaceError
 from face.morphable import MorphableModel
 from face.target import read_info
@@ -57,12 +58,6 @@ def score(
     )
 
 
-def show(conditioning: np.ndarray) -> np.ndarray:  # [H, W, 6] uint8
-    """NMFC with the gaze image on it, ``[H, W, 3]``."""
-    gaze = conditioning[..., 3:]
-    return np.where(gaze.any(-1, keepdims=True), gaze, conditioning[..., :3])
-
-
 def main() -> int:
     """Command line."""
     parser = argparse.ArgumentParser(prog="python -m offline.evaluate", description=__doc__,
@@ -86,7 +81,7 @@ def main() -> int:
             print(f"{name:<12}{value:>8.2f}")
         if arguments.sheet:
             chosen = np.linspace(0, last - first - 1, _COLUMNS + 2).astype(int)[1:-1]
-            columns = [np.vstack([show(conditionings[k]), pictures[k], truth[k]]) for k in chosen]
+            columns = [np.vstack([draw_conditioning(conditionings[k]), pictures[k], truth[k]]) for k in chosen]
             cv2.imwrite(str(arguments.sheet), cv2.cvtColor(np.hstack(columns), cv2.COLOR_RGB2BGR))
     except FaceError as error:
         print(error, file=sys.stderr)

@@ -35,6 +35,13 @@ _CHECK_FRAMES = 100
 _CALIBRATION_FRAMES = 64
 _NO_OUTPUT = 128  # what stands for an output that is not there yet: zero in the network's range
 _MOTION_FRAMES = 150
+# What 8 bits are enough for: features. The layers' geometry, and the first and last convolutions, which see and make
+# the picture, stay in float.
+_QUANTISED = tuple(f"/generator/{part}" for part in (
+    "conditioning_encoder", "previous_encoder", "middle", "to_eighth", "at_eighth", "to_quarter", "at_quarter",
+    "to_half", "at_half",
+))  # fmt: skip
+_EXACT = tuple(f"/generator/{part}_encoder/quarter/quarter.0" for part in ("conditioning", "previous"))
 
 
 class ExportedStep(nn.Module):
@@ -145,10 +152,7 @@ def check(model: onnx.ModelProto, generator: nn.Module, conditionings: np.ndarra
 
 
 def quantise(model: onnx.ModelProto, conditionings: np.ndarray, truth: np.ndarray) -> onnx.ModelProto:
-    """Static 8-bit version (uint8 activations, int8 weights per channel), calibrated on real conditionings.
-
-    The first and last convolutions stay in float: they see and make the picture.
-    """
+    """Static 8-bit version (uint8 activations, int8 weights per channel), calibrated on real conditionings."""
     from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
     from onnxruntime.quantization.shape_inference import quant_pre_process
 
@@ -167,12 +171,12 @@ def quantise(model: onnx.ModelProto, conditionings: np.ndarray, truth: np.ndarra
     with tempfile.TemporaryDirectory() as folder:
         prepared, result = Path(folder) / "prepared.onnx", Path(folder) / "int8.onnx"
         quant_pre_process(model, str(prepared))
-        graph = onnx.load(str(prepared)).graph
-        convolutions = [n for n in graph.node if n.op_type == "Conv"]
+        nodes = onnx.load(str(prepared)).graph.node
+        chosen = [n.name for n in nodes if n.name.startswith(_QUANTISED) and not n.name.startswith(_EXACT)]
         quantize_static(
             str(prepared), str(result), Reader(), quant_format=QuantFormat.QDQ, per_channel=True,
             activation_type=QuantType.QUInt8, weight_type=QuantType.QInt8,
-            op_types_to_quantize=["Conv", "Add", "Relu", "Concat"], nodes_to_exclude=[convolutions[-1].name],
+            op_types_to_quantize=["Conv", "Add", "Relu"], nodes_to_quantize=chosen,
         )  # fmt: skip
         return onnx.load(str(result))
 

@@ -3,7 +3,7 @@
     python -m offline.reenact --target FILE.onnx --source VIDEO --out FILE.mp4 [--mode head|face]
     python -m offline.reenact --target FILE.onnx --source VIDEO --source VIDEO … --sheet OUT.png
 
-The sheet shows moments of each video: source, NMFC with gaze, output.
+The sheet shows moments of each video: the source's landmarks, NMFC with gaze, output.
 """
 
 from __future__ import annotations
@@ -20,14 +20,15 @@ import onnxruntime as ort
 from tqdm import tqdm
 
 from face.conditioning import CpuConditioning
+from face.drawing import draw_conditioning, draw_landmarks
 from face.errors import FaceError
 from face.fit_online import CALIBRATION_FRAMES, OnlineFitter
+from face.landmarks import Landmarks
 from face.morphable import MorphableModel
 from face.retarget import Mode, Retargeter, RetargetSettings
 from face.target import TargetInfo, read_info
 from face.tracking import FaceTracker
 from face.video import VideoReader, VideoWriter
-from offline.evaluate import show
 from offline.export import roll_out
 
 _COLUMNS = 5  # of a sheet, per video
@@ -35,9 +36,9 @@ _COLUMNS = 5  # of a sheet, per video
 
 @dataclass(frozen=True)
 class Driven:
-    """A moment: the source's frame ``[h, w, 3]``, the conditioning ``[H, W, 6]`` and the output ``[H, W, 3]``."""
+    """A moment: what the tracker saw, the conditioning ``[H, W, 6]`` and the output ``[H, W, 3]``."""
 
-    source: np.ndarray
+    seen: Landmarks | None
     conditioning: np.ndarray
     output: np.ndarray
 
@@ -51,7 +52,7 @@ def reenact(model: MorphableModel, target: Path, info: TargetInfo, source: Path,
     session = ort.InferenceSession(str(target), providers=["CPUExecutionProvider"])
     renderer, settings = CpuConditioning(model, info.size), RetargetSettings(mode=mode)
     fitter, retargeter = OnlineFitter(model), Retargeter(info)
-    latest: list[tuple[np.ndarray, np.ndarray]] = []
+    latest: list[tuple[Landmarks | None, np.ndarray]] = []
 
     def conditionings() -> Iterator[np.ndarray]:
         for image, time_s in tqdm(video, total=video.frames or None, desc=source.name, unit="frame"):
@@ -60,7 +61,7 @@ def reenact(model: MorphableModel, target: Path, info: TargetInfo, source: Path,
                 fitter.lost()
             parameters = retargeter.step(fitter.fit(seen) if seen else None, settings, time_s)
             conditioning = renderer.render(parameters)
-            latest[:] = [(image, conditioning)]
+            latest[:] = [(seen, conditioning)]
             yield conditioning
 
     with VideoReader(source) as video, FaceTracker() as tracker:
@@ -68,22 +69,14 @@ def reenact(model: MorphableModel, target: Path, info: TargetInfo, source: Path,
             yield Driven(*latest[0], output)
 
 
-def _square(image: np.ndarray, size: int) -> np.ndarray:
-    """A picture fitted into a square, ``[size, size, 3]``."""
-    factor = size / max(image.shape[:2])
-    small = cv2.resize(image, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA)[:size, :size]
-    square = np.zeros((size, size, 3), np.uint8)
-    top, left = (size - small.shape[0]) // 2, (size - small.shape[1]) // 2
-    square[top : top + small.shape[0], left : left + small.shape[1]] = small
-    return square
-
-
 def _rows(moments: list[Driven]) -> np.ndarray:
-    """Three rows: sources, conditionings, outputs; moments spread over the video once identity is found."""
+    """Three rows: landmarks, conditionings, outputs; moments spread over the video once identity is found."""
     begin = min(CALIBRATION_FRAMES, len(moments) // 3)
     chosen = [moments[k] for k in np.linspace(begin, len(moments) - 1, _COLUMNS).astype(int)]
     size = chosen[0].output.shape[0]
-    return np.hstack([np.vstack([_square(m.source, size), show(m.conditioning), m.output]) for m in chosen])
+    return np.hstack(
+        [np.vstack([draw_landmarks(m.seen, size), draw_conditioning(m.conditioning), m.output]) for m in chosen]
+    )
 
 
 def main() -> int:

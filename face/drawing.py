@@ -1,0 +1,47 @@
+"""Pictures for people: landmarks, and conditionings. Of the source's own picture nothing is shown."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from face.landmarks import (
+    FACE_OVAL,
+    INNER_LIPS,
+    LEFT_BROW,
+    LEFT_EYE,
+    OUTER_LIPS,
+    RIGHT_BROW,
+    RIGHT_EYE,
+    SURFACE_COUNT,
+    Landmarks,
+)  # fmt: skip
+
+_LOOPS = (FACE_OVAL, OUTER_LIPS, INNER_LIPS, LEFT_EYE, RIGHT_EYE, LEFT_BROW, RIGHT_BROW)
+_GROUND, _LINE, _POINT = 18, (120, 200, 255), (90, 110, 130)
+_SHARE = 0.84  # of the tile that the face fills
+
+
+def draw_landmarks(landmarks: Landmarks | None, size: int) -> np.ndarray:
+    """Landmarks on a dark ground, ``[size, size, 3]`` uint8 RGB, the face filling the tile; empty without a face."""
+    image = np.full((size, size, 3), _GROUND, np.uint8)
+    if landmarks is None:
+        return image
+    surface = landmarks.points[:SURFACE_COUNT]
+    low, high = surface.min(0), surface.max(0)
+    scale = size * _SHARE / (high - low).max()
+    points = np.round((landmarks.points - (low + high) / 2) * scale + size / 2).astype(int)
+    for x, y in points[:SURFACE_COUNT]:
+        cv2.circle(image, (int(x), int(y)), 0, _POINT, -1)
+    for loop in _LOOPS:
+        cv2.polylines(image, [points[list(loop)]], True, _LINE, 1, cv2.LINE_AA)
+    for iris in (points[468:473], points[473:478]):
+        radius = int(np.linalg.norm(iris[1:] - iris[0], axis=1).mean())
+        cv2.circle(image, (int(iris[0, 0]), int(iris[0, 1])), max(1, radius), _LINE, 1, cv2.LINE_AA)
+    return image
+
+
+def draw_conditioning(conditioning: np.ndarray) -> np.ndarray:  # [H, W, 6] uint8
+    """NMFC with the gaze image on it, ``[H, W, 3]`` uint8 RGB."""
+    gaze = conditioning[..., 3:]
+    return np.where(gaze.any(-1, keepdims=True), gaze, conditioning[..., :3])
