@@ -22,7 +22,7 @@ from face.camera import ScaledOrthographicCamera
 from face.morphable import MorphableModel
 from face.nmfc import nmfc_box
 from face.parameters import FaceParameters
-from offline.atlas import Shots, gather, mean_of, sweep_relief
+from offline.atlas import Shots, flat_sheet, gather, mean_of, sweep_relief
 from offline.layers import HEAD_EXTENT, head_places
 
 _SIZE = 128  # px that frames are aligned at
@@ -57,7 +57,7 @@ def align_poses(
         if number < 2:
             relief = sweep_relief(Shots(small[some], cameras[some]))
         texture = _texture(Shots(small[:shown], cameras[:shown]), relief)
-        surface = torch.from_numpy(relief)[None, None]
+        surface = torch.from_numpy(flat_sheet(relief))[None]
         for k in tqdm(range(len(frames)), desc=f"aligning, round {number + 1} of {_ROUNDS}", unit="frame"):
 
             def look(moves: np.ndarray, camera: ScaledOrthographicCamera = first[k]) -> np.ndarray:

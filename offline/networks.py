@@ -16,8 +16,9 @@ from offline.layers import CAMERA_NUMBERS, HEAD_EXTENT, face_mask, head_places, 
 
 CONDITIONING_FRAMES = 3  # x_{t-2…t} of Eq. 4
 PREVIOUS_FRAMES = 2  # ỹ_{t-2…t-1}
-FACE_TEXELS, HEAD_TEXELS, DEPTH_TEXELS = 256, 384, 48
+FACE_TEXELS, HEAD_TEXELS, RELIEF_TEXELS = 256, 352, 32
 _CONTEXT = 96
+_POSES = 16  # numbers by which the relief depends on the pose
 Layer = TypeVar("Layer", nn.Conv2d, nn.Linear)
 
 
@@ -100,7 +101,10 @@ class CompactGenerator(nn.Module):
         self.backdrop = nn.Parameter(torch.zeros(1, 3, size, size))
         self.head = nn.Parameter(torch.zeros(1, 4, HEAD_TEXELS, HEAD_TEXELS))
         self.face = nn.Parameter(torch.zeros(1, 4, FACE_TEXELS, FACE_TEXELS))
-        self.relief = nn.Parameter(torch.zeros(1, 1, DEPTH_TEXELS, DEPTH_TEXELS))
+        # Third coordinate, and shifts of the first two; the second part depends on the pose: perspective, and hair
+        # and neck that follow the head by half.
+        self.relief = nn.Parameter(torch.zeros(1, 3, RELIEF_TEXELS, RELIEF_TEXELS))
+        self.to_relief = nn.Sequential(nn.Linear(_CONTEXT, _POSES), _zero(nn.Linear(_POSES, self.relief.numel())))
         self.detail = nn.Conv2d(6 + 4 + 4, fine, 4, stride=2, padding=1)
         self.at_half = nn.Sequential(nn.ReLU(), ResidualBlock(fine))
         self.to_corrections = nn.Sequential(_zero(nn.Conv2d(fine, 4 * 5, 3, padding=1)), nn.PixelShuffle(2))
@@ -121,7 +125,8 @@ class CompactGenerator(nn.Module):
         camera = camera + self.camera_spread * self.to_camera(context)
         features = self.middle(features + self.to_sixteenth(context)[:, :, None, None])
         features = self.at_eighth(self.to_eighth(features) + x_eighth + y_eighth)
-        places = head_places(camera, self.relief, self.to_bend(features), now.shape[2])
+        relief = self.relief + self.to_relief(context).view(-1, *self.relief.shape[1:])
+        places = head_places(camera, relief, self.to_bend(features), now.shape[2])
         features = self.to_quarter(features) + x_quarter + y_quarter + self.place_quarter
         features = self.at_quarter(features)
 
