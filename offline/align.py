@@ -32,9 +32,9 @@ _STEPS = 4  # Gauss-Newton steps of a frame in a round
 _RELIEF_FRAMES = 120
 _NOISE = 0.12  # of a texel whose frames agree, in the range -1…1
 _OUTLIER = 0.3  # differences beyond this lose weight
-_INDEPENDENCE = 0.02  # neighbouring pixels say nearly the same
+_INDEPENDENCE = 0.1  # neighbouring pixels say nearly the same
 # Turn (radians about x, y, z), log scale and shift (of the picture's size): how far the landmarks' word is trusted.
-_SPREAD = np.array([0.02, 0.02, 0.01, 0.01, 0.006, 0.006])
+_SPREAD = np.array([0.03, 0.03, 0.015, 0.015, 0.008, 0.008])
 _PROBE = np.array([0.01, 0.01, 0.01, 0.01, 0.004, 0.004])  # steps of the numeric derivative
 
 

@@ -59,9 +59,9 @@ class Phase:
 
 # The costly losses last: what two cores can do (design §6).
 SCHEDULE = (
-    Phase(until=5000, length=4, perceptual=0.0, adversarial=0.0, rate=2e-4),
-    Phase(until=7500, length=4, perceptual=0.15, adversarial=0.0, rate=5e-5),
-    Phase(until=8000, length=4, perceptual=0.15, adversarial=0.01, rate=1e-5),
+    Phase(until=6800, length=4, perceptual=0.0, adversarial=0.0, rate=2e-4),
+    Phase(until=8200, length=4, perceptual=0.15, adversarial=0.0, rate=3e-5),
+    Phase(until=8400, length=4, perceptual=0.15, adversarial=0.01, rate=1e-5),
 )
 _WARM_UP = 200
 _FIRST_RATE = 5e-4
