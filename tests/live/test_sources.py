@@ -36,7 +36,7 @@ def test_a_paced_file_keeps_its_own_rate():
 
 def test_names_of_sources():
     assert isinstance(open_source("browser"), NoSource)
-    assert open_source("demo").name == DEMO_CLIP.name
+    assert open_source("demo").name == f"the demo clip {DEMO_CLIP.name}"
     assert isinstance(open_source(str(DEMO_CLIP)), FileSource)
 
 
