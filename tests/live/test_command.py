@@ -78,7 +78,7 @@ def test_busy_port():
 def test_records_some_frames_and_stops(tmp_path):
     done = run("--no-server", "--source", "demo", "--frames", "12", "--output", str(tmp_path / "a.mp4"))
     assert done.returncode == 0, done.stderr
-    assert "source: studio_noor.mp4" in done.stdout
+    assert "source: the demo clip studio_noor.mp4" in done.stdout
     with VideoReader(tmp_path / "a.mp4") as video:
         assert (video.width, video.height) == (256, 256)
         assert sum(1 for _ in video) >= 12

@@ -20,7 +20,7 @@ from offline.losses import (
     weighted_l1,
 )
 from offline.motion import natural_motion
-from offline.networks import CompactGenerator, MultiScaleDiscriminator
+from offline.networks import MultiScaleDiscriminator
 from offline.people import Person, act
 from offline.reconstruct import Crop, choose_crop, reconstruct
 
@@ -88,10 +88,10 @@ def test_crop_stays_in_the_picture(model):
 
 def test_sequences_begin_with_the_takes_first_frame(dataset_folder, model):
     dataset = Dataset(dataset_folder, model)
-    sequence = dataset.sequence(10, 13, 10, 128)
+    sequence = dataset.sequence(10, 13, 10)
     assert np.array_equal(sequence.conditionings[0], dataset.conditionings[10])
     assert np.array_equal(sequence.conditionings[4], dataset.conditionings[12])
-    later = dataset.sequence(14, 16, 10, 128)
+    later = dataset.sequence(14, 16, 10)
     assert np.array_equal(later.conditionings[0], dataset.conditionings[12])
     x, y = dataset.mouths[14].astype(int)
     assert later.weights[0, y, x] > 1.5 * later.weights[0, 0, 0]
@@ -127,7 +127,7 @@ def test_discriminator_scales():
 
 
 def test_resuming_is_exact(dataset_folder, weights, model, tmp_path, monkeypatch):
-    phase = {"length": 2, "size": 128, "rate": 1e-4}
+    phase = {"length": 2, "rate": 1e-4}
     schedule = (
         train.Phase(until=2, perceptual=0.0, adversarial=0.0, **phase),
         train.Phase(until=5, perceptual=0.1, adversarial=0.1, **phase),
@@ -153,7 +153,7 @@ def test_resuming_is_exact(dataset_folder, weights, model, tmp_path, monkeypatch
 
 
 def test_training_learns_and_a_target_comes_out(dataset_folder, weights, model, tmp_path, monkeypatch):
-    schedule = (train.Phase(until=60, size=128, length=2, perceptual=0.0, adversarial=0.0, rate=1e-3),)
+    schedule = (train.Phase(until=60, length=2, perceptual=0.0, adversarial=0.0, rate=1e-3),)
     monkeypatch.setattr(train, "SCHEDULE", schedule)
     monkeypatch.setattr(train, "_WARM_UP", 5)
     dataset = Dataset(dataset_folder, model)
@@ -171,11 +171,6 @@ def test_training_learns_and_a_target_comes_out(dataset_folder, weights, model, 
     write_onnx(tmp_path / "someone.onnx", export_onnx(trainer.average, 128), info)
     assert read_info(tmp_path / "someone.onnx", model.hash).title == "Someone"
     assert "conditioning" in {i.name for i in onnx.load(tmp_path / "someone.onnx").graph.input}
-
-
-def test_compact_generator_takes_smaller_pictures_in_training():
-    network = CompactGenerator(64, widths=(8, 12, 16), fine=8)
-    assert network(torch.zeros(2, 18, 32, 32), torch.zeros(2, 6, 32, 32)).shape == (2, 3, 32, 32)
 
 
 def test_bad_folders_say_so(tmp_path, model):
