@@ -59,7 +59,7 @@ def settle_rendering(scene: Any, size: int, samples: int, threads: int) -> None:
 def _room(seed: int, size: int = 256) -> np.ndarray:
     """Shelves, a window, a lamp, drawn as soft boxes and discs: linear RGB ``[size, size, 3]``."""
     rng = np.random.default_rng(seed)
-    y, x = np.mgrid[0 : 1 : size * 1j, 0 : 1 : size * 1j]  # type: ignore[misc]
+    y, x = np.mgrid[0 : 1 : size * 1j, 0 : 1 : size * 1j]
 
     def soft(distance: np.ndarray, width: float) -> np.ndarray:
         return 1 / (1 + np.exp(-distance / width))
