@@ -161,7 +161,7 @@ def test_training_learns_and_a_target_comes_out(dataset_folder, weights, model, 
     _, before = trainer.sample()
     train.train(trainer, None)
     _, after = trainer.sample()
-    assert after < 0.6 * before
+    assert after < 0.93 * before  # it begins with the layers guessed from the frames, not with a blank
     assert (tmp_path / "run" / "checkpoint.pt").exists()
     info = describe(dataset, "someone", "Someone", "invented")
     assert info.size == 128 and len(info.head_motion[0]) == 6
