@@ -80,24 +80,32 @@ def correlation(recovered, value):
     return np.corrcoef([value(p) for p in truth], [value(p) for p in found])[0, 1]
 
 
-def test_pose_within_two_degrees(recovered):
-    """The paper's average rotation distance: mean over frames and the three angles."""
+def short_of_it(*values, measured):
+    """A case that is asked for and not reached yet; it fails when it is, so that this mark goes."""
+    return pytest.param(*values, marks=pytest.mark.xfail(reason=f"not reached yet: {measured}", strict=True))
+
+
+@pytest.mark.parametrize("axis", [0, short_of_it(1, measured="pitch 2.5"), 2])
+def test_pose_within_two_degrees(recovered, axis):
     truth, found = recovered
     error = np.abs([f.camera.euler_deg - t.camera.euler_deg for f, t in zip(found, truth, strict=True)])
-    assert error.mean() <= 2.0, error.mean(0)
+    assert error.mean(0)[axis] <= 2.0
 
 
-@pytest.mark.xfail(reason="not reached yet: jaw 0.87, smile 0.89", strict=False)
 @pytest.mark.parametrize(
-    "names", [("jawOpen",), ("mouthSmileLeft", "mouthSmileRight"), ("eyeBlinkLeft", "eyeBlinkRight")]
+    "names",
+    [
+        short_of_it(("jawOpen",), measured=0.87),
+        short_of_it(("mouthSmileLeft", "mouthSmileRight"), measured=0.89),
+        ("eyeBlinkLeft", "eyeBlinkRight"),
+    ],
 )
 def test_jaw_smile_and_blink(recovered, names):
     index = [UNIT_NAMES.index(n) for n in names]
     assert correlation(recovered, lambda p: p.expression[index].mean()) >= 0.9
 
 
-@pytest.mark.xfail(reason="not reached yet: 0.73 upwards", strict=False)
-@pytest.mark.parametrize("axis", [0, 1])
+@pytest.mark.parametrize("axis", [0, short_of_it(1, measured=0.73)])
 def test_gaze(recovered, axis):
     blink = UNIT_NAMES.index("eyeBlinkLeft")
     opened = [(t, f) for t, f in zip(*recovered, strict=True) if t.expression[blink] < 0.4]

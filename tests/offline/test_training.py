@@ -156,12 +156,13 @@ def test_training_learns_and_a_target_comes_out(dataset_folder, weights, model, 
     schedule = (train.Phase(until=60, length=2, perceptual=0.0, adversarial=0.0, rate=1e-3),)
     monkeypatch.setattr(train, "SCHEDULE", schedule)
     monkeypatch.setattr(train, "_WARM_UP", 5)
+    monkeypatch.setattr(train, "remember", lambda *_: None)  # from a blank: what is learned is training's own
     dataset = Dataset(dataset_folder, model)
     trainer = train.Trainer(dataset, tmp_path / "run", weights, torch.device("cpu"))
     _, before = trainer.sample()
     train.train(trainer, None)
     _, after = trainer.sample()
-    assert after < 0.93 * before  # it begins with the layers guessed from the frames, not with a blank
+    assert after < 0.6 * before
     assert (tmp_path / "run" / "checkpoint.pt").exists()
     info = describe(dataset, "someone", "Someone", "invented")
     assert info.size == 128 and len(info.head_motion[0]) == 6
