@@ -15,7 +15,7 @@ from face.landmarks import (
     RIGHT_EYE,
     SURFACE_COUNT,
     Landmarks,
-)  # fmt: skip
+)
 
 _LOOPS = (FACE_OVAL, OUTER_LIPS, INNER_LIPS, LEFT_EYE, RIGHT_EYE, LEFT_BROW, RIGHT_BROW)
 _GROUND, _LINE, _POINT = 18, (120, 200, 255), (90, 110, 130)

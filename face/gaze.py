@@ -8,7 +8,7 @@ import numpy as np
 from numba import njit
 
 from face.camera import ScaledOrthographicCamera
-from face.landmarks import LEFT_EYE, LEFT_IRIS, RIGHT_EYE, RIGHT_IRIS, UNIT_NAMES, Landmarks
+from face.landmarks import EYE_CORNERS, LEFT_EYE, LEFT_IRIS, RIGHT_EYE, RIGHT_IRIS, UNIT_NAMES, Landmarks
 from face.morphable import MorphableModel
 from face.parameters import FaceParameters, gaze_rotation
 
@@ -17,7 +17,7 @@ from face.parameters import FaceParameters, gaze_rotation
 _BEFORE_EYEBALL = np.array([0.5, 0.4])  # per degree of the iris before its eyeball
 _BETWEEN_CORNERS = np.array([40.0, 230.0])  # per width of the eye that the iris is off the middle of its corners
 _REST = np.array([0.0, 0.05])  # where the tracker sees the irises between the corners of eyes that look ahead
-_SCORES = np.array([10.0, 0.0])  # at full strength of the tracker's eyeLook scores
+_SCORE_DEG = 10.0  # sideways only, at full strength of the tracker's eyeLook scores
 _LIMIT_DEG = np.array([35.0, 28.0])
 _CORNERS = (((263, 362), LEFT_IRIS), ((33, 133), RIGHT_IRIS))  # outer, inner
 _CLOSED = 0.6  # blink above which the irises cannot be seen
@@ -32,8 +32,6 @@ def _index(name: str) -> int:
 _OUT_LEFT, _IN_LEFT, _OUT_RIGHT, _IN_RIGHT = (
     _index(n) for n in ("eyeLookOutLeft", "eyeLookInLeft", "eyeLookOutRight", "eyeLookInRight")
 )
-_UP = [_index("eyeLookUpLeft"), _index("eyeLookUpRight")]
-_DOWN = [_index("eyeLookDownLeft"), _index("eyeLookDownRight")]
 _BLINK = [_index("eyeBlinkLeft"), _index("eyeBlinkRight")]
 
 
@@ -60,11 +58,10 @@ class GazeEstimator:
             return self._last
         s = landmarks.scores
         sideways = 0.5 * (s[_OUT_LEFT] - s[_IN_LEFT] + s[_IN_RIGHT] - s[_OUT_RIGHT])
-        upwards = 0.5 * (s[_UP].sum() - s[_DOWN].sum())
         gaze = (
             _BEFORE_EYEBALL * self._before_eyeball(landmarks, identity, camera)
-            + _BETWEEN_CORNERS * (between_corners(landmarks.points) - _REST)
-            + _SCORES * [sideways, upwards]
+            + _BETWEEN_CORNERS * (_between_corners(landmarks.points) - _REST)
+            + np.array([_SCORE_DEG * sideways, 0.0])
         )
         self._last = np.clip(gaze, -_LIMIT_DEG, _LIMIT_DEG)
         return self._last
@@ -83,9 +80,9 @@ class GazeEstimator:
         return np.degrees([math.atan2(direction[0], direction[2]), math.asin(np.clip(direction[1], -1, 1))])
 
 
-def between_corners(points: np.ndarray) -> np.ndarray:  # [478, 2] px, y down
+def _between_corners(points: np.ndarray) -> np.ndarray:  # [478, 2] px, y down
     """How far the irises are from the middle of the eyes' corners, right and up, in widths of the eye ``[2]``."""
-    right = points[263] - points[33]
+    right = points[EYE_CORNERS[1]] - points[EYE_CORNERS[0]]
     right = right / np.linalg.norm(right)
     up = np.array([right[1], -right[0]])
     offsets = []

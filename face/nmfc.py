@@ -26,8 +26,8 @@ def nmfc_colors(model: MorphableModel) -> np.ndarray:
 
     Zero is left to the background, so that a face pixel is never mistaken for it.
     """
-    low, high = nmfc_box(model)
     centres = _centres(model)
+    low, high = centres.min(0), centres.max(0)
     return (1 + np.round((centres - low) / (high - low) * 254)).astype(np.uint8)
 
 

@@ -8,8 +8,7 @@ Lucas and Kanade 1981), and both are repeated.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -22,7 +21,7 @@ from face.camera import ScaledOrthographicCamera
 from face.morphable import MorphableModel
 from face.nmfc import nmfc_box
 from face.parameters import FaceParameters
-from offline.atlas import Shots, flat_sheet, gather, mean_of, sweep_relief
+from offline.atlas import Shots, flat_sheet, mean_of, sweep_relief
 from offline.layers import HEAD_EXTENT, head_places
 
 _SIZE = 128  # px that frames are aligned at
@@ -57,17 +56,27 @@ def align_poses(
         if number < 2:
             relief = sweep_relief(Shots(small[some], cameras[some]))
         texture = _texture(Shots(small[:shown], cameras[:shown]), relief)
-        surface = torch.from_numpy(flat_sheet(relief))[None]
+        head = _Head(texture, torch.from_numpy(flat_sheet(relief))[None], box, size)
         for k in tqdm(range(len(frames)), desc=f"aligning, round {number + 1} of {_ROUNDS}", unit="frame"):
-
-            def look(moves: np.ndarray, camera: ScaledOrthographicCamera = first[k]) -> np.ndarray:
-                cameras = _affine([_moved(camera, m, size) for m in moves], box, size)
-                places = head_places(cameras, surface, None, _SIZE) / HEAD_EXTENT  # noqa: B023
-                layers = texture.expand(len(cameras), -1, -1, -1)  # noqa: B023
-                return F.grid_sample(layers, places.permute(0, 2, 3, 1), align_corners=False).numpy()
-
-            moves[k] = _fit(small[k], moves[k], look)
+            moves[k] = _fit(small[k], first[k], moves[k], head)
     return [replace(one, camera=_moved(one.camera, move, size)) for one, move in zip(parameters, moves, strict=True)]
+
+
+@dataclass(frozen=True)
+class _Head:
+    """What all frames show: texture ``[1, 4, S, S]`` on a relief ``[1, 3, s, s]``; NMFC's box, frames' size."""
+
+    texture: torch.Tensor
+    relief: torch.Tensor
+    box: tuple[np.ndarray, np.ndarray]
+    size: int
+
+    def seen(self, camera: ScaledOrthographicCamera, moves: np.ndarray) -> np.ndarray:  # moves [N, 6]
+        """What a camera sees after each move, ``[N, 4, _SIZE, _SIZE]``."""
+        cameras = _affine([_moved(camera, move, self.size) for move in moves], self.box, self.size)
+        places = head_places(cameras, self.relief, None, _SIZE) / HEAD_EXTENT
+        layers = self.texture.expand(len(cameras), -1, -1, -1)
+        return F.grid_sample(layers, places.permute(0, 2, 3, 1), align_corners=False).numpy()
 
 
 def _moved(camera: ScaledOrthographicCamera, move: np.ndarray, size: int) -> ScaledOrthographicCamera:
@@ -89,10 +98,7 @@ def _affine(cameras: list[ScaledOrthographicCamera], box: tuple[np.ndarray, np.n
 
 def _texture(shots: Shots, relief: np.ndarray) -> torch.Tensor:
     """The head's mean picture and how far the frames agree on each texel (0…1), ``[1, 4, S, S]``."""
-    sums = np.zeros((_TEXELS, _TEXELS, 7))
-    for frame, places in zip(shots.frames, shots.places(relief), strict=True):
-        values = frame.reshape(-1, 3)
-        sums += gather(places.reshape(-1, 2), np.concatenate([values, values**2], axis=1), _TEXELS)
+    sums = shots.moments(relief, _TEXELS)
     mean = mean_of(sums)
     variance = np.clip(mean[..., 3:] - mean[..., :3] ** 2, 0, None).sum(-1)
     weight = _NOISE**2 / (_NOISE**2 + variance) * (sums[..., 6] > 0.02 * len(shots.frames))
@@ -102,13 +108,14 @@ def _texture(shots: Shots, relief: np.ndarray) -> torch.Tensor:
 
 def _fit(
     frame: np.ndarray,  # [S, S, 3]
+    camera: ScaledOrthographicCamera,
     move: np.ndarray,  # [6] where to start
-    look: Callable[[np.ndarray], np.ndarray],  # moves [N, 6] to what is then seen, [N, 4, S, S]
+    head: _Head,
 ) -> np.ndarray:
     """The move ``[6]`` at which the texture looks most like the frame."""
     prior = np.diag(_SPREAD**-2.0)
     for _ in range(_STEPS):
-        seen = look(np.vstack([move, move + np.diag(_PROBE)]))
+        seen = head.seen(camera, np.vstack([move, move + np.diag(_PROBE)]))
         difference = frame.transpose(2, 0, 1) - seen[0, :3]
         robust = 1 / (1 + (difference**2).sum(0) / _OUTLIER**2) ** 2
         root = np.sqrt(seen[0, 3] * robust * _INDEPENDENCE) / _NOISE

@@ -38,6 +38,14 @@ class Shots:
         looks = (head_places(camera[None], surface, None, size)[0] for camera in self.cameras)
         return [look.permute(1, 2, 0).numpy() / HEAD_EXTENT for look in looks]
 
+    def moments(self, relief: np.ndarray, texels: int) -> np.ndarray:
+        """Over a relief's texels, sums of the colours seen, of their squares, and counts: ``[texels, texels, 7]``."""
+        sums = np.zeros((texels, texels, 7))
+        for frame, places in zip(self.frames, self.places(relief), strict=True):
+            values = frame.reshape(-1, 3)
+            sums += gather(places.reshape(-1, 2), np.concatenate([values, values**2], axis=1), texels)
+        return sums
+
 
 def remember(generator: CompactGenerator, dataset: Dataset) -> None:
     """Set what a new generator remembers from the training takes of a dataset."""
@@ -89,10 +97,7 @@ def sweep_relief(shots: Shots) -> np.ndarray:
     """Depth of the head over its first two coordinates ``[S, S]``: where frames, brought there, differ least."""
     costs = []
     for depth in _DEPTHS:
-        sums = np.zeros((_SWEEP_TEXELS, _SWEEP_TEXELS, 7))
-        for frame, places in zip(shots.frames, shots.places(np.full((2, 2), depth)), strict=True):
-            values = frame.reshape(-1, 3)
-            sums += gather(places.reshape(-1, 2), np.concatenate([values, values**2], -1), _SWEEP_TEXELS)
+        sums = shots.moments(np.full((2, 2), depth), _SWEEP_TEXELS)
         count = np.maximum(sums[..., 6:], 1)
         variance = (sums[..., 3:6] / count - (sums[..., :3] / count) ** 2).sum(-1)
         costs.append(cv2.GaussianBlur(variance, (0, 0), 3))

@@ -13,6 +13,8 @@ from face.errors import FaceError
 from face.landmarks import INNER_LIPS, OUTER_LIPS, SURFACE_COUNT
 from face.morphable import MorphableModel
 
+MOUTH_BOX = 72 / 256  # side of the box about the mouth over the picture's (the paper's crop)
+
 
 @dataclass(frozen=True)
 class Sequence:
@@ -95,7 +97,7 @@ class Dataset:
         eyes = cv2.dilate(conditioning[..., 3], np.ones((3, 3), np.uint8), iterations=max(1, size // 64)) > 0
         weight[eyes] += 3.0
         x, y = self.mouths[number]
-        half = 72 / 256 * size / 2
+        half = MOUTH_BOX * size / 2
         rows, columns = np.ogrid[:size, :size]
         weight[(abs(rows + 0.5 - y) < half * 0.7) & (abs(columns + 0.5 - x) < half)] += 1.5
         return weight / np.float32(1.6)

@@ -21,10 +21,10 @@ from face.drawing import draw_conditioning
 from face.errors import FaceError
 from face.morphable import MorphableModel
 from face.target import read_info
-from offline.dataset import Dataset
+from offline.command import one_sentence
+from offline.dataset import MOUTH_BOX, Dataset
 from offline.export import roll_out
 
-_MOUTH_BOX = 72 / 256  # of the picture's size
 _COLUMNS = 6
 
 
@@ -46,7 +46,7 @@ def score(
 ) -> Scores:
     """Compare a roll-out with the truth."""
     distance = np.linalg.norm(pictures.astype(np.float32) - truth, axis=-1)
-    side = round(_MOUTH_BOX * truth.shape[1])
+    side = round(MOUTH_BOX * truth.shape[1])
     corner = np.clip(np.round(mouths - side / 2), 0, truth.shape[1] - side).astype(int)
     boxes = [d[y : y + side, x : x + side] for d, (x, y) in zip(distance, corner, strict=True)]
     change = [np.abs(np.diff(v.astype(np.float32), axis=0)).mean() for v in (pictures, truth)]
@@ -58,6 +58,7 @@ def score(
     )
 
 
+@one_sentence
 def main() -> int:
     """Command line."""
     parser = argparse.ArgumentParser(prog="python -m offline.evaluate", description=__doc__,
@@ -66,26 +67,22 @@ def main() -> int:
     parser.add_argument("--target", type=Path, required=True, help="target file (.onnx)")
     parser.add_argument("--sheet", type=Path, help="write a contact sheet: conditioning, output, truth")
     arguments = parser.parse_args()
-    try:
-        model = MorphableModel.load()
-        dataset = Dataset(arguments.dataset, model)
-        info = read_info(arguments.target, model.hash)
-        if not dataset.test:
-            raise FaceError(f"{arguments.dataset} holds nothing out: reconstruct it with --held-out VIDEO.")
-        session = ort.InferenceSession(str(arguments.target), providers=["CPUExecutionProvider"])
-        first, last = dataset.test[0]
-        conditionings, truth = dataset.conditionings[first:last], dataset.frames[first:last]
-        pictures = np.stack(list(roll_out(session, conditionings)))
-        print(f"{info.title}, {last - first} frames never trained on")
-        for name, value in asdict(score(pictures, truth, conditionings, dataset.mouths[first:last])).items():
-            print(f"{name:<12}{value:>8.2f}")
-        if arguments.sheet:
-            chosen = np.linspace(0, last - first - 1, _COLUMNS + 2).astype(int)[1:-1]
-            columns = [np.vstack([draw_conditioning(conditionings[k]), pictures[k], truth[k]]) for k in chosen]
-            cv2.imwrite(str(arguments.sheet), cv2.cvtColor(np.hstack(columns), cv2.COLOR_RGB2BGR))
-    except FaceError as error:
-        print(error, file=sys.stderr)
-        return 1
+    model = MorphableModel.load()
+    dataset = Dataset(arguments.dataset, model)
+    info = read_info(arguments.target, model.hash)
+    if not dataset.test:
+        raise FaceError(f"{arguments.dataset} holds nothing out: reconstruct it with --held-out VIDEO.")
+    session = ort.InferenceSession(str(arguments.target), providers=["CPUExecutionProvider"])
+    first, last = dataset.test[0]
+    conditionings, truth = dataset.conditionings[first:last], dataset.frames[first:last]
+    pictures = np.stack(list(roll_out(session, conditionings)))
+    print(f"{info.title}, {last - first} frames never trained on")
+    for name, value in asdict(score(pictures, truth, conditionings, dataset.mouths[first:last])).items():
+        print(f"{name:<12}{value:>8.2f}")
+    if arguments.sheet:
+        chosen = np.linspace(0, last - first - 1, _COLUMNS + 2).astype(int)[1:-1]
+        columns = [np.vstack([draw_conditioning(conditionings[k]), pictures[k], truth[k]]) for k in chosen]
+        cv2.imwrite(str(arguments.sheet), cv2.cvtColor(np.hstack(columns), cv2.COLOR_RGB2BGR))
     return 0
 
 

@@ -26,6 +26,7 @@ from torch import Tensor, nn
 from face.errors import FaceError
 from face.morphable import MorphableModel
 from face.target import TargetInfo, write_onnx
+from offline.command import one_sentence
 from offline.dataset import Dataset
 from offline.networks import CompactGenerator
 
@@ -181,6 +182,7 @@ def quantise(model: onnx.ModelProto, conditionings: np.ndarray, truth: np.ndarra
         return onnx.load(str(result))
 
 
+@one_sentence
 def main() -> int:
     """Command line."""
     parser = argparse.ArgumentParser(prog="python -m offline.export", description=__doc__,
@@ -193,39 +195,35 @@ def main() -> int:
     parser.add_argument("--out", type=Path, default=Path("trt_engines"))
     parser.add_argument("--int8", action="store_true", help="also write an 8-bit version")
     arguments = parser.parse_args()
-    try:
-        dataset = Dataset(arguments.dataset, MorphableModel.load())
-        checkpoint = arguments.run / "checkpoint.pt"
-        if not checkpoint.exists():
-            raise FaceError(f"{arguments.run} holds no checkpoint: train with 'python -m offline.train' first.")
-        state = torch.load(checkpoint, map_location="cpu", weights_only=False)
-        size = int(dataset.frames.shape[1])
-        generator = CompactGenerator(size)
-        generator.load_state_dict(state["average"])
-        info = describe(dataset, arguments.name, arguments.title or arguments.name, arguments.provenance)
-        info.versions["trained_sequences"] = str(state["step"])
-        model = export_onnx(generator, size)
-        first, last = (dataset.test or dataset.train)[0]
-        shown = np.asarray(dataset.conditionings[first : min(last, first + _CHECK_FRAMES)])
-        check(model, generator, shown)
-        arguments.out.mkdir(parents=True, exist_ok=True)
-        path = arguments.out / f"{arguments.name}.onnx"
-        write_onnx(path, model, info)
+    dataset = Dataset(arguments.dataset, MorphableModel.load())
+    checkpoint = arguments.run / "checkpoint.pt"
+    if not checkpoint.exists():
+        raise FaceError(f"{arguments.run} holds no checkpoint: train with 'python -m offline.train' first.")
+    state = torch.load(checkpoint, map_location="cpu", weights_only=False)
+    size = int(dataset.frames.shape[1])
+    generator = CompactGenerator(size)
+    generator.load_state_dict(state["average"])
+    info = describe(dataset, arguments.name, arguments.title or arguments.name, arguments.provenance)
+    info.versions["trained_sequences"] = str(state["step"])
+    model = export_onnx(generator, size)
+    first, last = (dataset.test or dataset.train)[0]
+    shown = np.asarray(dataset.conditionings[first : min(last, first + _CHECK_FRAMES)])
+    check(model, generator, shown)
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    path = arguments.out / f"{arguments.name}.onnx"
+    write_onnx(path, model, info)
+    print(f"wrote {path} ({path.stat().st_size / 1e6:.1f} MB)")
+    if arguments.int8:
+        a, b = dataset.train[-1]
+        small = quantise(model, dataset.conditionings[a:b], dataset.frames[a:b])
+        exact, rough = (
+            np.stack(list(roll_out(ort.InferenceSession(one.SerializeToString()), shown))) for one in (model, small)
+        )
+        error = ((exact.astype(float) - rough) ** 2).mean()
+        print(f"int8 against fp32: PSNR {10 * np.log10(255**2 / error):.1f} dB")
+        path = arguments.out / f"{arguments.name}.int8.onnx"
+        write_onnx(path, small, info)
         print(f"wrote {path} ({path.stat().st_size / 1e6:.1f} MB)")
-        if arguments.int8:
-            a, b = dataset.train[-1]
-            small = quantise(model, dataset.conditionings[a:b], dataset.frames[a:b])
-            exact, rough = (
-                np.stack(list(roll_out(ort.InferenceSession(one.SerializeToString()), shown))) for one in (model, small)
-            )
-            error = ((exact.astype(float) - rough) ** 2).mean()
-            print(f"int8 against fp32: PSNR {10 * np.log10(255**2 / error):.1f} dB")
-            path = arguments.out / f"{arguments.name}.int8.onnx"
-            write_onnx(path, small, info)
-            print(f"wrote {path} ({path.stat().st_size / 1e6:.1f} MB)")
-    except FaceError as error:
-        print(error, file=sys.stderr)
-        return 1
     return 0
 
 

@@ -24,6 +24,7 @@ from face.morphable import MorphableModel, Part
 from face.parameters import FaceParameters, gaze_rotation
 from face.raster import interpolate, rasterise, vertex_normals
 from face.video import VideoWriter
+from offline.command import one_sentence
 from offline.looks import inside_loop, sample_identity, sample_look, smooth_line, smooth_loop, value_noise
 from offline.motion import FPS, Motion, natural_motion
 
@@ -296,6 +297,7 @@ def contact_sheet(model: MorphableModel, size: int = 256) -> np.ndarray:
     return np.vstack([np.hstack(pictures[:6]), np.hstack(pictures[6:])])
 
 
+@one_sentence
 def main() -> int:
     """Command line."""
     parser = argparse.ArgumentParser(
@@ -307,19 +309,15 @@ def main() -> int:
     parser.add_argument("--size", type=int, default=256, help="height and width in px (default 256)")
     parser.add_argument("--sheet", action="store_true", help="a contact sheet in place of a video")
     arguments = parser.parse_args()
-    try:
-        model = MorphableModel.load()
-        if arguments.sheet:
-            sheet = cv2.cvtColor(contact_sheet(model, arguments.size), cv2.COLOR_RGB2BGR)
-            if not cv2.imwrite(str(arguments.out), sheet):
-                raise FaceError(f"Cannot write {arguments.out}: give a name that ends in .png in a folder that exists.")
-            return 0
-        person = Person(model, arguments.seed)
-        acted = act(person, natural_motion(arguments.frames, arguments.seed), arguments.size)
-        film(person, acted, arguments.size, arguments.out)
-    except FaceError as error:
-        print(error, file=sys.stderr)
-        return 1
+    model = MorphableModel.load()
+    if arguments.sheet:
+        sheet = cv2.cvtColor(contact_sheet(model, arguments.size), cv2.COLOR_RGB2BGR)
+        if not cv2.imwrite(str(arguments.out), sheet):
+            raise FaceError(f"Cannot write {arguments.out}: give a name that ends in .png in a folder that exists.")
+        return 0
+    person = Person(model, arguments.seed)
+    acted = act(person, natural_motion(arguments.frames, arguments.seed), arguments.size)
+    film(person, acted, arguments.size, arguments.out)
     return 0
 
 

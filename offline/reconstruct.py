@@ -29,6 +29,7 @@ from face.parameters import FaceParameters
 from face.tracking import FaceTracker
 from face.video import VideoReader
 from offline.align import align_poses
+from offline.command import one_sentence
 
 _CROP_OVER_FACE = 2.1  # side of the square crop over the height of the face's landmarks
 
@@ -111,11 +112,12 @@ def reconstruct(out: Path, takes: list[Path], held_out: list[Path], size: int = 
                     kept.append(crop.parameters(found))
                     take_of.append(take)
     shown = sum(take < len(takes) for take in take_of)
-    kept = align_poses(model, np.stack(frames), kept, shown)
+    pictures = np.stack(frames)
+    kept = align_poses(model, pictures, kept, shown)
     renderer = CpuConditioning(model, size)
     conditionings = [renderer.render(one) for one in tqdm(kept, desc="drawing", unit="frame")]
     out.mkdir(parents=True, exist_ok=True)
-    np.save(out / "frames.npy", np.stack(frames))
+    np.save(out / "frames.npy", pictures)
     np.save(out / "conditioning.npy", np.stack(conditionings))
     np.savez_compressed(
         out / "parameters.npz",
@@ -140,6 +142,7 @@ def reconstruct(out: Path, takes: list[Path], held_out: list[Path], size: int = 
     (out / "manifest.json").write_text(json.dumps(manifest, indent=1))
 
 
+@one_sentence
 def main() -> int:
     """Command line."""
     parser = argparse.ArgumentParser(prog="python -m offline.reconstruct", description=__doc__,
@@ -149,11 +152,7 @@ def main() -> int:
     parser.add_argument("--held-out", type=Path, action="append", default=[], help="video to test on, never trained on")
     parser.add_argument("--size", type=int, default=256, help="height and width of the crop in px (default 256)")
     arguments = parser.parse_args()
-    try:
-        reconstruct(arguments.out, arguments.takes, arguments.held_out, arguments.size)
-    except FaceError as error:
-        print(error, file=sys.stderr)
-        return 1
+    reconstruct(arguments.out, arguments.takes, arguments.held_out, arguments.size)
     return 0
 
 

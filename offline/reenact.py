@@ -21,7 +21,6 @@ from tqdm import tqdm
 
 from face.conditioning import CpuConditioning
 from face.drawing import draw_conditioning, draw_landmarks
-from face.errors import FaceError
 from face.fit_online import CALIBRATION_FRAMES, OnlineFitter
 from face.landmarks import Landmarks
 from face.morphable import MorphableModel
@@ -29,6 +28,7 @@ from face.retarget import Mode, Retargeter, RetargetSettings
 from face.target import TargetInfo, read_info
 from face.tracking import FaceTracker
 from face.video import VideoReader, VideoWriter
+from offline.command import one_sentence
 from offline.export import roll_out
 
 _COLUMNS = 5  # of a sheet, per video
@@ -79,6 +79,7 @@ def _rows(moments: list[Driven]) -> np.ndarray:
     )
 
 
+@one_sentence
 def main() -> int:
     """Command line."""
     parser = argparse.ArgumentParser(prog="python -m offline.reenact", description=__doc__,
@@ -92,22 +93,18 @@ def main() -> int:
     arguments = parser.parse_args()
     if arguments.out and len(arguments.source) > 1:
         parser.error("--out takes one --source")
-    try:
-        model = MorphableModel.load()
-        info = read_info(arguments.target, model.hash)
-        driven = (reenact(model, arguments.target, info, source, Mode(arguments.mode)) for source in arguments.source)
-        if arguments.sheet:
-            sheet = np.vstack([_rows(list(moments)) for moments in driven])
-            cv2.imwrite(str(arguments.sheet), cv2.cvtColor(sheet, cv2.COLOR_RGB2BGR))
-            return 0
-        with VideoReader(arguments.source[0]) as video:
-            rate = video.rate
-        with VideoWriter(arguments.out, rate) as written:
-            for moment in next(driven):
-                written.write(moment.output)
-    except FaceError as error:
-        print(error, file=sys.stderr)
-        return 1
+    model = MorphableModel.load()
+    info = read_info(arguments.target, model.hash)
+    driven = (reenact(model, arguments.target, info, source, Mode(arguments.mode)) for source in arguments.source)
+    if arguments.sheet:
+        sheet = np.vstack([_rows(list(moments)) for moments in driven])
+        cv2.imwrite(str(arguments.sheet), cv2.cvtColor(sheet, cv2.COLOR_RGB2BGR))
+        return 0
+    with VideoReader(arguments.source[0]) as video:
+        rate = video.rate
+    with VideoWriter(arguments.out, rate) as written:
+        for moment in next(driven):
+            written.write(moment.output)
     return 0
 
 

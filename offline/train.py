@@ -75,7 +75,7 @@ class Trainer:
     Args:
         dataset: what to learn.
         run: folder of the run; a checkpoint in it is resumed exactly.
-        perceptual: weights of the VGG16 trunk, needed from the third phase on.
+        perceptual: weights of the VGG16 trunk, needed from the second phase on.
         device: torch device.
         half: compute in bfloat16 where that does no harm; weights and losses stay float32.
     """

@@ -1,0 +1,23 @@
+"""What the offline commands share: a user's error is one sentence and a non-zero exit."""
+
+from __future__ import annotations
+
+import functools
+import sys
+from collections.abc import Callable
+
+from face.errors import FaceError
+
+
+def one_sentence(main: Callable[[], int]) -> Callable[[], int]:
+    """A command's ``main`` that prints a ``FaceError`` instead of raising it, and returns 1."""
+
+    @functools.wraps(main)
+    def guarded() -> int:
+        try:
+            return main()
+        except FaceError as error:
+            print(error, file=sys.stderr)
+            return 1
+
+    return guarded
