@@ -11,26 +11,33 @@ from conftest import real_clip
 from live_serving import serving
 
 from face.fit_online import OnlineFitter
-from face.landmarks import UNIT_NAMES
+from face.landmarks import EYE_CORNERS
 from face.tracking import FaceTracker
 from live.app import build_pipeline
 from live.frames import Generated
 from live.sources import DEMO_CLIP
 
 pytestmark = pytest.mark.browser
-JAW = UNIT_NAMES.index("jawOpen")
+
+
+def mouth_opening(points: np.ndarray) -> float:
+    """Distance of the inner lips' middles over that of the outer eye corners."""
+    a, b = EYE_CORNERS
+    return float(np.linalg.norm(points[13] - points[14]) / np.linalg.norm(points[a] - points[b]))
 
 
 class Sent:
-    """What the loop drew, with its time: jaw opening and yaw."""
+    """What the loop drew, with its time: mouth opening, as the tracker's is measured, and yaw."""
 
     def __init__(self, loop) -> None:
         self.rows: list[tuple[float, float, float]] = []
+        self._model = loop.model
         loop.sinks.append(self.note)
 
     def note(self, generated: Generated) -> None:
         shown = generated.conditioned.parameters
-        self.rows.append((generated.captured_s, shown.expression[JAW], shown.camera.euler_deg[0]))
+        points = self._model.landmarks_of(self._model.shape(shown.identity, shown.expression))
+        self.rows.append((generated.captured_s, mouth_opening(points), shown.camera.euler_deg[0]))
 
 
 def read_back(model, times: np.ndarray, images: list[np.ndarray]) -> np.ndarray:
@@ -41,8 +48,7 @@ def read_back(model, times: np.ndarray, images: list[np.ndarray]) -> np.ndarray:
         for time_s, image in zip(times, images, strict=True):
             found = tracker.track(image, round(time_s * 1000))
             if found is not None:
-                gap = np.linalg.norm(found.points[13] - found.points[14]) / found.interocular_px
-                rows.append((time_s, gap, fitter.fit(found).camera.euler_deg[0]))
+                rows.append((time_s, mouth_opening(found.points), fitter.fit(found).camera.euler_deg[0]))
     assert len(rows) > 0.95 * len(images), "the target's face cannot be seen"
     return np.array(rows)
 
