@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -110,7 +111,8 @@ class VideoWriter:
 
     def abort(self) -> None:
         """Drop what was written."""
-        self._container.close()
+        with contextlib.suppress(av.FFmpegError):  # a full disk does not take the end either
+            self._container.close()
         self._partial.unlink(missing_ok=True)
 
     def __enter__(self) -> VideoWriter:

@@ -134,7 +134,7 @@ def run(arguments: argparse.Namespace) -> None:
         if pipeline.error is not None:
             raise pipeline.error
     finally:
-        if recorder is not None:
-            recorder.close()
         if bound is not None:
             bound.close()
+        if recorder is not None:
+            recorder.close()

@@ -8,6 +8,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from enum import StrEnum
 
+from threadpoolctl import threadpool_limits
+
 from face.conditioning import ConditioningRenderer
 from face.errors import FaceError
 from face.fit_online import OnlineFitter
@@ -154,7 +156,8 @@ class Pipeline:
         self.source.run(emit, self._stop)
 
     def _face(self) -> None:
-        with FaceTracker() as tracker:
+        # The fit's matrices are small: more BLAS threads gain nothing, and idle they spin on the generator's core.
+        with threadpool_limits(1, "blas"), FaceTracker() as tracker:
             while True:
                 frame = self._frames.take()
                 if self._recalibrate.is_set():

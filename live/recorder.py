@@ -27,7 +27,8 @@ class Recorder:
             raise FaceError(f"Cannot record to {path}: there is no folder {path.parent}.")
         self._writer = VideoWriter(path, _RATE)
         self._waiting: Mailbox[Generated] = Mailbox()
-        self._thread = threading.Thread(target=self._write, name="record")
+        self._error: Exception | None = None
+        self._thread = threading.Thread(target=self._guarded, name="record")
         self._thread.start()
 
     def put(self, generated: Generated) -> None:
@@ -35,10 +36,25 @@ class Recorder:
         self._waiting.put(generated)
 
     def close(self) -> None:
-        """Finish the file."""
+        """Finish the file.
+
+        Raises:
+            FaceError: it could not be written to its end; what there was of it is gone.
+        """
         self._waiting.close()
         self._thread.join()
-        self._writer.close()
+        if self._error is None:
+            self._writer.close()
+        else:
+            self._writer.abort()
+            raise FaceError(f"The recording failed ({self._error}): is the disk full?") from self._error
+
+    def _guarded(self) -> None:
+        try:
+            self._write()
+        except Exception as error:  # the next picture ends the loop, and close() says why
+            self._error = error
+            self._waiting.close()
 
     def _write(self) -> None:
         begin_s: float | None = None

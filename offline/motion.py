@@ -30,6 +30,20 @@ _MOODS: tuple[dict[str, float], ...] = (
     {},
     {},
 )  # fmt: skip
+_UPPER, _LOWER = ("mouthUpperUpLeft", "mouthUpperUpRight"), ("mouthLowerDownLeft", "mouthLowerDownRight")
+_SMILE, _STRETCH = ("mouthSmileLeft", "mouthSmileRight"), ("mouthStretchLeft", "mouthStretchRight")
+_ACTED: tuple[dict[str, float], ...] = (  # mouths that speech leaves out: grins that show teeth, cries, grimaces
+    dict.fromkeys(_SMILE, 0.9) | dict.fromkeys(_UPPER, 0.5) | dict.fromkeys(_LOWER, 0.5),
+    dict.fromkeys(_SMILE, 0.8) | dict.fromkeys(_UPPER, 0.4) | dict.fromkeys(_LOWER, 0.4) | {"jawOpen": 0.3},
+    dict.fromkeys(_SMILE, 0.8) | dict.fromkeys(_LOWER, 0.2) | {"jawOpen": 0.6, "browInnerUp": 0.5},
+    dict.fromkeys(_UPPER, 0.8) | dict.fromkeys(_LOWER, 0.8) | dict.fromkeys(_STRETCH, 0.6),
+    dict.fromkeys(_STRETCH, 0.7) | dict.fromkeys(_LOWER, 0.5) | {"jawOpen": 0.4},
+    {"jawOpen": 0.95, "eyeWideLeft": 0.6, "eyeWideRight": 0.6, "browInnerUp": 0.9},
+    {"mouthFunnel": 0.9, "jawOpen": 0.5, "browOuterUpLeft": 0.8, "browOuterUpRight": 0.8},
+    {"mouthPucker": 0.9}, {"mouthSmileLeft": 0.9, "mouthUpperUpLeft": 0.5}, {"mouthSmileRight": 0.9, "mouthLeft": 0.4},
+    {"browDownLeft": 0.9, "browDownRight": 0.9, "noseSneerLeft": 0.7, "noseSneerRight": 0.7, "mouthUpperUpLeft": 0.6},
+    {"eyeBlinkLeft": 1.0, "eyeBlinkRight": 1.0, "jawOpen": 0.2}, {},
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -79,6 +93,18 @@ def natural_motion(frames: int, seed: int) -> Motion:
     gaze[1:] = 0.5 * (gaze[1:] + gaze[:-1])
     expression = expression + _lids(gaze) * (1 - expression[:, blink].max(1, keepdims=True))
     return Motion(np.clip(expression, 0, 1), euler, gaze)
+
+
+def acted_motion(frames: int, seed: int) -> Motion:
+    """An actor who goes through all that a mouth can do, at every turn of the head: dense, for costly frames."""
+    rng = np.random.default_rng(seed)
+    faces = [_units(_ACTED[rng.integers(len(_ACTED))]) * rng.uniform(0.5, 1.1) for _ in range(_count(frames, 0.32))]
+    turns = np.clip(rng.normal(0, _HEAD_DEG, (_count(frames, 0.6), 3)), -_HEAD_LIMIT_DEG, _HEAD_LIMIT_DEG)
+    gaze = _path(frames, 0.4, [rng.normal(0, _GAZE_DEG) for _ in range(_count(frames, 0.4))])
+    blink = [UNIT_NAMES.index("eyeBlinkLeft"), UNIT_NAMES.index("eyeBlinkRight")]
+    expression = _path(frames, 0.32, faces)
+    expression = expression + _lids(gaze) * (1 - expression[:, blink].max(1, keepdims=True))
+    return Motion(np.clip(expression, 0, 1), _path(frames, 0.6, list(turns)), gaze)
 
 
 def _lids(gaze_deg: np.ndarray) -> np.ndarray:

