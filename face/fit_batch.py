@@ -14,6 +14,7 @@ from face.fitting import (
     LandmarkBasis,
     expression_prior,
     fit_frame,
+    head_camera,
     linearise,
     solve_box,
 )
@@ -90,7 +91,7 @@ def _fit_stretch(
             linearise(basis, one.points[:SURFACE_COUNT], fit.camera, identity, fit.expression, settings, False)
             for one, fit in zip(landmarks, fits, strict=True)
         ]
-        hessians = np.stack([e.hessian for e in equations]) + prior_weight * np.eye(52)
+        hessians = np.stack([e.hessian for e in equations]) + np.diag(prior_weight)
         gradients = np.stack([e.gradient for e in equations]) + prior_weight * priors
         smooth_expressions(hessians, gradients, expressions, settings.smoothness_spread**-2, _SWEEPS)
         fits = [FrameFit(e.camera_at(z), z.copy()) for e, z in zip(equations, expressions, strict=True)]
@@ -135,5 +136,6 @@ def fit_video(
             gaze.reset()
             for k, (one, fit) in enumerate(zip(take, _fit_stretch(basis, take, identity, settings), strict=True)):
                 angles = gaze.estimate(one, identity, fit.expression, fit.camera)
-                result[start + k] = FaceParameters(identity, fit.expression, fit.camera, angles)
+                camera = head_camera(basis, fit.camera, settings)
+                result[start + k] = FaceParameters(identity, fit.expression, camera, angles)
     return result

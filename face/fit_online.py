@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from face.fitting import FitSettings, FrameFit, LandmarkBasis, fit_frame, linearise
+from face.fitting import FitSettings, FrameFit, LandmarkBasis, fit_frame, head_camera, linearise
 from face.gaze import GazeEstimator
 from face.landmarks import SURFACE_COUNT, Landmarks
 from face.morphable import MorphableModel
@@ -57,7 +57,8 @@ class OnlineFitter:
             self._faces += 1
         self._previous = fit
         gaze = self._gaze.estimate(landmarks, self._identity, fit.expression, fit.camera)
-        return FaceParameters(self._identity, fit.expression, fit.camera, gaze)
+        camera = head_camera(self._basis, fit.camera, self._settings)
+        return FaceParameters(self._identity, fit.expression, camera, gaze)
 
     def _learn_identity(self, landmarks: Landmarks, fit: FrameFit) -> None:
         hessian, gradient = identity_equations(self._basis, landmarks, fit, self._identity, self._settings)
@@ -82,10 +83,10 @@ def identity_equations(
     free_index, own = np.where(free)[0], slice(52, None)
     hessian, gradient = equations.hessian, equations.gradient
     known = fit.expression[fixed]
-    among_free = hessian[np.ix_(free_index, free_index)] + prior_weight * np.eye(len(free_index))
+    among_free = hessian[np.ix_(free_index, free_index)] + np.diag(prior_weight[free_index])
     right_free = (
         gradient[free_index]
-        + prior_weight * np.clip(landmarks.scores, 0, 1)[free_index]
+        + prior_weight[free_index] * np.clip(landmarks.scores, 0, 1)[free_index]
         - hessian[np.ix_(free_index, fixed)] @ known
     )
     across = hessian[own, free_index]

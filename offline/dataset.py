@@ -99,5 +99,5 @@ class Dataset:
         x, y = self.mouths[number]
         half = MOUTH_BOX * size / 2
         rows, columns = np.ogrid[:size, :size]
-        weight[(abs(rows + 0.5 - y) < half * 0.7) & (abs(columns + 0.5 - x) < half)] += 1.5
+        weight[(abs(rows + 0.5 - y) < half * 0.7) & (abs(columns + 0.5 - x) < half)] += 2.5
         return weight / np.float32(1.6)

@@ -19,7 +19,7 @@ import numpy as np
 from face.errors import FaceError
 from face.fit_batch import fit_video
 from face.fit_online import OnlineFitter
-from face.fitting import LandmarkBasis, reprojection_error
+from face.fitting import FitSettings, LandmarkBasis, reprojection_error
 from face.landmarks import Landmarks, inner_face
 from face.morphable import MorphableModel
 from face.parameters import FaceParameters
@@ -42,7 +42,8 @@ def fit_quality(model: MorphableModel, seen: Sequence[Landmarks | None]) -> FitQ
     Raises:
         FaceError: no frame shows a face.
     """
-    fitter = OnlineFitter(model)
+    settings = FitSettings(nod=1.0)  # the landmarks themselves are to be explained
+    fitter = OnlineFitter(model, settings)
     live: list[FaceParameters | None] = []
     for one in seen:
         if one is None:
@@ -50,7 +51,7 @@ def fit_quality(model: MorphableModel, seen: Sequence[Landmarks | None]) -> FitQ
         live.append(None if one is None else fitter.fit(one))
     if not any(seen):
         raise FaceError("no face was found")
-    errors = [_mean_error(LandmarkBasis(model), seen, found) for found in (live, fit_video(model, seen))]
+    errors = [_mean_error(LandmarkBasis(model), seen, found) for found in (live, fit_video(model, seen, settings))]
     return FitQuality(len(seen), sum(one is None for one in seen), *errors)
 
 

@@ -58,7 +58,7 @@ class Encoder(nn.Module):
 
 
 class CompactGenerator(nn.Module):
-    """Eq. 4 for two processor cores: ``ỹ_t = G(x_{t-2:t}, ỹ_{t-2:t-1})`` at about 4 GFLOP a frame (256²).
+    """Eq. 4 for two processor cores: ``ỹ_t = G(x_{t-2:t}, ỹ_{t-2:t-1})`` at about 5 GFLOP a frame (256²).
 
     Two encoders whose features are added, one decoder with skips. What need not be computed is remembered, in three
     layers, each painted over the one behind by its coverage: a backdrop that does not move; the *head*, a learned
@@ -95,7 +95,9 @@ class CompactGenerator(nn.Module):
         self.at_eighth = nn.Sequential(ResidualBlock(eighth), ResidualBlock(eighth))
         self.to_bend = nn.Sequential(nn.Conv2d(eighth, 32, 3, padding=1), nn.ReLU(), _zero(nn.Conv2d(32, 2, 1)))
         self.to_quarter = nn.Sequential(nn.Conv2d(eighth, 4 * quarter, 1), nn.PixelShuffle(2))
-        self.at_quarter = nn.Sequential(nn.Conv2d(quarter, quarter, 3, padding=1), nn.ReLU(), ResidualBlock(quarter))
+        self.at_quarter = nn.Sequential(
+            nn.Conv2d(quarter, quarter, 3, padding=1), nn.ReLU(), ResidualBlock(quarter), ResidualBlock(quarter)
+        )
         self.to_half = nn.Sequential(nn.Conv2d(quarter, 4 * fine, 1), nn.PixelShuffle(2))
         # Colour and coverage (before the sigmoid).
         self.backdrop = nn.Parameter(torch.zeros(1, 3, size, size))
@@ -106,7 +108,7 @@ class CompactGenerator(nn.Module):
         self.relief = nn.Parameter(torch.zeros(1, 3, RELIEF_TEXELS, RELIEF_TEXELS))
         self.to_relief = nn.Sequential(nn.Linear(_CONTEXT, _POSES), _zero(nn.Linear(_POSES, self.relief.numel())))
         self.detail = nn.Conv2d(6 + 4 + 4, fine, 4, stride=2, padding=1)
-        self.at_half = nn.Sequential(nn.ReLU(), ResidualBlock(fine))
+        self.at_half = nn.Sequential(nn.ReLU(), ResidualBlock(fine), ResidualBlock(fine))
         self.to_corrections = nn.Sequential(_zero(nn.Conv2d(fine, 4 * 5, 3, padding=1)), nn.PixelShuffle(2))
 
     def remembered(self) -> list[nn.Parameter]:

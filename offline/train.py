@@ -2,6 +2,7 @@
 
     python -m offline.train DATASET --run RUN          starts, or goes on where RUN stopped
     python -m offline.train DATASET --run RUN --minutes 60
+    python -m offline.train DATASET --run RUN --init OTHER_RUN     starts from what another run has learned
 
 RUN gets ``checkpoint.pt`` (everything needed to go on), ``log.csv`` and ``samples/``. Ctrl-C saves and stops.
 """
@@ -59,9 +60,9 @@ class Phase:
 
 # The costly losses last: what two cores can do (design §6).
 SCHEDULE = (
-    Phase(until=6800, length=4, perceptual=0.0, adversarial=0.0, rate=2e-4),
-    Phase(until=8200, length=4, perceptual=0.15, adversarial=0.0, rate=3e-5),
-    Phase(until=8400, length=4, perceptual=0.15, adversarial=0.01, rate=1e-5),
+    Phase(until=6500, length=4, perceptual=0.0, adversarial=0.0, rate=1.5e-4),
+    Phase(until=10000, length=4, perceptual=0.15, adversarial=0.0, rate=2e-5),
+    Phase(until=10500, length=4, perceptual=0.15, adversarial=0.01, rate=1e-5),
 )
 _WARM_UP = 200
 _FIRST_RATE = 5e-4
@@ -78,9 +79,16 @@ class Trainer:
         perceptual: weights of the VGG16 trunk, needed from the second phase on.
         device: torch device.
         half: compute in bfloat16 where that does no harm; weights and losses stay float32.
+        init: folder of another run whose generator a new run starts from.
+
+    Raises:
+        FaceError: ``init`` holds no checkpoint.
     """
 
-    def __init__(self, dataset: Dataset, run: Path, perceptual: Path, device: torch.device, half: bool = False) -> None:
+    def __init__(
+        self, dataset: Dataset, run: Path, perceptual: Path, device: torch.device, half: bool = False,
+        init: Path | None = None,
+    ) -> None:  # fmt: skip
         self.dataset, self.run, self.device, self.half = dataset, run, device, half
         run.mkdir(parents=True, exist_ok=True)
         torch.manual_seed(0)
@@ -97,7 +105,10 @@ class Trainer:
         if (run / "checkpoint.pt").exists():
             self._load()
         else:
-            remember(self.generator, dataset)
+            if init is None:
+                remember(self.generator, dataset)
+            else:
+                self.generator.load_state_dict(_learned(init))
             self.average.load_state_dict(self.generator.state_dict())
 
     @property
@@ -230,6 +241,15 @@ class Trainer:
         return np.hstack(columns), float(np.mean(errors))
 
 
+def _learned(run: Path) -> dict[str, Tensor]:
+    """The averaged generator's weights of another run."""
+    try:
+        state: dict[str, Tensor] = torch.load(run / "checkpoint.pt", map_location="cpu", weights_only=False)["average"]
+    except FileNotFoundError:
+        raise FaceError(f"{run} holds no checkpoint to start from.") from None
+    return state
+
+
 M = TypeVar("M", bound=nn.Module)
 
 
@@ -288,6 +308,7 @@ def main() -> int:
                                      formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip
     parser.add_argument("dataset", type=Path, help="folder written by offline.reconstruct")
     parser.add_argument("--run", type=Path, required=True, help="folder of the run; resumed if it exists")
+    parser.add_argument("--init", type=Path, metavar="RUN", help="another run to start a new one from")
     parser.add_argument("--minutes", type=float, help="stop after this long (otherwise at the schedule's end)")
     parser.add_argument("--perceptual-weights", type=Path, required=True, metavar="NPZ", help="VGG16 trunk")
     parser.add_argument(
@@ -301,7 +322,7 @@ def main() -> int:
     trainer = None
     try:
         dataset = Dataset(arguments.dataset, MorphableModel.load())
-        trainer = Trainer(dataset, arguments.run, arguments.perceptual_weights, device, arguments.bf16)
+        trainer = Trainer(dataset, arguments.run, arguments.perceptual_weights, device, arguments.bf16, arguments.init)
         train(trainer, arguments.minutes)
     except FaceError as error:
         print(error, file=sys.stderr)

@@ -7,7 +7,7 @@ from scipy.optimize import lsq_linear
 
 from face.fit_batch import fit_video, smooth_expressions, stretches
 from face.fit_online import OnlineFitter
-from face.fitting import FitSettings, LandmarkBasis, fit_frame, linearise, solve_box
+from face.fitting import FitSettings, LandmarkBasis, fit_frame, head_camera, linearise, solve_box
 from face.landmarks import SURFACE_COUNT, Landmarks
 from face.parameters import FaceParameters
 from offline.motion import natural_motion
@@ -81,6 +81,14 @@ def test_known_face_is_recovered(model, basis):
     assert np.abs(found.expression - truth.expression).max() < 0.03
 
 
+def test_the_head_nods_farther_than_its_landmarks(basis):
+    seen = camera(20, -10, 5)
+    head = head_camera(basis, seen, FitSettings(nod=1.3))
+    assert np.allclose(head.euler_deg, [20, -13, 5]) and head.scale == seen.scale
+    middle = basis.mean.mean(0)
+    assert np.allclose(head.project(middle)[:2], seen.project(middle)[:2])
+
+
 def test_gross_outliers_hardly_matter(model, basis):
     truth = FaceParameters(np.zeros(80), units(jawOpen=0.3), camera(10, 5), np.zeros(2))
     landmarks = true_landmarks(model, truth, truth.expression)
@@ -94,7 +102,7 @@ def test_gross_outliers_hardly_matter(model, basis):
 
 def test_batch_fit_of_a_talking_head(model, basis):
     seen, truth = tracks(model)
-    found = fit_video(model, seen)
+    found = fit_video(model, seen, FitSettings(nod=1.0))  # landmarks of the model, not of the tracker
     assert len({id(p.identity) for p in found}) == 1
     pose = [np.abs(f.camera.euler_deg - t.camera.euler_deg) for f, t in zip(found, truth, strict=True)]
     assert np.mean(pose) < 0.7 and np.max(pose) < 2.5

@@ -85,7 +85,7 @@ def short_of_it(*values, measured):
     return pytest.param(*values, marks=pytest.mark.xfail(reason=f"not reached yet: {measured}", strict=True))
 
 
-@pytest.mark.parametrize("axis", [0, short_of_it(1, measured="pitch 2.5"), 2])
+@pytest.mark.parametrize("axis", [0, 1, 2])
 def test_pose_within_two_degrees(recovered, axis):
     truth, found = recovered
     error = np.abs([f.camera.euler_deg - t.camera.euler_deg for f, t in zip(found, truth, strict=True)])
@@ -95,8 +95,8 @@ def test_pose_within_two_degrees(recovered, axis):
 @pytest.mark.parametrize(
     "names",
     [
-        short_of_it(("jawOpen",), measured=0.87),
-        short_of_it(("mouthSmileLeft", "mouthSmileRight"), measured=0.89),
+        ("jawOpen",),
+        ("mouthSmileLeft", "mouthSmileRight"),
         ("eyeBlinkLeft", "eyeBlinkRight"),
     ],
 )
@@ -105,7 +105,7 @@ def test_jaw_smile_and_blink(recovered, names):
     assert correlation(recovered, lambda p: p.expression[index].mean()) >= 0.9
 
 
-@pytest.mark.parametrize("axis", [0, short_of_it(1, measured=0.73)])
+@pytest.mark.parametrize("axis", [0, short_of_it(1, measured=0.77)])
 def test_gaze(recovered, axis):
     blink = UNIT_NAMES.index("eyeBlinkLeft")
     opened = [(t, f) for t, f in zip(*recovered, strict=True) if t.expression[blink] < 0.4]
