@@ -25,16 +25,16 @@ from torch import Tensor, nn
 
 from face.errors import FaceError
 from face.morphable import MorphableModel
+from face.recurrence import INPUTS, Recurrence
 from face.target import TargetInfo, write_onnx
 from offline.command import one_sentence
 from offline.dataset import Dataset
 from offline.networks import CompactGenerator
 
-INPUTS = ("conditioning", "conditioning_1", "conditioning_2", "output_1", "output_2")
 _OPSET = 17
 _CHECK_FRAMES = 100
 _CALIBRATION_FRAMES = 64
-_NO_OUTPUT = 128  # what stands for an output that is not there yet: zero in the network's range
+_MAP_SIDE = 32  # maps are at least this large, convolutions' weights are smaller
 _MOTION_FRAMES = 150
 # What 8 bits are enough for: features. The layers' geometry, and the first and last convolutions, which see and make
 # the picture, stay in float.
@@ -59,8 +59,14 @@ class ExportedStep(nn.Module):
         return bytes_.to(torch.uint8)
 
 
-def export_onnx(generator: nn.Module, size: int) -> onnx.ModelProto:
-    """The generator's step as an ONNX model with inputs ``INPUTS`` and output ``output``."""
+def export_onnx(generator: CompactGenerator, size: int) -> onnx.ModelProto:
+    """The generator's step as an ONNX model with inputs ``INPUTS`` and output ``output``.
+
+    The generator's maps are rounded to half precision, in which they are stored.
+    """
+    with torch.no_grad():
+        for one in generator.remembered():
+            one.copy_(one.half())
     step = ExportedStep(generator).eval()
     shapes = [(size, size, 6)] * 3 + [(size, size, 3)] * 2
     with tempfile.TemporaryDirectory() as folder:
@@ -74,33 +80,28 @@ def export_onnx(generator: nn.Module, size: int) -> onnx.ModelProto:
             opset_version=_OPSET,
             dynamo=False,
         )
-        return onnx.load(str(path))
+        model = onnx.load(str(path))
+    halve_maps(model)
+    return model
 
 
 def roll_out(session: ort.InferenceSession, conditionings: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
     """Pictures ``[H, W, 3]`` uint8 of a recurrent run over conditionings ``[H, W, 6]`` uint8."""
-    x1 = x2 = y1 = y2 = None
-    for x in conditionings:
-        if x1 is None:
-            x1 = x2 = x
-            y1 = y2 = np.full((*x.shape[:2], 3), _NO_OUTPUT, np.uint8)
-        picture = session.run(None, dict(zip(INPUTS, (x, x1, x2, y1, y2), strict=True)))[0]
+    past = Recurrence()
+    for conditioning in conditionings:
+        picture = session.run(None, past.inputs(conditioning))[0]
+        past.advance(conditioning, picture)
         yield picture
-        x1, x2, y1, y2 = x, x1, picture, y1
 
 
 def _torch_roll_out(generator: nn.Module, conditionings: np.ndarray) -> np.ndarray:
-    step = ExportedStep(generator).eval()
-    size = conditionings.shape[1]
-    x = [torch.from_numpy(c.copy()) for c in conditionings]
-    x1 = x2 = x[0]
-    y1 = y2 = torch.full((size, size, 3), _NO_OUTPUT, dtype=torch.uint8)
+    step, past = ExportedStep(generator).eval(), Recurrence()
     pictures = []
     with torch.no_grad():
-        for now in x:
-            y = step(now, x1, x2, y1, y2)
-            pictures.append(y.numpy())
-            x1, x2, y1, y2 = now, x1, y, y1
+        for conditioning in conditionings:
+            inputs = past.inputs(conditioning)
+            pictures.append(step(*(torch.from_numpy(inputs[name].copy()) for name in INPUTS)).numpy())
+            past.advance(conditioning, pictures[-1])
     return np.stack(pictures)
 
 
@@ -135,6 +136,20 @@ def describe(dataset: Dataset, name: str, title: str, provenance: str) -> Target
         head_motion=_rounded(own), provenance=provenance,
         versions={"torch": torch.__version__, "onnx": onnx.__version__},
     )  # fmt: skip
+
+
+def halve_maps(model: onnx.ModelProto) -> None:
+    """Store the remembered maps, a third of the file, in half precision; they are cast back as the file is loaded."""
+    graph = model.graph
+    for tensor in list(graph.initializer):
+        if tensor.data_type != onnx.TensorProto.FLOAT or len(tensor.dims) != 4 or min(tensor.dims[2:]) < _MAP_SIDE:
+            continue
+        stored = onnx.numpy_helper.from_array(
+            onnx.numpy_helper.to_array(tensor).astype(np.float16), f"{tensor.name}.half"
+        )
+        graph.initializer.remove(tensor)
+        graph.initializer.append(stored)
+        graph.node.insert(0, onnx.helper.make_node("Cast", [stored.name], [tensor.name], to=onnx.TensorProto.FLOAT))
 
 
 def check(model: onnx.ModelProto, generator: nn.Module, conditionings: np.ndarray) -> None:
@@ -208,9 +223,9 @@ def main() -> int:
     model = export_onnx(generator, size)
     first, last = (dataset.test or dataset.train)[0]
     shown = np.asarray(dataset.conditionings[first : min(last, first + _CHECK_FRAMES)])
-    check(model, generator, shown)
     arguments.out.mkdir(parents=True, exist_ok=True)
     path = arguments.out / f"{arguments.name}.onnx"
+    check(model, generator, shown)
     write_onnx(path, model, info)
     print(f"wrote {path} ({path.stat().st_size / 1e6:.1f} MB)")
     if arguments.int8:
@@ -221,6 +236,7 @@ def main() -> int:
         )
         error = ((exact.astype(float) - rough) ** 2).mean()
         print(f"int8 against fp32: PSNR {10 * np.log10(255**2 / error):.1f} dB")
+        halve_maps(small)
         path = arguments.out / f"{arguments.name}.int8.onnx"
         write_onnx(path, small, info)
         print(f"wrote {path} ({path.stat().st_size / 1e6:.1f} MB)")

@@ -8,8 +8,7 @@ import numpy as np
 import onnxruntime as ort
 
 from face.errors import FaceError
-
-_NO_OUTPUT = 128  # zero in the network's range: what stands for an output that is not there yet
+from face.recurrence import INPUTS, Recurrence
 
 
 def has_vnni() -> bool:
@@ -50,27 +49,19 @@ class OnnxGenerator:
         except Exception as error:  # onnxruntime raises bare exceptions of many kinds
             raise FaceError(f"ONNX Runtime cannot load {chosen}: {str(error).splitlines()[0]}") from None
         inputs = {i.name: i.shape for i in self._session.get_inputs()}
-        if "conditioning" not in inputs or "output_2" not in inputs:
+        if set(inputs) != set(INPUTS):
             raise FaceError(f"{chosen} holds no generator of this program.")
         self.size = int(inputs["conditioning"][0])
         precision = "int8" if chosen != path else "fp32"
         self.description = f"ONNX Runtime {ort.__version__} on the CPU, {precision}, {chosen.name}"
-        self.reset()
+        self._past = Recurrence()
 
     def reset(self) -> None:
         """Forget the past."""
-        self._conditionings: tuple[np.ndarray, np.ndarray] | None = None
-        blank = np.full((self.size, self.size, 3), _NO_OUTPUT, np.uint8)
-        self._outputs = blank, blank
+        self._past.reset()
 
     def step(self, conditioning: np.ndarray) -> np.ndarray:
         """Next picture ``[H, W, 3]`` uint8 RGB from a conditioning ``[H, W, 6]`` uint8."""
-        before, earlier = self._conditionings or (conditioning, conditioning)
-        feeds = {
-            "conditioning": conditioning, "conditioning_1": before, "conditioning_2": earlier,
-            "output_1": self._outputs[0], "output_2": self._outputs[1],
-        }  # fmt: skip
-        picture: np.ndarray = self._session.run(None, feeds)[0]
-        self._conditionings = conditioning, before
-        self._outputs = picture, self._outputs[0]
+        picture: np.ndarray = self._session.run(None, self._past.inputs(conditioning))[0]
+        self._past.advance(conditioning, picture)
         return picture

@@ -9,8 +9,11 @@ that the same command goes on where it stopped. ``offline/studio/__init__.py`` s
 from __future__ import annotations
 
 import argparse
+import contextlib
+import os
 import shutil
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import bpy
@@ -29,6 +32,20 @@ from offline.studio.actor import Actor
 from offline.studio.people import ROLES
 
 
+@contextlib.contextmanager
+def _silence() -> Iterator[None]:
+    """Blender tells every step on the process's standard output, past Python's."""
+    sys.stdout.flush()
+    kept, nothing = os.dup(1), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nothing, 1)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 1)
+        os.close(kept)
+        os.close(nothing)
+
+
 def film(actor: Actor, scene: object, motion: Motion, folder: Path) -> list[Path]:
     """Render every frame of a motion to a folder, except those that are there."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -44,7 +61,8 @@ def film(actor: Actor, scene: object, motion: Motion, folder: Path) -> list[Path
         actor.pose(dict(zip(UNIT_NAMES, units, strict=True)), rotation, gaze_rotation(gaze))
         partial = folder / "part.png"
         scene.render.filepath = str(partial.resolve())  # type: ignore[attr-defined]
-        bpy.ops.render.render(write_still=True)
+        with _silence():
+            bpy.ops.render.render(write_still=True)
         partial.replace(path)
     return paths
 

@@ -10,7 +10,7 @@ from face.target import read_info
 from face.video import VideoWriter
 from offline import train
 from offline.dataset import Dataset
-from offline.export import describe, export_onnx
+from offline.export import check, describe, export_onnx
 from offline.losses import (
     Vgg16Perceptual,
     discriminator_loss,
@@ -150,6 +150,12 @@ def test_resuming_is_exact(dataset_folder, weights, model, tmp_path, monkeypatch
     assert [second.train_step() for _ in range(2)] == losses[3:]
     for a, b in zip(whole.average.parameters(), second.average.parameters(), strict=True):
         assert torch.equal(a, b)
+    another = train.Trainer(dataset, tmp_path / "another", weights, torch.device("cpu"), init=tmp_path / "parts")
+    assert another.step == 0
+    for a, b in zip(first.average.parameters(), another.generator.parameters(), strict=True):
+        assert torch.equal(a, b)
+    with pytest.raises(FaceError, match="no checkpoint"):
+        train.Trainer(dataset, tmp_path / "third", weights, torch.device("cpu"), init=tmp_path / "nowhere")
 
 
 def test_training_learns_and_a_target_comes_out(dataset_folder, weights, model, tmp_path, monkeypatch):
@@ -169,7 +175,9 @@ def test_training_learns_and_a_target_comes_out(dataset_folder, weights, model, 
     assert info.euler_low_deg[0] < info.euler_high_deg[0]
     from face.target import write_onnx
 
-    write_onnx(tmp_path / "someone.onnx", export_onnx(trainer.average, 128), info)
+    exported = export_onnx(trainer.average, 128)
+    check(exported, trainer.average, dataset.conditionings[:4])
+    write_onnx(tmp_path / "someone.onnx", exported, info)
     assert read_info(tmp_path / "someone.onnx", model.hash).title == "Someone"
     assert "conditioning" in {i.name for i in onnx.load(tmp_path / "someone.onnx").graph.input}
 
