@@ -14,60 +14,94 @@ from face.errors import FaceError
 from face.landmarks import UNIT_NAMES, Landmarks
 
 MODEL_PATH = Path(__file__).parent / "data" / "face_landmarker.task"
+_CANDIDATES = 4  # faces among which the largest is looked for
+_HIDE = 0.15  # of its size, by which a hidden face is covered beyond its points
+
+
+def _landmarker(mode: vision.RunningMode, faces: int) -> vision.FaceLandmarker:
+    return vision.FaceLandmarker.create_from_options(
+        vision.FaceLandmarkerOptions(
+            base_options=tasks.BaseOptions(model_asset_path=str(MODEL_PATH)),
+            running_mode=mode,
+            num_faces=faces,
+            output_face_blendshapes=True,
+        )
+    )
+
+
+def _picture(image: np.ndarray) -> mp.Image:
+    return mp.Image(image_format=mp.ImageFormat.SRGB, data=image)
+
+
+def _hidden(image: np.ndarray, faces: list[np.ndarray]) -> np.ndarray:
+    """The picture with some faces, given by their points, painted over."""
+    image = image.copy() if faces else image
+    for points in faces:
+        margin = _HIDE * np.ptp(points, axis=0)
+        (left, top), (right, bottom) = (points.min(0) - margin).clip(0), (points.max(0) + margin).clip(0)
+        image[int(top) : int(bottom) + 1, int(left) : int(right) + 1] = 128
+    return image
 
 
 class FaceTracker:
     """Follows the largest face through a video, or finds it in single pictures.
 
+    MediaPipe smooths over time only while it looks for a single face, and then takes whichever it is surest of. So in
+    a video the largest is looked for in a single picture, where no face is followed yet, and the others are hidden
+    for that frame; from then on MediaPipe stays with it.
+
     Args:
         video: frames follow each other, so that the last position starts the search; otherwise every picture
             is searched anew.
-        faces: how many faces to look for before the largest is taken.
 
     Raises:
         FaceError: the tracker's model file is missing.
     """
 
-    def __init__(self, video: bool = True, faces: int = 1) -> None:
+    def __init__(self, video: bool = True) -> None:
         if not MODEL_PATH.exists():
             raise FaceError(f"The tracker's model {MODEL_PATH} is missing: reinstall this program.")
-        mode = vision.RunningMode.VIDEO if video else vision.RunningMode.IMAGE
-        self._video = video
-        self._landmarker = vision.FaceLandmarker.create_from_options(
-            vision.FaceLandmarkerOptions(
-                base_options=tasks.BaseOptions(model_asset_path=str(MODEL_PATH)),
-                running_mode=mode,
-                num_faces=faces,
-                output_face_blendshapes=True,
-            )
-        )
+        self._finder = _landmarker(vision.RunningMode.IMAGE, _CANDIDATES)
+        self._follower = _landmarker(vision.RunningMode.VIDEO, 1) if video else None
+        self._following = False
         self._last_ms = -1
 
     def track(self, image: np.ndarray, time_ms: int = 0) -> Landmarks | None:  # [H, W, 3] uint8 RGB
-        """Landmarks of the largest face, or ``None`` when there is none.
+        """Landmarks of the face, or ``None`` when there is none.
 
         ``time_ms`` is the capture time; in video mode a time that does not advance is taken as one later.
         """
-        height, width = image.shape[:2]
         # A strided array would be read as garbage without an error.
-        picture = mp.Image(image_format=mp.ImageFormat.SRGB, data=np.ascontiguousarray(image))
-        if self._video:
-            self._last_ms = max(time_ms, self._last_ms + 1)
-            found = self._landmarker.detect_for_video(picture, self._last_ms)
-        else:
-            found = self._landmarker.detect(picture)
-        if not found.face_landmarks:
-            return None
-        candidates = [np.array([[p.x, p.y] for p in face]) * [width, height] for face in found.face_landmarks]
-        largest = int(np.argmax([np.ptp(points, axis=0).prod() for points in candidates]))
+        image = np.ascontiguousarray(image)
+        if self._follower is None:
+            return self._largest(self._finder.detect(_picture(image)), image)[0]
+        if not self._following:
+            _, others = self._largest(self._finder.detect(_picture(image)), image)
+            image = _hidden(image, others)
+        self._last_ms = max(time_ms, self._last_ms + 1)
+        found, _ = self._largest(self._follower.detect_for_video(_picture(image), self._last_ms), image)
+        self._following = found is not None
+        return found
+
+    @staticmethod
+    def _largest(found: vision.FaceLandmarkerResult, image: np.ndarray) -> tuple[Landmarks | None, list[np.ndarray]]:
+        """The largest of the faces found, and the points ``[478, 2]`` px of the others."""
+        height, width = image.shape[:2]
+        faces = [np.array([[p.x, p.y] for p in face]) * [width, height] for face in found.face_landmarks]
+        if not faces:
+            return None, []
+        largest = int(np.argmax([np.ptp(points, axis=0).prod() for points in faces]))
         # MediaPipe lists a "_neutral" score first and leaves tongueOut out.
         scores = {b.category_name: b.score for b in found.face_blendshapes[largest]}
         ordered = np.array([scores.get(name, 0.0) for name in UNIT_NAMES])
-        return Landmarks(candidates[largest], ordered, width, height)
+        points = faces.pop(largest)
+        return Landmarks(points, ordered, width, height), faces
 
     def close(self) -> None:
         """Release the tracker; without this MediaPipe complains when the program ends."""
-        self._landmarker.close()
+        self._finder.close()
+        if self._follower is not None:
+            self._follower.close()
 
     def __enter__(self) -> FaceTracker:
         return self

@@ -43,16 +43,19 @@ def test_strided_and_odd_pictures_are_read_right(portrait):
     assert np.abs(strided.points - [37, 0] - plain.points).max() < 3
 
 
-def test_largest_face_is_taken(portrait):
+@pytest.mark.parametrize("video", [False, True])
+@pytest.mark.parametrize("small_first", [False, True])
+def test_largest_face_is_taken(portrait, video, small_first):
     import cv2
 
     image, _ = portrait
     both = np.full((256, 400, 3), 90, np.uint8)
-    both[:, :256] = image
-    both[60:204, 256:400] = cv2.resize(image, (144, 144))
-    with FaceTracker(video=False, faces=3) as tracker:
-        found = tracker.track(both)
-    assert found is not None and found.points[:, 0].mean() < 256
+    large, small = (slice(144, 400), slice(0, 144)) if small_first else (slice(0, 256), slice(256, 400))
+    both[:, large] = image
+    both[60:204, small] = cv2.resize(image, (144, 144))
+    with FaceTracker(video) as tracker:
+        found = [tracker.track(both, k * 40) for k in range(4)]
+    assert all(large.start < one.points[:, 0].mean() < large.stop for one in found)
 
 
 def test_time_that_stands_still_is_no_error(portrait):
