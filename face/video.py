@@ -20,7 +20,6 @@ class VideoReader:
     Attributes:
         rate: frames per second.
         frames: number of frames the file announces; 0 if it does not say.
-        width, height: px.
 
     Raises:
         FaceError: the file is missing, unreadable or has no picture.
@@ -39,7 +38,6 @@ class VideoReader:
         self._path, self._stream = path, stream
         self.rate = float(stream.average_rate or 25)
         self.frames = stream.frames
-        self.width, self.height = stream.width, stream.height
 
     def __iter__(self) -> Iterator[tuple[np.ndarray, float]]:
         """Each frame ``[H, W, 3]`` uint8 RGB with its time in seconds, from the start."""
@@ -49,7 +47,8 @@ class VideoReader:
             for frame in self._container.decode(self._stream):
                 time_s = frame.time if frame.time is not None else decoded / self.rate
                 decoded += 1
-                yield np.ascontiguousarray(frame.to_ndarray(format="rgb24")), float(time_s)
+                image = np.rot90(frame.to_ndarray(format="rgb24"), frame.rotation // 90)  # a telephone held upright
+                yield np.ascontiguousarray(image), float(time_s)
         except av.FFmpegError as error:
             if not decoded:
                 raise FaceError(f"Cannot decode the video {self._path}: {error.strerror}.") from None

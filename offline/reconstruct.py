@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
+import shutil
 import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -77,11 +78,13 @@ def track_video(path: Path) -> list[Landmarks | None]:
 
 
 def reconstruct(out: Path, takes: list[Path], held_out: list[Path], size: int = 256) -> None:
-    """Write the dataset folder; see the module's docstring.
+    """Write the dataset folder, whole or not at all; see the module's docstring. A dataset that is there is replaced.
 
     Raises:
-        FaceError: a video cannot be read, sizes differ, or a take shows no face.
+        FaceError: a video cannot be read, sizes differ, a take shows no face, or the folder holds something else.
     """
+    if out.exists() and not (out / "manifest.json").exists() and any(out.iterdir()):
+        raise FaceError(f"{out} holds something that is not a dataset: give another folder.")
     model = MorphableModel.load()
     paths = [*takes, *held_out]
     tracked = [track_video(path) for path in paths]
@@ -116,11 +119,13 @@ def reconstruct(out: Path, takes: list[Path], held_out: list[Path], size: int = 
     kept = align_poses(model, pictures, kept, shown)
     renderer = CpuConditioning(model, size)
     conditionings = [renderer.render(one) for one in tqdm(kept, desc="drawing", unit="frame")]
-    out.mkdir(parents=True, exist_ok=True)
-    np.save(out / "frames.npy", pictures)
-    np.save(out / "conditioning.npy", np.stack(conditionings))
+    partial = out.with_name(f"{out.name}.part")
+    shutil.rmtree(partial, ignore_errors=True)  # left by a run that was killed
+    partial.mkdir(parents=True)
+    np.save(partial / "frames.npy", pictures)
+    np.save(partial / "conditioning.npy", np.stack(conditionings))
     np.savez_compressed(
-        out / "parameters.npz",
+        partial / "parameters.npz",
         take=np.array(take_of),
         identity=identity,
         expression=np.stack([p.expression for p in kept]),
@@ -139,7 +144,9 @@ def reconstruct(out: Path, takes: list[Path], held_out: list[Path], size: int = 
         "videos": [{"name": p.name, "sha256": hashlib.sha256(p.read_bytes()).hexdigest()} for p in paths],
         "held_out_takes": list(range(len(takes), len(paths))),
     }
-    (out / "manifest.json").write_text(json.dumps(manifest, indent=1))
+    (partial / "manifest.json").write_text(json.dumps(manifest, indent=1))
+    shutil.rmtree(out, ignore_errors=True)
+    partial.rename(out)
 
 
 @one_sentence

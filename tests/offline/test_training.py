@@ -187,6 +187,13 @@ def test_bad_folders_say_so(tmp_path, model):
         Dataset(tmp_path, model)
 
 
+def test_a_folder_with_something_else_is_left_alone(tmp_path):
+    (tmp_path / "letter.txt").write_text("dear")
+    with pytest.raises(FaceError, match="not a dataset"):
+        reconstruct(tmp_path, [tmp_path / "a.mp4"], [], 64)
+    assert (tmp_path / "letter.txt").exists()
+
+
 def test_videos_without_a_face_say_so(tmp_path):
     with VideoWriter(tmp_path / "wall.mp4", 25) as writer:
         for _ in range(3):
