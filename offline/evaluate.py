@@ -1,16 +1,17 @@
 """How close a target comes to the truth on the takes that training never saw.
 
-    python -m offline.evaluate DATASET --target FILE.onnx [--sheet OUT.png]
+    python -m offline.evaluate DATASET --target FILE.onnx [--report DIR]
 
-Distances are of RGB in 0…255, each pixel's Euclidean: over the picture (APD), inside the NMFC, and in the 72-px box
-about the mouth (at 256 px), as the paper has them. Motion: mean change from frame to frame, over the truth's.
+Prints the scores of ``offline/metrics.py``. DIR gets them as ``scores.json``, ``sheet.png`` (conditioning, output,
+truth) and ``heat.png`` (mean distance of each pixel, dark to bright).
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import sys
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 
 import cv2
@@ -22,40 +23,26 @@ from face.errors import FaceError
 from face.morphable import MorphableModel
 from face.target import read_info
 from offline.command import one_sentence
-from offline.dataset import MOUTH_BOX, Dataset
+from offline.dataset import Dataset
 from offline.export import roll_out
+from offline.metrics import distances, score_faces, score_pictures, watch
 
 _COLUMNS = 6
+_BRIGHTEST = 40.0  # distance shown as the brightest colour of the heat map
 
 
-@dataclass(frozen=True)
-class Scores:
-    """Distances in 0…255 and the ratio of motion; see the module's docstring."""
-
-    apd: float
-    masked_apd: float
-    mouth_apd: float
-    motion: float
+def contact_sheet(pictures: np.ndarray, truth: np.ndarray, conditionings: np.ndarray) -> np.ndarray:
+    """Rows of conditionings, outputs and truth at moments spread over the video, ``[h, w, 3]`` uint8 RGB."""
+    chosen = np.linspace(0, len(pictures) - 1, _COLUMNS + 2).astype(int)[1:-1]
+    columns = [np.vstack([draw_conditioning(conditionings[k]), pictures[k], truth[k]]) for k in chosen]
+    return np.hstack(columns)
 
 
-def score(
-    pictures: np.ndarray,  # [T, H, W, 3] uint8
-    truth: np.ndarray,  # [T, H, W, 3] uint8
-    conditionings: np.ndarray,  # [T, H, W, 6] uint8
-    mouths: np.ndarray,  # [T, 2] px
-) -> Scores:
-    """Compare a roll-out with the truth."""
-    distance = np.linalg.norm(pictures.astype(np.float32) - truth, axis=-1)
-    side = round(MOUTH_BOX * truth.shape[1])
-    corner = np.clip(np.round(mouths - side / 2), 0, truth.shape[1] - side).astype(int)
-    boxes = [d[y : y + side, x : x + side] for d, (x, y) in zip(distance, corner, strict=True)]
-    change = [np.abs(np.diff(v.astype(np.float32), axis=0)).mean() for v in (pictures, truth)]
-    return Scores(
-        float(distance.mean()),
-        float(distance[conditionings[..., :3].any(-1)].mean()),
-        float(np.mean(boxes)),
-        float(change[0] / change[1]),
-    )
+def heat_map(pictures: np.ndarray, truth: np.ndarray) -> np.ndarray:
+    """Mean distance of each pixel as a colour, ``[H, W, 3]`` uint8 RGB."""
+    share = distances(pictures, truth).mean(0) / _BRIGHTEST
+    coloured = cv2.applyColorMap((np.clip(share, 0, 1) * 255).astype(np.uint8), cv2.COLORMAP_INFERNO)
+    return cv2.cvtColor(coloured, cv2.COLOR_BGR2RGB)
 
 
 @one_sentence
@@ -65,7 +52,7 @@ def main() -> int:
                                      formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip
     parser.add_argument("dataset", type=Path, help="folder written by offline.reconstruct, with a held-out video")
     parser.add_argument("--target", type=Path, required=True, help="target file (.onnx)")
-    parser.add_argument("--sheet", type=Path, help="write a contact sheet: conditioning, output, truth")
+    parser.add_argument("--report", type=Path, metavar="DIR", help="write scores and pictures to this folder")
     arguments = parser.parse_args()
     model = MorphableModel.load()
     dataset = Dataset(arguments.dataset, model)
@@ -74,15 +61,20 @@ def main() -> int:
         raise FaceError(f"{arguments.dataset} holds nothing out: reconstruct it with --held-out VIDEO.")
     session = ort.InferenceSession(str(arguments.target), providers=["CPUExecutionProvider"])
     first, last = dataset.test[0]
-    conditionings, truth = dataset.conditionings[first:last], dataset.frames[first:last]
+    conditionings, truth = np.asarray(dataset.conditionings[first:last]), np.asarray(dataset.frames[first:last])
     pictures = np.stack(list(roll_out(session, conditionings)))
+    rate = float(dataset.manifest["rate"])
+    scores = asdict(score_pictures(pictures, truth, conditionings, dataset.mouths[first:last]))
+    scores |= asdict(score_faces(model, np.array(info.identity), watch(pictures, rate), watch(truth, rate)))
     print(f"{info.title}, {last - first} frames never trained on")
-    for name, value in asdict(score(pictures, truth, conditionings, dataset.mouths[first:last])).items():
-        print(f"{name:<12}{value:>8.2f}")
-    if arguments.sheet:
-        chosen = np.linspace(0, last - first - 1, _COLUMNS + 2).astype(int)[1:-1]
-        columns = [np.vstack([draw_conditioning(conditionings[k]), pictures[k], truth[k]]) for k in chosen]
-        cv2.imwrite(str(arguments.sheet), cv2.cvtColor(np.hstack(columns), cv2.COLOR_RGB2BGR))
+    for name, value in scores.items():
+        print(f"{name:<18}{value:>8.3f}")
+    if arguments.report:
+        arguments.report.mkdir(parents=True, exist_ok=True)
+        (arguments.report / "scores.json").write_text(json.dumps(scores, indent=1))
+        sheet = contact_sheet(pictures, truth, conditionings)
+        for file, picture in (("sheet.png", sheet), ("heat.png", heat_map(pictures, truth))):
+            cv2.imwrite(str(arguments.report / file), cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
     return 0
 
 
