@@ -47,7 +47,7 @@ class NmfcRenderer:
     """Rasterises the face of some parameters; identity is folded into the mesh once per person."""
 
     def __init__(self, model: MorphableModel) -> None:
-        rows, self._triangles = model.nmfc_mesh
+        rows, self.triangles = model.nmfc_mesh
         self._mean = rows @ model.mean
         self._identity = np.stack([rows @ d for d in model.identity])
         expression = np.stack([rows @ d for d in model.expression])
@@ -65,5 +65,5 @@ class NmfcRenderer:
 
     def render(self, parameters: FaceParameters, height: int, width: int) -> np.ndarray:
         """NMFC image ``[H, W, 3]`` uint8."""
-        index, _ = rasterise(self.vertices(parameters), self._triangles, height, width)
+        index, _ = rasterise(self.vertices(parameters), self.triangles, height, width)
         return paint(index, self._colors)

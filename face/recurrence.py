@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+CONDITIONING_FRAMES = 3  # x_{t-2…t} of Eq. 4
+PREVIOUS_FRAMES = 2  # ỹ_{t-2…t-1}
 INPUTS = ("conditioning", "conditioning_1", "conditioning_2", "output_1", "output_2")
 _NO_OUTPUT = 128  # what stands for an output that is not there yet: zero in the network's range
 

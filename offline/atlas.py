@@ -12,9 +12,9 @@ import cv2
 import numpy as np
 import torch
 
+from offline.compact import FACE_TEXELS, HEAD_TEXELS, RELIEF_TEXELS, CompactGenerator
 from offline.dataset import Dataset
 from offline.layers import HEAD_EXTENT, head_places, implied_camera
-from offline.networks import FACE_TEXELS, HEAD_TEXELS, RELIEF_TEXELS, CompactGenerator
 
 _PICTURES = 200
 _DEPTHS = np.linspace(1.0, -6.0, 15)  # planes tried for the relief

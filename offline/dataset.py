@@ -9,9 +9,13 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from face.camera import ScaledOrthographicCamera
 from face.errors import FaceError
 from face.landmarks import INNER_LIPS, OUTER_LIPS, SURFACE_COUNT
 from face.morphable import MorphableModel
+from face.nmfc import NmfcRenderer
+from face.parameters import FaceParameters
+from offline.flow import composite_flow, estimated_flow, face_flow
 
 MOUTH_BOX = 72 / 256  # side of the box about the mouth over the picture's (the paper's crop)
 
@@ -25,11 +29,15 @@ class Sequence:
         conditionings: ``[T + 2, H, W, 6]`` uint8, from two frames earlier on; the take's first is repeated
             where there is none earlier.
         weights: ``[T, H, W]`` float32, how much each pixel counts: more in the face, most at mouth and eyes.
+        mouths: ``[T, 2]`` float64, centre of the mouth in px.
+        start: the first frame's number in the dataset.
     """
 
     frames: np.ndarray
     conditionings: np.ndarray
     weights: np.ndarray
+    mouths: np.ndarray
+    start: int
 
 
 class Dataset:
@@ -66,6 +74,7 @@ class Dataset:
         self.train = [r for r in ranges if take[r[0]] not in held_out]
         self.test = [r for r in ranges if take[r[0]] in held_out]
         self.mouths = self._mouths(model)
+        self._renderer = NmfcRenderer(model)
 
     def _mouths(self, model: MorphableModel) -> np.ndarray:
         mean, identity, expression = model.landmark_bases
@@ -87,7 +96,18 @@ class Dataset:
         """Frames ``start … stop-1`` of the take that begins at ``take_start``."""
         wanted = np.maximum(np.arange(start - 2, stop), take_start)
         weights = np.stack([self._weight(k) for k in range(start, stop)])
-        return Sequence(self.frames[start:stop], self.conditionings[wanted], weights)
+        return Sequence(self.frames[start:stop], self.conditionings[wanted], weights, self.mouths[start:stop], start)
+
+    def face(self, number: int) -> FaceParameters:
+        """The fitted face of a frame."""
+        p = self.parameters
+        camera = ScaledOrthographicCamera(p["rotation"][number], float(p["scale"][number]), p["translation"][number])
+        return FaceParameters(p["identity"], p["expression"][number], camera, p["gaze"][number])
+
+    def flow(self, now: int, earlier: int) -> np.ndarray:
+        """Flow ``[H, W, 2]`` float32 px from a frame to an earlier one: the fitted face's, elsewhere estimated."""
+        on_face, inside = face_flow(self._renderer, self.face(now), self.face(earlier), self.frames.shape[1])
+        return composite_flow(on_face, inside, estimated_flow(self.frames[now], self.frames[earlier]))
 
     def _weight(self, number: int) -> np.ndarray:
         conditioning = self.conditionings[number]

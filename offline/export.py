@@ -29,7 +29,7 @@ from face.recurrence import INPUTS, Recurrence
 from face.target import TargetInfo, write_onnx
 from offline.command import one_sentence
 from offline.dataset import Dataset
-from offline.networks import CompactGenerator
+from offline.profiles import PROFILES, Generator
 
 _OPSET = 17
 _CHECK_FRAMES = 100
@@ -59,7 +59,7 @@ class ExportedStep(nn.Module):
         return bytes_.to(torch.uint8)
 
 
-def export_onnx(generator: CompactGenerator, size: int) -> onnx.ModelProto:
+def export_onnx(generator: Generator, size: int) -> onnx.ModelProto:
     """The generator's step as an ONNX model with inputs ``INPUTS`` and output ``output``.
 
     The generator's maps are rounded to half precision, in which they are stored.
@@ -110,7 +110,7 @@ def _rounded(values: np.ndarray) -> Any:
     return np.round(values, 4).tolist()
 
 
-def describe(dataset: Dataset, name: str, title: str, provenance: str) -> TargetInfo:
+def describe(dataset: Dataset, profile: str, name: str, title: str, provenance: str) -> TargetInfo:
     """Statistics of the person from the training takes."""
     p = dataset.parameters
     chosen = np.concatenate([np.arange(a, b) for a, b in dataset.train])
@@ -125,7 +125,7 @@ def describe(dataset: Dataset, name: str, title: str, provenance: str) -> Target
         p["scale"][motion], p["translation"][motion],
     ])  # fmt: skip
     return TargetInfo(
-        name=name, title=title, profile="compact", size=int(dataset.frames.shape[1]),
+        name=name, title=title, profile=profile, size=int(dataset.frames.shape[1]),
         model_hash=dataset.manifest["model_hash"], identity=_rounded(p["identity"]),
         neutral_expression=_rounded(np.median(calm, axis=0)),
         neutral_gaze=_rounded(np.median(p["gaze"][chosen], axis=0)),
@@ -216,9 +216,9 @@ def main() -> int:
         raise FaceError(f"{arguments.run} holds no checkpoint: train with 'python -m offline.train' first.")
     state = torch.load(checkpoint, map_location="cpu", weights_only=False)
     size = int(dataset.frames.shape[1])
-    generator = CompactGenerator(size)
+    generator = PROFILES[state["profile"]].generator(size)
     generator.load_state_dict(state["average"])
-    info = describe(dataset, arguments.name, arguments.title or arguments.name, arguments.provenance)
+    info = describe(dataset, state["profile"], arguments.name, arguments.title or arguments.name, arguments.provenance)
     info.versions["trained_sequences"] = str(state["step"])
     model = export_onnx(generator, size)
     first, last = (dataset.test or dataset.train)[0]

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 from skimage.metrics import structural_similarity
 
@@ -19,6 +18,7 @@ from face.morphable import MorphableModel
 from face.parameters import gaze_rotation
 from face.tracking import FaceTracker
 from offline.dataset import MOUTH_BOX
+from offline.flow import carried, estimated_flow
 
 
 @dataclass(frozen=True)
@@ -91,17 +91,10 @@ def score_pictures(
 
 
 def warping_error(pictures: np.ndarray, truth: np.ndarray) -> float:  # both [T, H, W, 3] uint8
-    """Mean distance of each picture from the one before, brought there by the truth's flow (DIS; Kroeger 2016)."""
-    flows = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
-    grey = [cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY) for frame in truth]
-    rows, columns = np.mgrid[: truth.shape[1], : truth.shape[2]].astype(np.float32)
+    """Mean distance of each picture from the one before, brought there by the truth's flow."""
     errors = []
     for t in range(1, len(truth)):
-        flow = flows.calc(grey[t], grey[t - 1], None)
-        moved = cv2.remap(
-            pictures[t - 1], columns + flow[..., 0], rows + flow[..., 1], cv2.INTER_LINEAR,
-            borderMode=cv2.BORDER_REPLICATE,
-        )  # fmt: skip
+        moved = carried(pictures[t - 1], estimated_flow(truth[t], truth[t - 1]))
         errors.append(np.linalg.norm(pictures[t].astype(np.float32) - moved, axis=-1).mean())
     return float(np.mean(errors))
 

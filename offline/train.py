@@ -13,7 +13,6 @@ import argparse
 import os
 import sys
 import time
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -25,49 +24,19 @@ from tqdm import tqdm
 
 from face.errors import FaceError
 from face.morphable import MorphableModel
+from offline.adversaries import Adversaries, Scene, judged, learn_to_judge
 from offline.atlas import remember
+from offline.compact import CompactGenerator
 from offline.dataset import Dataset, Sequence
-from offline.losses import (
-    Vgg16Perceptual,
-    discriminator_loss,
-    feature_matching,
-    generator_loss,
-    gradient_l1,
-    weighted_l1,
-)
-from offline.networks import CompactGenerator, MultiScaleDiscriminator
+from offline.losses import Vgg16Perceptual, gradient_l1, weighted_l1
+from offline.past import Past
+from offline.profiles import COMPACT, PROFILES, Generator, Phase, Profile, Weights
 
 EMA_DECAY = 0.998
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Phase:
-    """A stretch of training.
-
-    Attributes:
-        until: sequence number at which it ends.
-        length: frames of a sequence.
-        perceptual, adversarial: weights; 0 leaves the loss out.
-        rate: learning rate of the generator at its end; it moves there from the previous phase's.
-    """
-
-    until: int
-    length: int
-    perceptual: float
-    adversarial: float
-    rate: float
-
-
-# The costly losses last: what two cores can do (design §6).
-SCHEDULE = (
-    Phase(until=6500, length=4, perceptual=0.0, adversarial=0.0, rate=1.5e-4),
-    Phase(until=10000, length=4, perceptual=0.15, adversarial=0.0, rate=2e-5),
-    Phase(until=10500, length=4, perceptual=0.15, adversarial=0.01, rate=1e-5),
-)
 _WARM_UP = 200
-_FIRST_RATE = 5e-4
-_PERCEPTUAL_CROP = 112
+_FASTEST_JUDGE = 2e-4  # learning rate that the discriminators' never exceeds
 _SAVE_SECONDS = 120
+_SAVED = ("generator", "average", "adversaries", "g_optimizer", "d_optimizer")
 
 
 class Trainer:
@@ -76,65 +45,77 @@ class Trainer:
     Args:
         dataset: what to learn.
         run: folder of the run; a checkpoint in it is resumed exactly.
-        perceptual: weights of the VGG16 trunk, needed from the second phase on.
+        profile: what to train, and how.
+        perceptual: weights of the VGG16 trunk.
         device: torch device.
         half: compute in bfloat16 where that does no harm; weights and losses stay float32.
         init: folder of another run whose generator a new run starts from.
 
     Raises:
-        FaceError: ``init`` holds no checkpoint.
+        FaceError: ``init`` holds no checkpoint, or the checkpoint to go on with is of another profile.
     """
 
     def __init__(
-        self, dataset: Dataset, run: Path, perceptual: Path, device: torch.device, half: bool = False,
-        init: Path | None = None,
+        self, dataset: Dataset, run: Path, profile: Profile, perceptual: Path, device: torch.device,
+        half: bool = False, init: Path | None = None,
     ) -> None:  # fmt: skip
-        self.dataset, self.run, self.device, self.half = dataset, run, device, half
+        self.dataset, self.run, self.profile, self.device, self.half = dataset, run, profile, device, half
         run.mkdir(parents=True, exist_ok=True)
         torch.manual_seed(0)
         torch.set_flush_denormal(True)  # moments of texels no longer seen fade into denormals, ten times as slow
         self.rng = np.random.default_rng(0)
         size = dataset.frames.shape[1]
-        self.generator = _placed(CompactGenerator(size), device)
-        self.average = _placed(CompactGenerator(size), device)
-        self.discriminator = _placed(MultiScaleDiscriminator(9, width=32, layers=3), device)
+        self.generator = _placed(profile.generator(size), device)
+        self.average = _placed(profile.generator(size), device)
+        self.adversaries = _placed(Adversaries(profile.discriminator_width), device)
         self.perceptual = Vgg16Perceptual(perceptual).to(device)
-        self.g_optimizer = torch.optim.Adam(_groups(self.generator), _FIRST_RATE, betas=(0.9, 0.99), fused=True)
-        self.d_optimizer = torch.optim.Adam(self.discriminator.parameters(), 2e-4, betas=(0.5, 0.999))
+        self.g_optimizer = torch.optim.Adam(
+            _groups(self.generator), profile.first_rate, betas=profile.betas, fused=True
+        )
+        self.d_optimizer = torch.optim.Adam(self.adversaries.parameters(), _FASTEST_JUDGE, betas=(0.5, 0.999))
         self.step = 0
         if (run / "checkpoint.pt").exists():
             self._load()
         else:
-            if init is None:
-                remember(self.generator, dataset)
-            else:
+            if init is not None:
                 self.generator.load_state_dict(_learned(init))
+            elif isinstance(self.generator, CompactGenerator):
+                remember(self.generator, dataset)
             self.average.load_state_dict(self.generator.state_dict())
 
     @property
     def phase(self) -> tuple[Phase, float]:
         """The current phase and the generator's learning rate."""
-        begin, rate = 0, _FIRST_RATE
-        for phase in SCHEDULE:
+        begin, rate = 0, self.profile.first_rate
+        for phase in self.profile.phases:
             if self.step < phase.until:
                 part = (self.step - begin) / (phase.until - begin)
                 return phase, (rate + (phase.rate - rate) * part) * min(1.0, (self.step + 1) / _WARM_UP)
             begin, rate = phase.until, phase.rate
-        return SCHEDULE[-1], SCHEDULE[-1].rate
+        return self.profile.phases[-1], self.profile.phases[-1].rate
+
+    @property
+    def last_step(self) -> int:
+        """Where the schedule ends."""
+        return self.profile.phases[-1].until
 
     def save(self) -> None:
         """Write the checkpoint, atomically."""
-        names = ("generator", "average", "discriminator", "g_optimizer", "d_optimizer")
-        state = {name: getattr(self, name).state_dict() for name in names}
+        state = {name: getattr(self, name).state_dict() for name in _SAVED}
         state |= {"step": self.step, "rng": self.rng.bit_generator.state, "torch_rng": torch.get_rng_state(),
-                  "schedule": [asdict(p) for p in SCHEDULE]}  # fmt: skip
+                  "profile": self.profile.name}  # fmt: skip
         partial = self.run / "checkpoint.pt.part"
         torch.save(state, partial)
         os.replace(partial, self.run / "checkpoint.pt")
 
     def _load(self) -> None:
         state = torch.load(self.run / "checkpoint.pt", map_location=self.device, weights_only=False)
-        for name in ("generator", "average", "discriminator", "g_optimizer", "d_optimizer"):
+        if state["profile"] != self.profile.name:
+            raise FaceError(
+                f"{self.run} trains the {state['profile']} profile: go on with --profile {state['profile']},"
+                " or give another folder."
+            )
+        for name in _SAVED:
             getattr(self, name).load_state_dict(state[name])
         self.step = state["step"]
         self.rng.bit_generator.state = state["rng"]
@@ -150,26 +131,30 @@ class Trainer:
         for group in self.g_optimizer.param_groups:
             group["lr"] = rate * group["factor"]
         for group in self.d_optimizer.param_groups:
-            group["lr"] = min(rate, 2e-4)
+            group["lr"] = min(rate, _FASTEST_JUDGE)
         sequence = self.dataset.draw(self.rng, phase.length)
         x, y, w = _tensors(sequence, self.device)
         previous = self._start(y, x)
+        past = Past(self.dataset, sequence.start, self.device)
         sums: dict[str, float] = {}
         count = len(y)
         for t in range(count):
             conditioning = x[t : t + 3].reshape(1, -1, *x.shape[2:])
-            shown = conditioning[:, -6:]
             with torch.autocast(self.device.type, torch.bfloat16, enabled=self.half):
                 output = self.generator(conditioning, previous).float()
-                losses = self._losses(phase, output, y[t : t + 1], w[t : t + 1], shown)
-            total = sum(losses.values(), output.new_zeros(()))
-            if not torch.isfinite(total):
-                raise FaceError(f"The loss is not finite at sequence {self.step}: lower the learning rate and resume.")
-            self.g_optimizer.zero_grad(set_to_none=True)
-            total.backward()
-            torch.nn.utils.clip_grad_norm_(self.generator.parameters(), 1.0)
-            self.g_optimizer.step()
-            previous = torch.cat([previous[:, 3:], output.detach().clamp(-1, 1)], 1)
+                scene = Scene(
+                    conditioning[:, -6:], output, y[t : t + 1], self._window(w[t : t + 1]),
+                    (float(sequence.mouths[t, 0]), float(sequence.mouths[t, 1])),
+                    past.motions(t) if phase.weights.dynamics else {},
+                )  # fmt: skip
+                losses = self._losses(phase.weights, scene, w[t : t + 1])
+                if phase.weights.warping and t > 0:
+                    losses["warping"] = phase.weights.warping * past.warping(t, output, y[t : t + 1])
+            if losses:  # the dynamics discriminators alone say nothing about a sequence's first frames
+                self._descend(sum(losses.values(), output.new_zeros(())))
+            output = output.detach().clamp(-1, 1)
+            previous = torch.cat([previous[:, 3:], output], 1)
+            past.add(output, y[t : t + 1])
             for name, value in losses.items():
                 sums[name] = sums.get(name, 0.0) + value.item() / count
         with torch.no_grad():
@@ -179,48 +164,47 @@ class Trainer:
         self.step += 1
         return sums | {"rate": rate}
 
+    def _descend(self, total: Tensor) -> None:
+        if not torch.isfinite(total):
+            raise FaceError(f"The loss is not finite at sequence {self.step}: lower the learning rate and resume.")
+        self.g_optimizer.zero_grad(set_to_none=True)
+        total.backward()
+        torch.nn.utils.clip_grad_norm_(self.generator.parameters(), 1.0)
+        self.g_optimizer.step()
+
     def _start(self, y: Tensor, x: Tensor) -> Tensor:
-        """Previous outputs [1, 6, H, W] before the first frame: often none, else the averaged generator's own."""
+        """Previous outputs [1, 6, H, W] before the first frame: none, or the averaged generator's own."""
         zeros = torch.zeros(1, 6, *y.shape[2:], device=self.device)
-        if self.rng.random() < 0.25:
+        if self.rng.random() < self.profile.blank:
             return zeros
         with torch.no_grad():
             first = self.average(x[0:3].reshape(1, -1, *x.shape[2:]), zeros).clamp(-1, 1)
         return torch.cat([first, first], 1)
 
-    def _losses(self, phase: Phase, output: Tensor, truth: Tensor, weight: Tensor, shown: Tensor) -> dict[str, Tensor]:
-        losses = {
-            "l1": weighted_l1(output, truth, weight),
-            "gradient": gradient_l1(output, truth, weight),
-        }
-        crop = self._crop(weight)
-        if phase.perceptual:
-            losses["perceptual"] = phase.perceptual * self.perceptual(output[crop], truth[crop])
-        if phase.adversarial:
-            shown_crop = shown[crop]
-            real_pair = torch.cat([shown_crop, truth[crop]], 1)
-            fake_pair = torch.cat([shown_crop, output[crop]], 1)
-            d_loss = discriminator_loss(self.discriminator(real_pair), self.discriminator(fake_pair.detach()))
-            self.d_optimizer.zero_grad(set_to_none=True)
-            d_loss.backward()
-            self.d_optimizer.step()
-            self.discriminator.requires_grad_(False)
-            fake = self.discriminator(fake_pair)
-            with torch.no_grad():
-                real = self.discriminator(real_pair)
-            losses["adversarial"] = phase.adversarial * generator_loss(fake)
-            losses["matching"] = phase.adversarial * 10 * feature_matching(real, fake)
-            self.discriminator.requires_grad_(True)
+    def _losses(self, weights: Weights, scene: Scene, pixels: Tensor) -> dict[str, Tensor]:
+        losses: dict[str, Tensor] = {}
+        if weights.l1:
+            losses["l1"] = weights.l1 * weighted_l1(scene.output, scene.truth, pixels)
+        if weights.gradient:
+            losses["gradient"] = weights.gradient * gradient_l1(scene.output, scene.truth, pixels)
+        if weights.perceptual:
+            seen = (slice(None), slice(None), *scene.window)
+            losses["perceptual"] = weights.perceptual * self.perceptual(scene.output[seen], scene.truth[seen])
+        for pair in self.adversaries.pairs(scene, weights):
+            learn_to_judge(pair, self.d_optimizer)
+            losses |= judged(pair, weights.matching)
         return losses
 
-    def _crop(self, weight: Tensor) -> tuple[slice, slice, slice, slice]:
-        """A square for the costly losses, its centre drawn where pixels count more."""
+    def _window(self, weight: Tensor) -> tuple[slice, slice]:
+        """Where the costly losses look: everywhere, or a square whose centre is drawn where pixels count more."""
         size = weight.shape[-1]
-        side = min(_PERCEPTUAL_CROP, size)
+        if self.profile.crop is None:
+            return slice(None), slice(None)
+        side = min(self.profile.crop, size)
         chances = weight[0, 0].cpu().numpy().ravel().astype(np.float64)
         centre = self.rng.choice(chances.size, p=chances / chances.sum())
         top, left = (int(np.clip(c - side // 2, 0, size - side)) for c in divmod(int(centre), size))
-        return slice(None), slice(None), slice(top, top + side), slice(left, left + side)
+        return slice(top, top + side), slice(left, left + side)
 
     @torch.no_grad()
     def sample(self) -> tuple[np.ndarray, float]:
@@ -258,7 +242,7 @@ def _placed(network: M, device: torch.device) -> M:
     return network.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 
-def _groups(generator: CompactGenerator) -> list[dict[str, Any]]:
+def _groups(generator: Generator) -> list[dict[str, Any]]:
     """Parameters by learning rate: a texel is seen in few frames and has to move far."""
     maps = {id(p) for p in generator.remembered()}
     weights = [p for p in generator.parameters() if id(p) not in maps]
@@ -282,8 +266,8 @@ def train(trainer: Trainer, minutes: float | None) -> None:
     means: dict[str, float] = {}
     samples = trainer.run / "samples"
     samples.mkdir(exist_ok=True)
-    with tqdm(total=SCHEDULE[-1].until, initial=trainer.step, desc="training", unit="sequence", mininterval=5) as bar:
-        while trainer.step < SCHEDULE[-1].until and time.monotonic() < deadline:
+    with tqdm(total=trainer.last_step, initial=trainer.step, desc="training", unit="sequence", mininterval=5) as bar:
+        while trainer.step < trainer.last_step and time.monotonic() < deadline:
             for name, value in trainer.train_step().items():
                 means[name] = means.get(name, value) * 0.98 + value * 0.02
             bar.update()
@@ -308,6 +292,7 @@ def main() -> int:
                                      formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip
     parser.add_argument("dataset", type=Path, help="folder written by offline.reconstruct")
     parser.add_argument("--run", type=Path, required=True, help="folder of the run; resumed if it exists")
+    parser.add_argument("--profile", choices=sorted(PROFILES), default=COMPACT.name, help="(default compact)")
     parser.add_argument("--init", type=Path, metavar="RUN", help="another run to start a new one from")
     parser.add_argument("--minutes", type=float, help="stop after this long (otherwise at the schedule's end)")
     parser.add_argument("--perceptual-weights", type=Path, required=True, metavar="NPZ", help="VGG16 trunk")
@@ -322,7 +307,10 @@ def main() -> int:
     trainer = None
     try:
         dataset = Dataset(arguments.dataset, MorphableModel.load())
-        trainer = Trainer(dataset, arguments.run, arguments.perceptual_weights, device, arguments.bf16, arguments.init)
+        trainer = Trainer(
+            dataset, arguments.run, PROFILES[arguments.profile], arguments.perceptual_weights, device,
+            arguments.bf16, arguments.init,
+        )  # fmt: skip
         train(trainer, arguments.minutes)
     except FaceError as error:
         print(error, file=sys.stderr)

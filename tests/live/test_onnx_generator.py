@@ -8,9 +8,9 @@ import torch
 from face.conditioning import CpuConditioning
 from face.errors import FaceError
 from live.generators.onnx import OnnxGenerator, choose_precision
+from offline.compact import CompactGenerator
 from offline.export import _torch_roll_out, export_onnx
 from offline.motion import natural_motion
-from offline.networks import CompactGenerator
 from offline.people import Person, act
 
 pytestmark = pytest.mark.unit

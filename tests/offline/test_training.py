@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import onnx
 import pytest
@@ -10,6 +12,7 @@ from face.target import read_info
 from face.video import VideoWriter
 from offline import train
 from offline.dataset import Dataset
+from offline.discriminators import MultiScaleDiscriminator
 from offline.export import check, describe, export_onnx
 from offline.losses import (
     Vgg16Perceptual,
@@ -20,8 +23,9 @@ from offline.losses import (
     weighted_l1,
 )
 from offline.motion import natural_motion
-from offline.networks import MultiScaleDiscriminator
+from offline.paper import PaperGenerator
 from offline.people import Person, act
+from offline.profiles import COMPACT, PAPER, Phase, Weights
 from offline.reconstruct import Crop, choose_crop, reconstruct
 
 pytestmark = pytest.mark.unit
@@ -126,21 +130,50 @@ def test_discriminator_scales():
     assert features[0][-1].shape[2] > features[1][-1].shape[2]
 
 
-def test_resuming_is_exact(dataset_folder, weights, model, tmp_path, monkeypatch):
-    phase = {"length": 2, "rate": 1e-4}
-    schedule = (
-        train.Phase(until=2, perceptual=0.0, adversarial=0.0, **phase),
-        train.Phase(until=5, perceptual=0.1, adversarial=0.1, **phase),
-    )
-    monkeypatch.setattr(train, "SCHEDULE", schedule)
+def test_the_papers_networks_have_its_numbers_of_parameters():
+    def millions(network):
+        return sum(p.numel() for p in network.parameters()) / 1e6
+
+    with torch.device("meta"):
+        assert millions(PaperGenerator()) == pytest.approx(70.8, abs=0.05)
+        assert millions(MultiScaleDiscriminator(9, width=64)) == pytest.approx(5.54, abs=0.01)
+    with torch.no_grad():
+        picture = PaperGenerator(64, width=8)(torch.zeros(1, 18, 64, 64), torch.zeros(1, 6, 64, 64))
+    assert picture.shape == (1, 3, 64, 64)
+
+
+SMALL_PAPER = replace(PAPER, generator=lambda size: PaperGenerator(size, width=8), discriminator_width=8)
+
+
+def profile(base, *phases):
+    """A profile with other phases, each ``(until, length, weights)``, at a rate of 1e-4."""
+    return replace(base, phases=tuple(Phase(until=u, length=n, rate=1e-4, weights=w) for u, n, w in phases))
+
+
+@pytest.mark.parametrize("base", [COMPACT, SMALL_PAPER], ids=["compact", "paper"])
+@pytest.mark.parametrize("name", ["l1", "gradient", "perceptual", "image", "mouth", "dynamics", "warping"])
+def test_every_loss_reaches_the_generator(dataset_folder, weights, model, tmp_path, base, name):
+    only = profile(base, (9, 5, Weights(**{name: 1.0})))
+    trainer = train.Trainer(Dataset(dataset_folder, model), tmp_path, only, weights, torch.device("cpu"))
+    before = [p.detach().clone() for p in trainer.generator.parameters()]
+    losses = trainer.train_step()
+    assert {key.split()[0] for key in losses} == {name, "rate"}
+    changed = [not torch.equal(a, b) for a, b in zip(before, trainer.generator.parameters(), strict=True)]
+    assert np.mean(changed) > 0.5
+
+
+def test_resuming_is_exact(dataset_folder, weights, model, tmp_path):
+    pixels, everything = Weights(l1=1.0, gradient=1.0), Weights(l1=1.0, perceptual=0.1, image=0.1, mouth=0.1)
+    short = profile(COMPACT, (2, 2, pixels), (5, 2, everything))
     dataset = Dataset(dataset_folder, model)
 
-    def trainer(name):
-        return train.Trainer(dataset, tmp_path / name, weights, torch.device("cpu"))
+    def trainer(name, **options):
+        return train.Trainer(dataset, tmp_path / name, short, weights, torch.device("cpu"), **options)
 
     whole = trainer("whole")
     losses = [whole.train_step() for _ in range(5)]
-    assert set(losses[0]) == {"l1", "gradient", "rate"} and {"perceptual", "adversarial", "matching"} <= set(losses[4])
+    assert set(losses[0]) == {"l1", "gradient", "rate"}
+    assert {"perceptual", "image", "image matching", "mouth", "mouth matching"} <= set(losses[4])
     first = trainer("parts")
     for _ in range(3):
         first.train_step()
@@ -150,27 +183,29 @@ def test_resuming_is_exact(dataset_folder, weights, model, tmp_path, monkeypatch
     assert [second.train_step() for _ in range(2)] == losses[3:]
     for a, b in zip(whole.average.parameters(), second.average.parameters(), strict=True):
         assert torch.equal(a, b)
-    another = train.Trainer(dataset, tmp_path / "another", weights, torch.device("cpu"), init=tmp_path / "parts")
+    another = trainer("another", init=tmp_path / "parts")
     assert another.step == 0
     for a, b in zip(first.average.parameters(), another.generator.parameters(), strict=True):
         assert torch.equal(a, b)
     with pytest.raises(FaceError, match="no checkpoint"):
-        train.Trainer(dataset, tmp_path / "third", weights, torch.device("cpu"), init=tmp_path / "nowhere")
+        trainer("third", init=tmp_path / "nowhere")
+    with pytest.raises(FaceError, match="--profile compact"):
+        train.Trainer(dataset, tmp_path / "parts", SMALL_PAPER, weights, torch.device("cpu"))
 
 
 def test_training_learns_and_a_target_comes_out(dataset_folder, weights, model, tmp_path, monkeypatch):
-    schedule = (train.Phase(until=60, length=2, perceptual=0.0, adversarial=0.0, rate=1e-3),)
-    monkeypatch.setattr(train, "SCHEDULE", schedule)
     monkeypatch.setattr(train, "_WARM_UP", 5)
     monkeypatch.setattr(train, "remember", lambda *_: None)  # from a blank: what is learned is training's own
+    pixels = Phase(until=60, length=2, rate=1e-3, weights=Weights(l1=1.0, gradient=1.0))
     dataset = Dataset(dataset_folder, model)
-    trainer = train.Trainer(dataset, tmp_path / "run", weights, torch.device("cpu"))
+    blank = replace(COMPACT, phases=(pixels,))
+    trainer = train.Trainer(dataset, tmp_path / "run", blank, weights, torch.device("cpu"))
     _, before = trainer.sample()
     train.train(trainer, None)
     _, after = trainer.sample()
     assert after < 0.6 * before
     assert (tmp_path / "run" / "checkpoint.pt").exists()
-    info = describe(dataset, "someone", "Someone", "invented")
+    info = describe(dataset, "compact", "someone", "Someone", "invented")
     assert info.size == 128 and len(info.head_motion[0]) == 6
     assert info.euler_low_deg[0] < info.euler_high_deg[0]
     from face.target import write_onnx

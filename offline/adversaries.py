@@ -1,0 +1,120 @@
+"""The discriminators at work (Eq. 5): frames, mouths, and motion at three temporal scales."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from offline.dataset import MOUTH_BOX
+from offline.discriminators import MultiScaleDiscriminator
+from offline.losses import discriminator_loss, feature_matching, generator_loss
+from offline.profiles import Weights
+
+STRIDES = (1, 3, 9)  # frames between the three that a dynamics discriminator sees
+_FLOW_SCALE = 20.0  # px of flow that count as 1
+_CONDITIONING, _PICTURE = 6, 3
+
+
+@dataclass(frozen=True)
+class Pair:
+    """What one discriminator is to tell apart, [B, C, H, W] each; gradients flow through ``fake``."""
+
+    name: str
+    discriminator: MultiScaleDiscriminator
+    weight: float
+    real: Tensor
+    fake: Tensor
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A frame under training.
+
+    Attributes:
+        shown: conditioning [B, 6, H, W].
+        output, truth: pictures [B, 3, H, W], of which the output bears gradients.
+        window: where the costly losses look.
+        mouth: centre of the mouth, px (x, y).
+        motions: per temporal scale that has a past, earlier outputs and true pictures (two each, nearest first,
+            [B, 3, H, W]) and flows between neighbours ([B, 2, H, W] px, nearest first).
+    """
+
+    shown: Tensor
+    output: Tensor
+    truth: Tensor
+    window: tuple[slice, slice]
+    mouth: tuple[float, float]
+    motions: dict[int, tuple[list[Tensor], list[Tensor], list[Tensor]]]
+
+
+class Adversaries(nn.Module):
+    """All discriminators of a run.
+
+    Args:
+        width: channels after each one's first layer.
+    """
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        still = _CONDITIONING + _PICTURE
+        moving = 3 * _PICTURE + 2 * 2
+        self.image = MultiScaleDiscriminator(still, width)
+        self.mouth = MultiScaleDiscriminator(still, width)
+        self.dynamics = nn.ModuleList([MultiScaleDiscriminator(moving, width) for _ in STRIDES])
+
+    def pairs(self, scene: Scene, weights: Weights) -> Iterator[Pair]:
+        """What the discriminators see of a frame, those that weigh nothing left out."""
+        if weights.image:
+            yield self._still("image", self.image, weights.image, scene, scene.window)
+        if weights.mouth:
+            window = mouth_window(scene.mouth, scene.truth.shape[-1])
+            yield self._still("mouth", self.mouth, weights.mouth, scene, window)
+        if weights.dynamics:
+            for stride, judge in zip(STRIDES, self.dynamics, strict=True):
+                if stride in scene.motions:
+                    outputs, truths, flows = scene.motions[stride]
+                    scaled = [flow / _FLOW_SCALE for flow in flows]
+                    real = torch.cat([scene.truth, *truths, *scaled], 1)
+                    fake = torch.cat([scene.output, *outputs, *scaled], 1)
+                    assert isinstance(judge, MultiScaleDiscriminator)
+                    yield Pair(f"dynamics {stride}", judge, weights.dynamics, real, fake)
+
+    @staticmethod
+    def _still(
+        name: str, judge: MultiScaleDiscriminator, weight: float, scene: Scene, window: tuple[slice, slice]
+    ) -> Pair:
+        rows, columns = window
+        real, fake = (
+            torch.cat([scene.shown, picture], 1)[:, :, rows, columns] for picture in (scene.truth, scene.output)
+        )
+        return Pair(name, judge, weight, real, fake)
+
+
+def mouth_window(mouth: tuple[float, float], size: int) -> tuple[slice, slice]:
+    """Rows and columns of the square about a mouth, moved into the picture where it would leave it."""
+    side = round(MOUTH_BOX * size)
+    left, top = (min(max(round(centre - side / 2), 0), size - side) for centre in mouth)
+    return slice(top, top + side), slice(left, left + side)
+
+
+def learn_to_judge(pair: Pair, optimizer: torch.optim.Optimizer) -> None:
+    """One step of a discriminator; the optimiser's other parameters are left alone."""
+    optimizer.zero_grad(set_to_none=True)
+    discriminator_loss(pair.discriminator(pair.real), pair.discriminator(pair.fake.detach())).backward()
+    optimizer.step()
+
+
+def judged(pair: Pair, matching: float) -> dict[str, Tensor]:
+    """The generator's losses at a discriminator: to pass for real, and to match its features."""
+    pair.discriminator.requires_grad_(False)
+    fake = pair.discriminator(pair.fake)
+    with torch.no_grad():
+        real = pair.discriminator(pair.real)
+    pair.discriminator.requires_grad_(True)
+    losses = {pair.name: pair.weight * generator_loss(fake)}
+    if matching:
+        losses[f"{pair.name} matching"] = pair.weight * matching * feature_matching(real, fake)
+    return losses

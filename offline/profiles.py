@@ -1,0 +1,112 @@
+"""What is trained and how: the compact profile for two processor cores, and the paper's."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from offline.compact import CompactGenerator
+from offline.paper import PaperGenerator
+
+Generator = CompactGenerator | PaperGenerator
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Weights:
+    """Weight of each loss; 0 leaves it out.
+
+    Attributes:
+        l1, gradient: of the pixels and of their differences, weighted towards the face.
+        perceptual: of a VGG trunk's features.
+        image, mouth, dynamics: of the discriminators (Eq. 5): frame, mouth, three frames with their flow.
+        matching: of the discriminators' features, times the discriminator's own weight.
+        warping: of the change from the output before, moved along the flow.
+    """
+
+    l1: float = 0.0
+    gradient: float = 0.0
+    perceptual: float = 0.0
+    image: float = 0.0
+    mouth: float = 0.0
+    dynamics: float = 0.0
+    matching: float = 10.0
+    warping: float = 0.0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Phase:
+    """A stretch of training.
+
+    Attributes:
+        until: sequence number at which it ends.
+        length: frames of a sequence.
+        rate: learning rate of the generator at its end; it moves there from the previous phase's.
+        weights: of the losses.
+    """
+
+    until: int
+    length: int
+    rate: float
+    weights: Weights
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Profile:
+    """A generator and how it is trained.
+
+    Attributes:
+        name: as in ``--profile``.
+        generator: makes the network for a picture size.
+        phases: in order.
+        first_rate: learning rate of the generator at the beginning, after a warm-up.
+        betas: of Adam, for the generator.
+        discriminator_width: channels after a discriminator's first layer.
+        crop: side in px of the square that the costly losses see; ``None`` for the whole picture.
+        blank: share of the sequences that begin without earlier outputs.
+    """
+
+    name: str
+    generator: Callable[[int], Generator]
+    phases: tuple[Phase, ...]
+    first_rate: float
+    betas: tuple[float, float]
+    discriminator_width: int
+    crop: int | None
+    blank: float
+
+
+_PIXELS = Weights(l1=1.0, gradient=1.0)
+_FEATURES = Weights(l1=1.0, gradient=1.0, perceptual=0.15)
+_PAPER = Weights(perceptual=10.0, image=1.0, mouth=1.0, dynamics=1.0, warping=10.0)
+
+# The costly losses last: what two cores can do (design §6).
+COMPACT = Profile(
+    name="compact",
+    generator=CompactGenerator,
+    phases=(
+        Phase(until=6500, length=4, rate=1.5e-4, weights=_PIXELS),
+        Phase(until=10000, length=4, rate=2e-5, weights=_FEATURES),
+        Phase(until=10500, length=4, rate=1e-5, weights=Weights(l1=1.0, gradient=1.0, perceptual=0.15, image=0.01)),
+    ),
+    first_rate=5e-4,
+    betas=(0.9, 0.99),
+    discriminator_width=32,
+    crop=112,
+    blank=0.25,
+)
+# 60 epochs over about 4 000 frames; sequences grow, the rate falls over the last third.
+PAPER = Profile(
+    name="paper",
+    generator=PaperGenerator,
+    phases=(
+        Phase(until=8000, length=12, rate=2e-4, weights=_PAPER),
+        Phase(until=10000, length=24, rate=2e-4, weights=_PAPER),
+        Phase(until=11500, length=50, rate=0.0, weights=_PAPER),
+    ),
+    first_rate=2e-4,
+    betas=(0.5, 0.999),
+    discriminator_width=64,
+    crop=None,
+    blank=1.0,
+)
+PROFILES = {profile.name: profile for profile in (COMPACT, PAPER)}
