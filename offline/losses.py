@@ -5,12 +5,9 @@ Shapes carry a suffix as in ``offline/compact.py``; pictures are -1…1.
 
 from __future__ import annotations
 
-from pathlib import Path
-
-import numpy as np
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
 _FOLLOWS = 0.04  # of the range -1…1: a pixel that changes by more along the flow was hidden, or the flow is wrong
 
@@ -65,48 +62,3 @@ def feature_matching(real: list[list[Tensor]], fake: list[list[Tensor]]) -> Tens
         for a, b in zip(r[:-1], f[:-1], strict=True):
             total = total + (a.detach() - b).abs().mean() / (len(r) - 1)
     return total / len(real)
-
-
-class Vgg16Perceptual(nn.Module):
-    """Feature distance in a VGG16 trunk, up to the third block.
-
-    The trunk's activations differ in scale from the classic VGG16's, so every layer's difference is divided by
-    that layer's mean on the true picture.
-
-    Args:
-        weights: npz with ``conv{block}_{i}.weight`` and ``.bias``; input RGB 0…255 less the ImageNet mean.
-    """
-
-    LAYERS = ("1_1", "1_2", "2_1", "2_2", "3_1", "3_2", "3_3")
-    USED = ("1_2", "2_2", "3_3")
-
-    def __init__(self, weights: Path) -> None:
-        super().__init__()
-        with np.load(weights) as data:
-            for name in self.LAYERS:
-                for kind in ("weight", "bias"):
-                    value = torch.from_numpy(data[f"conv{name}.{kind}"].astype(np.float32))
-                    self.register_buffer(f"conv{name}_{kind}", value, persistent=False)
-        self.register_buffer("mean", torch.tensor([123.68, 116.779, 103.939]).view(1, 3, 1, 1), persistent=False)
-
-    def features(self, picture: Tensor) -> list[Tensor]:
-        """Activations of the used layers for pictures [B, 3, H, W]."""
-        x = (picture + 1) * 127.5 - self.get_buffer("mean")
-        found = []
-        for name in self.LAYERS:
-            if name.endswith("_1") and name != "1_1":
-                x = F.max_pool2d(x, 2)
-            x = F.relu(
-                F.conv2d(x, self.get_buffer(f"conv{name}_weight"), self.get_buffer(f"conv{name}_bias"), padding=1)
-            )
-            if name in self.USED:
-                found.append(x)
-        return found
-
-    def forward(self, output: Tensor, truth: Tensor) -> Tensor:
-        with torch.no_grad():
-            wanted = self.features(truth)
-        total = output.new_zeros(())
-        for a, b in zip(self.features(output), wanted, strict=True):
-            total = total + (a - b).abs().mean() / b.mean()
-        return total / len(wanted)

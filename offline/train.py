@@ -28,8 +28,9 @@ from offline.adversaries import Adversaries, Scene, judged, learn_to_judge
 from offline.atlas import remember
 from offline.compact import CompactGenerator
 from offline.dataset import Dataset, Sequence
-from offline.losses import Vgg16Perceptual, gradient_l1, weighted_l1
+from offline.losses import gradient_l1, weighted_l1
 from offline.past import Past
+from offline.perceptual import load_perceptual
 from offline.profiles import COMPACT, PROFILES, Generator, Phase, Profile, Weights
 
 EMA_DECAY = 0.998
@@ -46,7 +47,7 @@ class Trainer:
         dataset: what to learn.
         run: folder of the run; a checkpoint in it is resumed exactly.
         profile: what to train, and how.
-        perceptual: weights of the VGG16 trunk.
+        perceptual: distance of pictures by a network's features; see ``offline/perceptual.py``.
         device: torch device.
         half: compute in bfloat16 where that does no harm; weights and losses stay float32.
         init: folder of another run whose generator a new run starts from.
@@ -56,7 +57,7 @@ class Trainer:
     """
 
     def __init__(
-        self, dataset: Dataset, run: Path, profile: Profile, perceptual: Path, device: torch.device,
+        self, dataset: Dataset, run: Path, profile: Profile, perceptual: nn.Module, device: torch.device,
         half: bool = False, init: Path | None = None,
     ) -> None:  # fmt: skip
         self.dataset, self.run, self.profile, self.device, self.half = dataset, run, profile, device, half
@@ -68,7 +69,7 @@ class Trainer:
         self.generator = _placed(profile.generator(size), device)
         self.average = _placed(profile.generator(size), device)
         self.adversaries = _placed(Adversaries(profile.discriminator_width), device)
-        self.perceptual = Vgg16Perceptual(perceptual).to(device)
+        self.perceptual = perceptual.to(device)
         self.g_optimizer = torch.optim.Adam(
             _groups(self.generator), profile.first_rate, betas=profile.betas, fused=True
         )
@@ -295,7 +296,7 @@ def main() -> int:
     parser.add_argument("--profile", choices=sorted(PROFILES), default=COMPACT.name, help="(default compact)")
     parser.add_argument("--init", type=Path, metavar="RUN", help="another run to start a new one from")
     parser.add_argument("--minutes", type=float, help="stop after this long (otherwise at the schedule's end)")
-    parser.add_argument("--perceptual-weights", type=Path, required=True, metavar="NPZ", help="VGG16 trunk")
+    parser.add_argument("--perceptual-weights", type=Path, metavar="NPZ", help="VGG16 trunk (default: VGG19, fetched)")
     parser.add_argument(
         "--bf16", action="store_true", help="compute in bfloat16: faster on GPUs and on processors with AVX512-BF16"
     )
@@ -308,7 +309,8 @@ def main() -> int:
     try:
         dataset = Dataset(arguments.dataset, MorphableModel.load())
         trainer = Trainer(
-            dataset, arguments.run, PROFILES[arguments.profile], arguments.perceptual_weights, device,
+            dataset, arguments.run, PROFILES[arguments.profile],
+            load_perceptual(arguments.perceptual_weights), device,
             arguments.bf16, arguments.init,
         )  # fmt: skip
         train(trainer, arguments.minutes)

@@ -15,7 +15,6 @@ from offline.dataset import Dataset
 from offline.discriminators import MultiScaleDiscriminator
 from offline.export import check, describe, export_onnx
 from offline.losses import (
-    Vgg16Perceptual,
     discriminator_loss,
     feature_matching,
     generator_loss,
@@ -25,6 +24,7 @@ from offline.losses import (
 from offline.motion import natural_motion
 from offline.paper import PaperGenerator
 from offline.people import Person, act
+from offline.perceptual import PyramidDistance
 from offline.profiles import COMPACT, PAPER, Phase, Weights
 from offline.reconstruct import Crop, choose_crop, reconstruct
 
@@ -43,21 +43,6 @@ def dataset_folder(model, tmp_path_factory):
     out = folder / "dataset"
     reconstruct(out, [folder / "take0.mp4", folder / "take1.mp4"], [folder / "take2.mp4"], size=128)
     return out
-
-
-@pytest.fixture(scope="module")
-def weights(tmp_path_factory):
-    """A trunk of the right shapes with random weights."""
-    rng = np.random.default_rng(0)
-    widths = {"1_1": (3, 64), "1_2": (64, 64), "2_1": (64, 128), "2_2": (128, 128), "3_1": (128, 256),
-              "3_2": (256, 256), "3_3": (256, 256)}  # fmt: skip
-    arrays = {}
-    for name, (a, b) in widths.items():
-        arrays[f"conv{name}.weight"] = rng.normal(0, (2 / 9 / a) ** 0.5, (b, a, 3, 3)).astype(np.float16)
-        arrays[f"conv{name}.bias"] = np.zeros(b, np.float16)
-    path = tmp_path_factory.mktemp("vgg") / "vgg.npz"
-    np.savez(path, **arrays)
-    return path
 
 
 def test_reconstruction(dataset_folder, model):
@@ -114,16 +99,6 @@ def test_losses_by_hand():
     assert feature_matching(features(1), features(4)) == 3
 
 
-def test_perceptual_loss_is_zero_for_the_same_picture_and_differentiable(weights):
-    loss = Vgg16Perceptual(weights)
-    picture = torch.rand(1, 3, 32, 32) * 2 - 1
-    assert loss(picture, picture) == 0
-    changed = (picture * 0.5).requires_grad_()
-    loss(changed, picture).backward()
-    assert changed.grad is not None and changed.grad.abs().sum() > 0
-    assert not loss.state_dict()  # the trunk does not go into checkpoints
-
-
 def test_discriminator_scales():
     features = MultiScaleDiscriminator(9, width=8)(torch.zeros(1, 9, 64, 64))
     assert len(features) == 2 and len(features[0]) == 5
@@ -152,9 +127,9 @@ def profile(base, *phases):
 
 @pytest.mark.parametrize("base", [COMPACT, SMALL_PAPER], ids=["compact", "paper"])
 @pytest.mark.parametrize("name", ["l1", "gradient", "perceptual", "image", "mouth", "dynamics", "warping"])
-def test_every_loss_reaches_the_generator(dataset_folder, weights, model, tmp_path, base, name):
+def test_every_loss_reaches_the_generator(dataset_folder, model, tmp_path, base, name):
     only = profile(base, (9, 5, Weights(**{name: 1.0})))
-    trainer = train.Trainer(Dataset(dataset_folder, model), tmp_path, only, weights, torch.device("cpu"))
+    trainer = train.Trainer(Dataset(dataset_folder, model), tmp_path, only, PyramidDistance(), torch.device("cpu"))
     before = [p.detach().clone() for p in trainer.generator.parameters()]
     losses = trainer.train_step()
     assert {key.split()[0] for key in losses} == {name, "rate"}
@@ -162,13 +137,13 @@ def test_every_loss_reaches_the_generator(dataset_folder, weights, model, tmp_pa
     assert np.mean(changed) > 0.5
 
 
-def test_resuming_is_exact(dataset_folder, weights, model, tmp_path):
+def test_resuming_is_exact(dataset_folder, model, tmp_path):
     pixels, everything = Weights(l1=1.0, gradient=1.0), Weights(l1=1.0, perceptual=0.1, image=0.1, mouth=0.1)
     short = profile(COMPACT, (2, 2, pixels), (5, 2, everything))
     dataset = Dataset(dataset_folder, model)
 
     def trainer(name, **options):
-        return train.Trainer(dataset, tmp_path / name, short, weights, torch.device("cpu"), **options)
+        return train.Trainer(dataset, tmp_path / name, short, PyramidDistance(), torch.device("cpu"), **options)
 
     whole = trainer("whole")
     losses = [whole.train_step() for _ in range(5)]
@@ -190,16 +165,16 @@ def test_resuming_is_exact(dataset_folder, weights, model, tmp_path):
     with pytest.raises(FaceError, match="no checkpoint"):
         trainer("third", init=tmp_path / "nowhere")
     with pytest.raises(FaceError, match="--profile compact"):
-        train.Trainer(dataset, tmp_path / "parts", SMALL_PAPER, weights, torch.device("cpu"))
+        train.Trainer(dataset, tmp_path / "parts", SMALL_PAPER, PyramidDistance(), torch.device("cpu"))
 
 
-def test_training_learns_and_a_target_comes_out(dataset_folder, weights, model, tmp_path, monkeypatch):
+def test_training_learns_and_a_target_comes_out(dataset_folder, model, tmp_path, monkeypatch):
     monkeypatch.setattr(train, "_WARM_UP", 5)
     monkeypatch.setattr(train, "remember", lambda *_: None)  # from a blank: what is learned is training's own
     pixels = Phase(until=60, length=2, rate=1e-3, weights=Weights(l1=1.0, gradient=1.0))
     dataset = Dataset(dataset_folder, model)
     blank = replace(COMPACT, phases=(pixels,))
-    trainer = train.Trainer(dataset, tmp_path / "run", blank, weights, torch.device("cpu"))
+    trainer = train.Trainer(dataset, tmp_path / "run", blank, PyramidDistance(), torch.device("cpu"))
     _, before = trainer.sample()
     train.train(trainer, None)
     _, after = trainer.sample()

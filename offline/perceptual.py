@@ -1,0 +1,141 @@
+"""Perceptual losses: distances of a trained network's features, and what stands in where there is none.
+
+Pictures are [B, 3, H, W], RGB, -1…1.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from urllib.error import URLError
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from face.errors import FaceError
+
+VGG19_URL = "https://download.pytorch.org/models/vgg19-dcbb9e9d.pth"
+_MEAN, _SPREAD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # ImageNet's, of RGB 0…1
+_CAFFE_MEAN = (123.68, 116.779, 103.939)  # the same, as the VGG16 trunk was trained, of RGB 0…255
+_LEVELS = 4  # of the pyramid
+
+
+class Vgg19Perceptual(nn.Module):
+    """The paper's: mean absolute differences after relu1_1 … relu5_1, weighted 1/32, 1/16, 1/8, 1/4, 1.
+
+    Args:
+        weights: torchvision's ``vgg19`` state dict.
+    """
+
+    BLOCKS = (2, 2, 4, 4, 1)  # convolutions, as far as relu5_1
+    WEIGHTS = (1 / 32, 1 / 16, 1 / 8, 1 / 4, 1.0)
+
+    def __init__(self, weights: dict[str, Tensor]) -> None:
+        super().__init__()
+        number = 0  # of the layer in torchvision's "features"
+        for block, count in enumerate(self.BLOCKS):
+            for k in range(count):
+                for kind in ("weight", "bias"):
+                    self.register_buffer(f"{block}_{k}_{kind}", weights[f"features.{number}.{kind}"], persistent=False)
+                number += 2
+            number += 1
+        self.register_buffer("mean", torch.tensor(_MEAN).view(1, 3, 1, 1), persistent=False)
+        self.register_buffer("spread", torch.tensor(_SPREAD).view(1, 3, 1, 1), persistent=False)
+
+    def features(self, picture: Tensor) -> list[Tensor]:
+        """Activations after the first convolution of each block."""
+        x = ((picture + 1) / 2 - self.get_buffer("mean")) / self.get_buffer("spread")
+        found = []
+        for block, count in enumerate(self.BLOCKS):
+            x = F.max_pool2d(x, 2) if block else x
+            for k in range(count):
+                kernel, bias = (self.get_buffer(f"{block}_{k}_{kind}") for kind in ("weight", "bias"))
+                x = F.relu(F.conv2d(x, kernel, bias, padding=1))
+                if k == 0:
+                    found.append(x)
+        return found
+
+    def forward(self, output: Tensor, truth: Tensor) -> Tensor:
+        with torch.no_grad():
+            wanted = self.features(truth)
+        return sum(
+            (w * (a - b).abs().mean() for w, a, b in zip(self.WEIGHTS, self.features(output), wanted, strict=True)),
+            output.new_zeros(()),
+        )
+
+
+class Vgg16Perceptual(nn.Module):
+    """Feature distance in a VGG16 trunk, up to the third block.
+
+    The trunk's activations differ in scale from the classic VGG16's, so every layer's difference is divided by
+    that layer's mean on the true picture.
+
+    Args:
+        weights: npz with ``conv{block}_{i}.weight`` and ``.bias``; input RGB 0…255 less the ImageNet mean.
+    """
+
+    LAYERS = ("1_1", "1_2", "2_1", "2_2", "3_1", "3_2", "3_3")
+    USED = ("1_2", "2_2", "3_3")
+
+    def __init__(self, weights: Path) -> None:
+        super().__init__()
+        with np.load(weights) as data:
+            for name in self.LAYERS:
+                for kind in ("weight", "bias"):
+                    value = torch.from_numpy(data[f"conv{name}.{kind}"].astype(np.float32))
+                    self.register_buffer(f"conv{name}_{kind}", value, persistent=False)
+        self.register_buffer("mean", torch.tensor(_CAFFE_MEAN).view(1, 3, 1, 1), persistent=False)
+
+    def features(self, picture: Tensor) -> list[Tensor]:
+        """Activations of the used layers."""
+        x = (picture + 1) * 127.5 - self.get_buffer("mean")
+        found = []
+        for name in self.LAYERS:
+            if name.endswith("_1") and name != "1_1":
+                x = F.max_pool2d(x, 2)
+            kernel, bias = (self.get_buffer(f"conv{name}_{kind}") for kind in ("weight", "bias"))
+            x = F.relu(F.conv2d(x, kernel, bias, padding=1))
+            if name in self.USED:
+                found.append(x)
+        return found
+
+    def forward(self, output: Tensor, truth: Tensor) -> Tensor:
+        with torch.no_grad():
+            wanted = self.features(truth)
+        total = output.new_zeros(())
+        for a, b in zip(self.features(output), wanted, strict=True):
+            total = total + (a - b).abs().mean() / b.mean()
+        return total / len(wanted)
+
+
+class PyramidDistance(nn.Module):
+    """What stands in without a trained network: mean absolute differences of a Laplacian pyramid's levels."""
+
+    def forward(self, output: Tensor, truth: Tensor) -> Tensor:
+        difference, total = output - truth, output.new_zeros(())
+        for _ in range(_LEVELS):
+            smaller = F.avg_pool2d(difference, 2)
+            total = total + (difference - F.interpolate(smaller, difference.shape[2:], mode="bilinear")).abs().mean()
+            difference = smaller
+        return total
+
+
+def load_perceptual(weights: Path | None) -> nn.Module:
+    """The perceptual loss: of the given VGG16 trunk, else of VGG19 from the network, else its stand-in, which it says.
+
+    Raises:
+        FaceError: the given file holds no such trunk.
+    """
+    if weights is not None:
+        try:
+            return Vgg16Perceptual(weights)
+        except (OSError, ValueError, KeyError):
+            raise FaceError(f"{weights} holds no VGG16 trunk: give the npz with its convolutions.") from None
+    try:
+        return Vgg19Perceptual(torch.hub.load_state_dict_from_url(VGG19_URL, map_location="cpu"))
+    except (URLError, OSError) as error:
+        print(f"VGG19 cannot be fetched ({error}): a Laplacian pyramid stands in for the perceptual loss.",
+              file=sys.stderr)  # fmt: skip
+        return PyramidDistance()
