@@ -1,4 +1,4 @@
-"""What the offline commands share: a user's error is one sentence and a non-zero exit."""
+"""What the offline commands share: a user's error or Ctrl-C is one sentence and a non-zero exit."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from face.errors import FaceError
 
 
 def one_sentence(main: Callable[[], int]) -> Callable[[], int]:
-    """A command's ``main`` that prints a ``FaceError`` instead of raising it, and returns 1."""
+    """A command's ``main`` that prints a ``FaceError`` instead of raising it, and returns 1; 130 after Ctrl-C."""
 
     @functools.wraps(main)
     def guarded() -> int:
@@ -19,5 +19,8 @@ def one_sentence(main: Callable[[], int]) -> Callable[[], int]:
         except FaceError as error:
             print(error, file=sys.stderr)
             return 1
+        except KeyboardInterrupt:
+            print("\nStopped: the same command goes on.", file=sys.stderr)
+            return 130
 
     return guarded

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,6 +49,7 @@ class Dataset:
         parameters: arrays of ``parameters.npz``.
         frames: ``[N, H, W, 3]`` uint8, conditionings: ``[N, H, W, 6]`` uint8.
         mouths: ``[N, 2]`` float64, centre of the mouth in px.
+        fingerprint: tells datasets apart.
         train, test: takes as half-open ranges of frame numbers.
 
     Raises:
@@ -56,7 +58,8 @@ class Dataset:
 
     def __init__(self, folder: Path, model: MorphableModel) -> None:
         try:
-            self.manifest = json.loads((folder / "manifest.json").read_text())
+            manifest = (folder / "manifest.json").read_text()
+            self.manifest = json.loads(manifest)
             self.frames = np.load(folder / "frames.npy", mmap_mode="r")
             self.conditionings = np.load(folder / "conditioning.npy", mmap_mode="r")
             with np.load(folder / "parameters.npz") as data:
@@ -73,6 +76,7 @@ class Dataset:
         held_out = set(self.manifest["held_out_takes"])
         self.train = [r for r in ranges if take[r[0]] not in held_out]
         self.test = [r for r in ranges if take[r[0]] in held_out]
+        self.fingerprint = hashlib.sha256(manifest.encode()).hexdigest()
         self.mouths = self._mouths(model)
         self._renderer = NmfcRenderer(model)
 

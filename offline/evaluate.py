@@ -45,6 +45,34 @@ def heat_map(pictures: np.ndarray, truth: np.ndarray) -> np.ndarray:
     return cv2.cvtColor(coloured, cv2.COLOR_BGR2RGB)
 
 
+def evaluate(model: MorphableModel, dataset: Dataset, target: Path, report: Path | None) -> dict[str, float]:
+    """Scores of a target on the first held-out take, printed, and written with pictures to a folder if given.
+
+    Raises:
+        FaceError: nothing is held out, or the file is no target for this model.
+    """
+    info = read_info(target, model.hash)
+    if not dataset.test:
+        raise FaceError("The dataset holds nothing out: reconstruct it with --held-out VIDEO.")
+    session = ort.InferenceSession(str(target), providers=["CPUExecutionProvider"])
+    first, last = dataset.test[0]
+    conditionings, truth = np.asarray(dataset.conditionings[first:last]), np.asarray(dataset.frames[first:last])
+    pictures = np.stack(list(roll_out(session, conditionings)))
+    rate = float(dataset.manifest["rate"])
+    scores: dict[str, float] = asdict(score_pictures(pictures, truth, conditionings, dataset.mouths[first:last]))
+    scores |= asdict(score_faces(model, np.array(info.identity), watch(pictures, rate), watch(truth, rate)))
+    print(f"{info.title}, {last - first} frames never trained on")
+    for name, value in scores.items():
+        print(f"{name:<18}{value:>8.3f}")
+    if report:
+        report.mkdir(parents=True, exist_ok=True)
+        (report / "scores.json").write_text(json.dumps(scores, indent=1))
+        sheet = contact_sheet(pictures, truth, conditionings)
+        for file, picture in (("sheet.png", sheet), ("heat.png", heat_map(pictures, truth))):
+            cv2.imwrite(str(report / file), cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
+    return scores
+
+
 @one_sentence
 def main() -> int:
     """Command line."""
@@ -55,26 +83,7 @@ def main() -> int:
     parser.add_argument("--report", type=Path, metavar="DIR", help="write scores and pictures to this folder")
     arguments = parser.parse_args()
     model = MorphableModel.load()
-    dataset = Dataset(arguments.dataset, model)
-    info = read_info(arguments.target, model.hash)
-    if not dataset.test:
-        raise FaceError(f"{arguments.dataset} holds nothing out: reconstruct it with --held-out VIDEO.")
-    session = ort.InferenceSession(str(arguments.target), providers=["CPUExecutionProvider"])
-    first, last = dataset.test[0]
-    conditionings, truth = np.asarray(dataset.conditionings[first:last]), np.asarray(dataset.frames[first:last])
-    pictures = np.stack(list(roll_out(session, conditionings)))
-    rate = float(dataset.manifest["rate"])
-    scores = asdict(score_pictures(pictures, truth, conditionings, dataset.mouths[first:last]))
-    scores |= asdict(score_faces(model, np.array(info.identity), watch(pictures, rate), watch(truth, rate)))
-    print(f"{info.title}, {last - first} frames never trained on")
-    for name, value in scores.items():
-        print(f"{name:<18}{value:>8.3f}")
-    if arguments.report:
-        arguments.report.mkdir(parents=True, exist_ok=True)
-        (arguments.report / "scores.json").write_text(json.dumps(scores, indent=1))
-        sheet = contact_sheet(pictures, truth, conditionings)
-        for file, picture in (("sheet.png", sheet), ("heat.png", heat_map(pictures, truth))):
-            cv2.imwrite(str(arguments.report / file), cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
+    evaluate(model, Dataset(arguments.dataset, model), arguments.target, arguments.report)
     return 0
 
 

@@ -197,38 +197,37 @@ def quantise(model: onnx.ModelProto, conditionings: np.ndarray, truth: np.ndarra
         return onnx.load(str(result))
 
 
-@one_sentence
-def main() -> int:
-    """Command line."""
-    parser = argparse.ArgumentParser(prog="python -m offline.export", description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip
-    parser.add_argument("dataset", type=Path)
-    parser.add_argument("--run", type=Path, required=True, help="folder written by offline.train")
-    parser.add_argument("--name", required=True, help="short name, as in --target NAME")
-    parser.add_argument("--title", help="name for people to read (default: the name)")
-    parser.add_argument("--provenance", required=True, help="who this is and on what ground the likeness is used")
-    parser.add_argument("--out", type=Path, default=Path("trt_engines"))
-    parser.add_argument("--int8", action="store_true", help="also write an 8-bit version")
-    arguments = parser.parse_args()
-    dataset = Dataset(arguments.dataset, MorphableModel.load())
-    checkpoint = arguments.run / "checkpoint.pt"
+def export(dataset: Dataset, run: Path, info: dict[str, str], out: Path, int8: bool) -> Path:
+    """Write a run's target file, and an 8-bit one beside it if asked for; where the first is.
+
+    Args:
+        dataset: what the run learned from.
+        run: folder written by ``offline.learn``.
+        info: ``name``, ``title`` and ``provenance`` of ``TargetInfo``.
+        out: folder for the files.
+        int8: also write the 8-bit version.
+
+    Raises:
+        FaceError: the run holds no checkpoint, or the exported network differs from the trained one.
+    """
+    checkpoint = run / "checkpoint.pt"
     if not checkpoint.exists():
-        raise FaceError(f"{arguments.run} holds no checkpoint: train with 'python -m offline.train' first.")
+        raise FaceError(f"{run} holds no checkpoint: train with 'python -m offline.learn' first.")
     state = torch.load(checkpoint, map_location="cpu", weights_only=False)
     size = int(dataset.frames.shape[1])
     generator = PROFILES[state["profile"]].generator(size)
     generator.load_state_dict(state["average"])
-    info = describe(dataset, state["profile"], arguments.name, arguments.title or arguments.name, arguments.provenance)
-    info.versions["trained_sequences"] = str(state["step"])
+    described = describe(dataset, state["profile"], **info)
+    described.versions["trained_sequences"] = str(state["step"])
     model = export_onnx(generator, size)
     first, last = (dataset.test or dataset.train)[0]
     shown = np.asarray(dataset.conditionings[first : min(last, first + _CHECK_FRAMES)])
-    arguments.out.mkdir(parents=True, exist_ok=True)
-    path = arguments.out / f"{arguments.name}.onnx"
     check(model, generator, shown)
-    write_onnx(path, model, info)
+    out.mkdir(parents=True, exist_ok=True)
+    path = out / f"{described.name}.onnx"
+    write_onnx(path, model, described)
     print(f"wrote {path} ({path.stat().st_size / 1e6:.1f} MB)")
-    if arguments.int8:
+    if int8:
         a, b = dataset.train[-1]
         small = quantise(model, dataset.conditionings[a:b], dataset.frames[a:b])
         exact, rough = (
@@ -237,9 +236,40 @@ def main() -> int:
         error = ((exact.astype(float) - rough) ** 2).mean()
         print(f"int8 against fp32: PSNR {10 * np.log10(255**2 / error):.1f} dB")
         halve_maps(small)
-        path = arguments.out / f"{arguments.name}.int8.onnx"
-        write_onnx(path, small, info)
-        print(f"wrote {path} ({path.stat().st_size / 1e6:.1f} MB)")
+        small_path = out / f"{described.name}.int8.onnx"
+        write_onnx(small_path, small, described)
+        print(f"wrote {small_path} ({small_path.stat().st_size / 1e6:.1f} MB)")
+    return path
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Options of the export, for this command and ``offline.train``."""
+    parser.add_argument("--name", required=True, help="short name, as in --target NAME")
+    parser.add_argument("--title", help="name for people to read (default: the name)")
+    parser.add_argument(
+        "--provenance", required=True, help="who this is and on what ground the likeness is used; the page shows it"
+    )
+    parser.add_argument("--int8", action="store_true", help="also write an 8-bit version, for CPUs with VNNI")
+
+
+def export_with_options(dataset: Dataset, run: Path, out: Path, arguments: argparse.Namespace) -> Path:
+    """Export with what ``add_options`` took from the command line."""
+    info = {"name": arguments.name, "title": arguments.title or arguments.name, "provenance": arguments.provenance}
+    return export(dataset, run, info, out, arguments.int8)
+
+
+@one_sentence
+def main() -> int:
+    """Command line."""
+    parser = argparse.ArgumentParser(prog="python -m offline.export", description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip
+    parser.add_argument("dataset", type=Path)
+    parser.add_argument("--run", type=Path, required=True, help="folder written by offline.learn")
+    parser.add_argument("--out", type=Path, default=Path("trt_engines"), help="(default trt_engines)")
+    add_options(parser)
+    arguments = parser.parse_args()
+    dataset = Dataset(arguments.dataset, MorphableModel.load())
+    export_with_options(dataset, arguments.run, arguments.out, arguments)
     return 0
 
 

@@ -2,7 +2,7 @@
 
     python -m offline.reconstruct OUT VIDEO [VIDEO …] [--held-out VIDEO]
 
-Several videos of one person are takes that share one identity. OUT gets ``manifest.json``, ``frames.npy``,
+Several videos of one person share one identity. OUT gets ``manifest.json``, ``frames.npy``,
 ``conditioning.npy`` and ``parameters.npz``.
 """
 
@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import itertools
 import json
 import shutil
 import sys
@@ -32,6 +33,7 @@ from face.video import VideoReader
 from offline.align import align_poses
 from offline.command import one_sentence
 
+_FORMAT = 2
 _CROP_OVER_FACE = 2.1  # side of the square crop over the height of the face's landmarks
 
 
@@ -77,8 +79,32 @@ def track_video(path: Path) -> list[Landmarks | None]:
         return [tracker.track(image, round(time_s * 1000)) for image, time_s in frames]
 
 
-def reconstruct(out: Path, takes: list[Path], held_out: list[Path], size: int = 256) -> None:
-    """Write the dataset folder, whole or not at all; see the module's docstring. A dataset that is there is replaced.
+@dataclass(frozen=True)
+class Take:
+    """A stretch of a video: its number in the list of videos, first frame and the one after the last."""
+
+    video: int
+    first: int
+    last: int
+
+
+def split_takes(lengths: list[int], held_out: int) -> tuple[list[Take], list[Take]]:
+    """Takes to train on and to test on, of videos with so many frames.
+
+    The last ``held_out`` videos are tested on; if there are none, the last third of every video, as in the paper.
+    """
+    if held_out:
+        whole = [Take(k, 0, length) for k, length in enumerate(lengths)]
+        return whole[:-held_out], whole[-held_out:]
+    cuts = [length - length // 3 for length in lengths]
+    train = [Take(k, 0, cut) for k, cut in enumerate(cuts)]
+    return train, [Take(k, cut, length) for k, (cut, length) in enumerate(zip(cuts, lengths, strict=True))]
+
+
+def reconstruct(out: Path, videos: list[Path], held_out: list[Path], size: int = 256) -> None:
+    """Write the dataset folder, whole or not at all; see the module's docstring.
+
+    A dataset that was made from the same videos is left as it is, another one replaced.
 
     Raises:
         FaceError: a video cannot be read, sizes differ, a take shows no face, or the folder holds something else.
@@ -86,43 +112,49 @@ def reconstruct(out: Path, takes: list[Path], held_out: list[Path], size: int = 
     if out.exists() and not (out / "manifest.json").exists() and any(out.iterdir()):
         raise FaceError(f"{out} holds something that is not a dataset: give another folder.")
     model = MorphableModel.load()
-    paths = [*takes, *held_out]
+    paths = [*videos, *held_out]
+    recipe = {
+        "format": _FORMAT,
+        "model_hash": model.hash,
+        "size": size,
+        "videos": [{"name": p.name, "sha256": _sha256(p)} for p in paths],
+        "held_out_videos": len(held_out),
+    }
+    if _made_by(out, recipe):
+        print(f"{out} is up to date.")
+        return
     tracked = [track_video(path) for path in paths]
     for path, landmarks in zip(paths, tracked, strict=True):
         if not any(landmarks):
             raise FaceError(f"No face was found in {path}: give a video that shows one face.")
-    faces = [one for landmarks in tracked for one in landmarks if one is not None]
-    if len({(one.width, one.height) for one in faces}) > 1:
-        raise FaceError("The takes differ in size: give videos of one camera setting.")
-    trained = sum(len(landmarks) for landmarks in tracked[: len(takes)])
-    cuts = np.cumsum([len(landmarks) for landmarks in tracked])[:-1].tolist()
-    flat = [one for landmarks in tracked for one in landmarks]
-    crop = choose_crop([one for one in flat[:trained] if one is not None], size)
-    fitted = fit_video(model, flat[:trained], cuts=[c for c in cuts if c < trained])
-    identity = next(one.identity for one in fitted if one is not None)
-    later = [c - trained for c in cuts if c > trained]
-    fitted += fit_video(model, flat[trained:], cuts=later, identity=identity)
+    if len({(one.width, one.height) for landmarks in tracked for one in landmarks if one is not None}) > 1:
+        raise FaceError("The videos differ in size: give videos of one camera setting.")
+    train, test = split_takes([len(landmarks) for landmarks in tracked], len(held_out))
+    seen = [tracked[take.video][take.first : take.last] for take in (*train, *test)]
+    crop = choose_crop([one for landmarks in seen[: len(train)] for one in landmarks if one is not None], size)
+    fitted = _fit_takes(model, seen[: len(train)], None)
+    identity = next(one.identity for faces in fitted for one in faces if one is not None)
+    fitted += _fit_takes(model, seen[len(train) :], identity)
 
-    frames, kept, take_of = [], [], []
-    number = 0
-    for take, path in enumerate(paths):
-        with VideoReader(path) as video:
-            for image, _ in video:
-                found = fitted[number]
-                number += 1
+    pictures, kept, take_of = [], [], []
+    for number, (take, faces) in enumerate(zip((*train, *test), fitted, strict=True)):
+        with VideoReader(paths[take.video]) as video:
+            for (image, _), found in zip(itertools.islice(video, take.first, take.last), faces, strict=True):
                 if found is not None:
-                    frames.append(crop.image(image))
+                    pictures.append(crop.image(image))
                     kept.append(crop.parameters(found))
-                    take_of.append(take)
-    shown = sum(take < len(takes) for take in take_of)
-    pictures = np.stack(frames)
-    kept = align_poses(model, pictures, kept, shown)
+                    take_of.append(number)
+    shown = sum(number < len(train) for number in take_of)
+    frames = np.stack(pictures)
+    kept = align_poses(model, frames, kept, shown)
     renderer = CpuConditioning(model, size)
     conditionings = [renderer.render(one) for one in tqdm(kept, desc="drawing", unit="frame")]
+    with VideoReader(paths[0]) as video:
+        rate = video.rate
     partial = out.with_name(f"{out.name}.part")
     shutil.rmtree(partial, ignore_errors=True)  # left by a run that was killed
     partial.mkdir(parents=True)
-    np.save(partial / "frames.npy", pictures)
+    np.save(partial / "frames.npy", frames)
     np.save(partial / "conditioning.npy", np.stack(conditionings))
     np.savez_compressed(
         partial / "parameters.npz",
@@ -134,19 +166,40 @@ def reconstruct(out: Path, takes: list[Path], held_out: list[Path], size: int = 
         translation=np.stack([p.camera.translation for p in kept]),
         gaze=np.stack([p.gaze for p in kept]),
     )
-    with VideoReader(paths[0]) as video:
-        rate = video.rate
-    manifest = {
-        "format": 1,
-        "model_hash": model.hash,
+    manifest = recipe | {
         "rate": rate,
         "crop": asdict(crop),
-        "videos": [{"name": p.name, "sha256": hashlib.sha256(p.read_bytes()).hexdigest()} for p in paths],
-        "held_out_takes": list(range(len(takes), len(paths))),
+        "takes": [asdict(take) for take in (*train, *test)],
+        "held_out_takes": list(range(len(train), len(train) + len(test))),
     }
     (partial / "manifest.json").write_text(json.dumps(manifest, indent=1))
     shutil.rmtree(out, ignore_errors=True)
     partial.rename(out)
+
+
+def _fit_takes(
+    model: MorphableModel, takes: list[list[Landmarks | None]], identity: np.ndarray | None
+) -> list[list[FaceParameters | None]]:
+    """The faces of takes of one person, fitted together; nothing is smoothed across their bounds."""
+    bounds = np.cumsum([0, *(len(take) for take in takes)]).tolist()
+    fitted = fit_video(model, [one for take in takes for one in take], cuts=bounds[1:-1], identity=identity)
+    return [fitted[a:b] for a, b in itertools.pairwise(bounds)]
+
+
+def _sha256(path: Path) -> str:
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError as error:
+        raise FaceError(f"Cannot read the video {path}: {error.strerror}.") from None
+
+
+def _made_by(folder: Path, recipe: dict[str, object]) -> bool:
+    """Whether a folder holds the dataset that a recipe makes."""
+    try:
+        manifest = json.loads((folder / "manifest.json").read_text())
+    except (OSError, ValueError):
+        return False
+    return all(manifest.get(key) == value for key, value in recipe.items())
 
 
 @one_sentence
@@ -155,12 +208,20 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m offline.reconstruct", description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip
     parser.add_argument("out", type=Path, help="folder for the dataset")
-    parser.add_argument("takes", type=Path, nargs="+", metavar="VIDEO", help="videos to train on")
-    parser.add_argument("--held-out", type=Path, action="append", default=[], help="video to test on, never trained on")
-    parser.add_argument("--size", type=int, default=256, help="height and width of the crop in px (default 256)")
+    add_options(parser)
     arguments = parser.parse_args()
-    reconstruct(arguments.out, arguments.takes, arguments.held_out, arguments.size)
+    reconstruct(arguments.out, arguments.videos, arguments.held_out, arguments.size)
     return 0
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Videos and options of the reconstruction, for this command and ``offline.train``."""
+    parser.add_argument("videos", type=Path, nargs="+", metavar="VIDEO", help="videos of the person")
+    parser.add_argument(
+        "--held-out", type=Path, action="append", default=[], metavar="VIDEO",
+        help="video to test on, never trained on (default: the last third of every video)",
+    )  # fmt: skip
+    parser.add_argument("--size", type=int, default=256, help="height and width of the crop in px (default 256)")
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -10,7 +11,7 @@ import torch
 from face.errors import FaceError
 from face.target import read_info
 from face.video import VideoWriter
-from offline import train
+from offline import learn, train
 from offline.dataset import Dataset
 from offline.discriminators import MultiScaleDiscriminator
 from offline.export import check, describe, export_onnx
@@ -25,8 +26,8 @@ from offline.motion import natural_motion
 from offline.paper import PaperGenerator
 from offline.people import Person, act
 from offline.perceptual import PyramidDistance
-from offline.profiles import COMPACT, PAPER, Phase, Weights
-from offline.reconstruct import Crop, choose_crop, reconstruct
+from offline.profiles import COMPACT, PAPER, PROFILES, Phase, Weights
+from offline.reconstruct import Crop, Take, choose_crop, reconstruct, split_takes
 
 pytestmark = pytest.mark.unit
 
@@ -55,6 +56,12 @@ def test_reconstruction(dataset_folder, model):
     for k in (0, 15, 29):  # the mouth lies in the lower half of the drawn face
         x, y = dataset.mouths[k]
         assert abs(columns[shown[k]].mean() - x) < 15 and rows[shown[k]].mean() < y < rows[shown[k]].max()
+
+
+def test_the_last_third_is_held_out_where_no_video_is():
+    train_takes, test_takes = split_takes([90, 30], held_out=0)
+    assert train_takes == [Take(0, 0, 60), Take(1, 0, 20)] and test_takes == [Take(0, 60, 90), Take(1, 20, 30)]
+    assert split_takes([90, 30], held_out=1) == ([Take(0, 0, 90)], [Take(1, 0, 30)])
 
 
 def test_crop_moves_parameters_and_pictures_alike(model):
@@ -129,7 +136,7 @@ def profile(base, *phases):
 @pytest.mark.parametrize("name", ["l1", "gradient", "perceptual", "image", "mouth", "dynamics", "warping"])
 def test_every_loss_reaches_the_generator(dataset_folder, model, tmp_path, base, name):
     only = profile(base, (9, 5, Weights(**{name: 1.0})))
-    trainer = train.Trainer(Dataset(dataset_folder, model), tmp_path, only, PyramidDistance(), torch.device("cpu"))
+    trainer = learn.Trainer(Dataset(dataset_folder, model), tmp_path, only, PyramidDistance(), torch.device("cpu"))
     before = [p.detach().clone() for p in trainer.generator.parameters()]
     losses = trainer.train_step()
     assert {key.split()[0] for key in losses} == {name, "rate"}
@@ -143,7 +150,7 @@ def test_resuming_is_exact(dataset_folder, model, tmp_path):
     dataset = Dataset(dataset_folder, model)
 
     def trainer(name, **options):
-        return train.Trainer(dataset, tmp_path / name, short, PyramidDistance(), torch.device("cpu"), **options)
+        return learn.Trainer(dataset, tmp_path / name, short, PyramidDistance(), torch.device("cpu"), **options)
 
     whole = trainer("whole")
     losses = [whole.train_step() for _ in range(5)]
@@ -165,18 +172,18 @@ def test_resuming_is_exact(dataset_folder, model, tmp_path):
     with pytest.raises(FaceError, match="no checkpoint"):
         trainer("third", init=tmp_path / "nowhere")
     with pytest.raises(FaceError, match="--profile compact"):
-        train.Trainer(dataset, tmp_path / "parts", SMALL_PAPER, PyramidDistance(), torch.device("cpu"))
+        learn.Trainer(dataset, tmp_path / "parts", SMALL_PAPER, PyramidDistance(), torch.device("cpu"))
 
 
 def test_training_learns_and_a_target_comes_out(dataset_folder, model, tmp_path, monkeypatch):
-    monkeypatch.setattr(train, "_WARM_UP", 5)
-    monkeypatch.setattr(train, "remember", lambda *_: None)  # from a blank: what is learned is training's own
+    monkeypatch.setattr(learn, "_WARM_UP", 5)
+    monkeypatch.setattr(learn, "remember", lambda *_: None)  # from a blank: what is learned is training's own
     pixels = Phase(until=60, length=2, rate=1e-3, weights=Weights(l1=1.0, gradient=1.0))
     dataset = Dataset(dataset_folder, model)
     blank = replace(COMPACT, phases=(pixels,))
-    trainer = train.Trainer(dataset, tmp_path / "run", blank, PyramidDistance(), torch.device("cpu"))
+    trainer = learn.Trainer(dataset, tmp_path / "run", blank, PyramidDistance(), torch.device("cpu"))
     _, before = trainer.sample()
-    train.train(trainer, None)
+    learn.learn(trainer, None)
     _, after = trainer.sample()
     assert after < 0.6 * before
     assert (tmp_path / "run" / "checkpoint.pt").exists()
@@ -190,6 +197,38 @@ def test_training_learns_and_a_target_comes_out(dataset_folder, model, tmp_path,
     write_onnx(tmp_path / "someone.onnx", exported, info)
     assert read_info(tmp_path / "someone.onnx", model.hash).title == "Someone"
     assert "conditioning" in {i.name for i in onnx.load(tmp_path / "someone.onnx").graph.input}
+
+
+def test_one_command_from_video_to_target(model, tmp_path, monkeypatch, capsys):
+    person = Person(model, 7)
+    with VideoWriter(tmp_path / "talk.mp4", 25) as writer:
+        for parameters in act(person, natural_motion(12, 70), 256):
+            writer.write(person.render(parameters, 256, 256))
+    quick = profile(COMPACT, (3, 2, Weights(l1=1.0)))
+    monkeypatch.setitem(PROFILES, "compact", quick)
+    monkeypatch.setattr(learn, "load_perceptual", lambda _: PyramidDistance())
+    command = ["train", str(tmp_path / "talk.mp4"), "--name", "someone", "--provenance", "invented", "--size", "64",
+               "--out", str(tmp_path / "work"), "--targets", str(tmp_path)]  # fmt: skip
+    monkeypatch.setattr("sys.argv", command)
+    assert train.main() == 0
+    assert read_info(tmp_path / "someone.onnx", model.hash).name == "someone"
+    scores = json.loads((tmp_path / "work" / "report" / "scores.json").read_text())
+    assert 0 < scores["apd"] < 255 and (tmp_path / "work" / "report" / "sheet.png").exists()
+    made = (tmp_path / "work" / "dataset" / "frames.npy").stat().st_mtime_ns
+    capsys.readouterr()
+    assert train.main() == 0
+    assert "up to date" in capsys.readouterr().out
+    assert (tmp_path / "work" / "dataset" / "frames.npy").stat().st_mtime_ns == made
+
+
+def test_ctrl_c_saves(dataset_folder, model, tmp_path, monkeypatch):
+    short = profile(COMPACT, (9, 2, Weights(l1=1.0)))
+    trainer = learn.Trainer(Dataset(dataset_folder, model), tmp_path, short, PyramidDistance(), torch.device("cpu"))
+    trainer.train_step()
+    monkeypatch.setattr(trainer, "train_step", lambda: (_ for _ in ()).throw(KeyboardInterrupt))
+    with pytest.raises(KeyboardInterrupt):
+        learn.learn(trainer, None)
+    assert torch.load(tmp_path / "checkpoint.pt", weights_only=False)["step"] == 1
 
 
 def test_bad_folders_say_so(tmp_path, model):
