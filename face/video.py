@@ -75,9 +75,13 @@ class VideoWriter:
         path: ends in a container's suffix, e.g. ``.mp4``.
         rate: frames per second.
         quality: x264's constant rate factor, lower is better.
+        sound_of: a file whose sound, if it has any, goes along with the pictures.
+
+    Raises:
+        FaceError: the file cannot be written, or ``sound_of`` not read.
     """
 
-    def __init__(self, path: Path, rate: float, quality: int = 16) -> None:
+    def __init__(self, path: Path, rate: float, quality: int = 16, sound_of: Path | None = None) -> None:
         self._path = path
         self._partial = path.with_name(f".{path.name}.part{path.suffix}")
         try:
@@ -88,6 +92,8 @@ class VideoWriter:
         self._rate = Fraction(rate).limit_denominator(1001)
         self._quality = quality
         self._stream: av.VideoStream | None = None
+        self._sound = None if sound_of is None else _Sound(sound_of, self._container)
+        self._written = 0
 
     def write(self, image: np.ndarray) -> None:  # [H, W, 3] uint8 RGB, even height and width
         """Append a frame."""
@@ -97,11 +103,16 @@ class VideoWriter:
             self._stream.pix_fmt = "yuv420p"
             self._stream.options = {"crf": str(self._quality), "preset": "medium"}
         self._container.mux(self._stream.encode(av.VideoFrame.from_ndarray(np.ascontiguousarray(image), "rgb24")))
+        self._written += 1
+        if self._sound is not None:
+            self._sound.write(until_s=self._written / float(self._rate))
 
     def close(self) -> None:
         """Finish the file."""
         if self._stream is not None:
             self._container.mux(self._stream.encode())
+            if self._sound is not None:
+                self._sound.close()
         self._container.close()
         if self._stream is None:
             self._partial.unlink(missing_ok=True)
@@ -124,3 +135,32 @@ class VideoWriter:
             self.close()
         else:
             self.abort()
+
+
+class _Sound:
+    """A file's sound on its way into a container, in step with the pictures."""
+
+    def __init__(self, path: Path, container: av.container.OutputContainer) -> None:
+        try:
+            self._source = av.open(str(path))
+        except (av.FFmpegError, OSError) as error:
+            raise FaceError(f"Cannot read the sound of {path}: {error.strerror or error}.") from None
+        self._container = container
+        self._frames: Iterator[av.AudioFrame] = iter(())
+        if self._source.streams.audio:
+            found = self._source.streams.audio[0]
+            self._stream = container.add_stream("aac", rate=found.rate)
+            self._frames = self._source.decode(found)
+
+    def write(self, until_s: float) -> None:
+        """Take over the sound up to a time."""
+        for frame in self._frames:
+            self._container.mux(self._stream.encode(frame))
+            if frame.time is not None and frame.time >= until_s:
+                return
+
+    def close(self) -> None:
+        """Finish the sound, which ends with the pictures."""
+        if self._source.streams.audio:
+            self._container.mux(self._stream.encode(None))
+        self._source.close()

@@ -1,9 +1,10 @@
 """Drive a target with videos, frame by frame, as the live loop does.
 
-    python -m offline.reenact --target FILE.onnx --source VIDEO --out FILE.mp4 [--mode head|face]
+    python -m offline.reenact --target FILE.onnx --source VIDEO --out FILE.mp4 [--mode head|face] [--compare]
     python -m offline.reenact --target FILE.onnx --source VIDEO --source VIDEO … --sheet OUT.png
 
-The sheet shows moments of each video: the source's landmarks, NMFC with gaze, output.
+The video keeps the source's sound; with --compare it shows source, NMFC with gaze, and output side by side. The sheet
+shows moments of each video: the source's landmarks, NMFC with gaze, output.
 """
 
 from __future__ import annotations
@@ -69,6 +70,14 @@ def reenact(model: MorphableModel, target: Path, info: TargetInfo, source: Path,
             yield Driven(*latest[0], output)
 
 
+def _square(image: np.ndarray, size: int) -> np.ndarray:
+    """The middle of a frame ``[H, W, 3]``, ``[size, size, 3]`` uint8."""
+    height, width = image.shape[:2]
+    side = min(height, width)
+    top, left = (height - side) // 2, (width - side) // 2
+    return cv2.resize(image[top : top + side, left : left + side], (size, size), interpolation=cv2.INTER_AREA)
+
+
 def _rows(moments: list[Driven]) -> np.ndarray:
     """Three rows: landmarks, conditionings, outputs; moments spread over the video once identity is found."""
     begin = min(CALIBRATION_FRAMES, len(moments) // 3)
@@ -90,6 +99,7 @@ def main() -> int:
     where = parser.add_mutually_exclusive_group(required=True)
     where.add_argument("--out", type=Path, metavar="FILE.mp4", help="write the video (of one source)")
     where.add_argument("--sheet", type=Path, metavar="FILE.png", help="write a contact sheet")
+    parser.add_argument("--compare", action="store_true", help="source, NMFC and output side by side (with --out)")
     arguments = parser.parse_args()
     if arguments.out and len(arguments.source) > 1:
         parser.error("--out takes one --source")
@@ -100,11 +110,11 @@ def main() -> int:
         sheet = np.vstack([_rows(list(moments)) for moments in driven])
         cv2.imwrite(str(arguments.sheet), cv2.cvtColor(sheet, cv2.COLOR_RGB2BGR))
         return 0
-    with VideoReader(arguments.source[0]) as video:
-        rate = video.rate
-    with VideoWriter(arguments.out, rate) as written:
-        for moment in next(driven):
-            written.write(moment.output)
+    source = arguments.source[0]
+    with VideoReader(source) as video, VideoWriter(arguments.out, video.rate, sound_of=source) as written:
+        for moment, (image, _) in zip(next(driven), video, strict=True):
+            side_by_side = [_square(image, info.size), draw_conditioning(moment.conditioning), moment.output]
+            written.write(np.hstack(side_by_side) if arguments.compare else moment.output)
     return 0
 
 

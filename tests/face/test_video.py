@@ -66,6 +66,31 @@ def test_a_telephone_held_upright(tmp_path):
     assert turned[10, 40, 0] > 200 and turned[10, 8, 0] < 50  # right above
 
 
+def test_sound_goes_along(tmp_path):
+    """A second of a 440-Hz tone from 0.4 s on, beside twenty-five pictures, comes out at its time."""
+    rate = 44100
+    with av.open(str(tmp_path / "source.mkv"), "w") as container:
+        stream = container.add_stream("flac", rate=rate)
+        time = np.arange(rate) / rate
+        tone = (np.sin(2 * np.pi * 440 * time) * (time > 0.4) * 12000).astype(np.int16)
+        frame = av.AudioFrame.from_ndarray(tone[None], "s16", "mono")
+        frame.rate, frame.pts = rate, 0
+        container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    with VideoWriter(tmp_path / "out.mp4", 25, sound_of=tmp_path / "source.mkv") as video:
+        for _ in range(25):
+            video.write(np.zeros((48, 64, 3), np.uint8))
+    with av.open(str(tmp_path / "out.mp4")) as container:
+        assert container.streams.video[0].frames == 25
+        pieces = [(f.time, f.to_ndarray().mean(0)) for f in container.decode(container.streams.audio[0])]
+    heard = np.concatenate([piece for _, piece in pieces])
+    assert 0.9 < len(heard) / rate < 1.2
+    begins = pieces[0][0] + np.flatnonzero(np.abs(heard) > 0.1)[0] / rate
+    assert begins == pytest.approx(0.4, abs=0.04)
+    with VideoWriter(tmp_path / "silent.mp4", 25, sound_of=tmp_path / "out.mp4") as video:
+        video.write(np.zeros((48, 64, 3), np.uint8))
+
+
 def test_bad_files_say_so(tmp_path):
     with pytest.raises(FaceError, match="Cannot read"):
         VideoReader(tmp_path / "none.mp4")

@@ -10,8 +10,8 @@ import torch
 
 from face.errors import FaceError
 from face.target import read_info
-from face.video import VideoWriter
-from offline import learn, train
+from face.video import VideoReader, VideoWriter
+from offline import learn, reenact, train
 from offline.dataset import Dataset
 from offline.discriminators import MultiScaleDiscriminator
 from offline.export import check, describe, export_onnx
@@ -214,6 +214,14 @@ def test_one_command_from_video_to_target(model, tmp_path, monkeypatch, capsys):
     assert read_info(tmp_path / "someone.onnx", model.hash).name == "someone"
     scores = json.loads((tmp_path / "work" / "report" / "scores.json").read_text())
     assert 0 < scores["apd"] < 255 and (tmp_path / "work" / "report" / "sheet.png").exists()
+    monkeypatch.setattr("sys.argv", [
+        "reenact", "--target", str(tmp_path / "someone.onnx"), "--source", str(tmp_path / "talk.mp4"),
+        "--out", str(tmp_path / "driven.mp4"), "--compare",
+    ])  # fmt: skip
+    assert reenact.main() == 0
+    with VideoReader(tmp_path / "driven.mp4") as video:
+        assert [image.shape for image, _ in video] == [(64, 192, 3)] * 12
+    monkeypatch.setattr("sys.argv", command)
     made = (tmp_path / "work" / "dataset" / "frames.npy").stat().st_mtime_ns
     capsys.readouterr()
     assert train.main() == 0
