@@ -97,6 +97,10 @@ class FaceTracker:
         points = faces.pop(largest)
         return Landmarks(points, ordered, width, height), faces
 
+    def count(self, image: np.ndarray) -> int:  # [H, W, 3] uint8 RGB
+        """How many faces a picture shows, up to ``_CANDIDATES``; what is followed stays as it is."""
+        return len(self._finder.detect(_picture(np.ascontiguousarray(image))).face_landmarks)
+
     def close(self) -> None:
         """Release the tracker; without this MediaPipe complains when the program ends."""
         self._finder.close()

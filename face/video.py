@@ -13,6 +13,8 @@ import numpy as np
 
 from face.errors import FaceError
 
+_HDR_TRANSFERS = (16, 18)  # SMPTE ST 2084 (PQ) and ARIB STD-B67 (HLG), as FFmpeg numbers them
+
 
 class VideoReader:
     """Decodes a video file.
@@ -20,6 +22,7 @@ class VideoReader:
     Attributes:
         rate: frames per second.
         frames: number of frames the file announces; 0 if it does not say.
+        hdr: whether its brightness is coded for HDR screens (PQ or HLG).
 
     Raises:
         FaceError: the file is missing, unreadable or has no picture.
@@ -38,6 +41,7 @@ class VideoReader:
         self._path, self._stream = path, stream
         self.rate = float(stream.average_rate or 25)
         self.frames = stream.frames
+        self.hdr = stream.codec_context.color_trc in _HDR_TRANSFERS
 
     def __iter__(self) -> Iterator[tuple[np.ndarray, float]]:
         """Each frame ``[H, W, 3]`` uint8 RGB with its time in seconds, from the start."""

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from tqdm import tqdm
 
 from face.errors import FaceError
 from face.fit_batch import fit_video
@@ -23,7 +24,8 @@ from face.fitting import FitSettings, LandmarkBasis, reprojection_error
 from face.landmarks import Landmarks, inner_face
 from face.morphable import MorphableModel
 from face.parameters import FaceParameters
-from offline.reconstruct import track_video
+from face.tracking import FaceTracker
+from face.video import VideoReader
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,13 @@ def fit_quality(model: MorphableModel, seen: Sequence[Landmarks | None]) -> FitQ
     return FitQuality(len(seen), sum(one is None for one in seen), *errors)
 
 
+def track(path: Path) -> list[Landmarks | None]:
+    """Landmarks of every frame of a video, whatever it shows."""
+    with VideoReader(path) as video, FaceTracker() as tracker:
+        frames = tqdm(video, total=video.frames or None, desc=path.name, unit="frame", leave=False)
+        return [tracker.track(image, round(time_s * 1000)) for image, time_s in frames]
+
+
 def _mean_error(
     basis: LandmarkBasis, seen: Sequence[Landmarks | None], found: Sequence[FaceParameters | None]
 ) -> float:
@@ -74,7 +83,7 @@ def main() -> int:
     status = 0
     for path in parser.parse_args().videos:
         try:
-            found = fit_quality(model, track_video(path))
+            found = fit_quality(model, track(path))
             print(f"{path.name:<24}{found.frames:>8}{found.without_face:>9}"
                   f"{100 * found.live:>9.2f}{100 * found.batch:>9.2f}", flush=True)  # fmt: skip
         except FaceError as error:

@@ -28,12 +28,13 @@ from face.fit_batch import fit_video
 from face.landmarks import Landmarks
 from face.morphable import MorphableModel
 from face.parameters import FaceParameters
-from face.tracking import FaceTracker
 from face.video import VideoReader
 from offline.align import align_poses
 from offline.command import one_sentence
+from offline.footage import track_video
 
 _FORMAT = 2
+_SHORTEST_S = 3.0  # of all videos to train on together
 _CROP_OVER_FACE = 2.1  # side of the square crop over the height of the face's landmarks
 
 
@@ -72,13 +73,6 @@ def choose_crop(landmarks: list[Landmarks], size: int) -> Crop:
     return Crop(int(round(x)), int(round(y)), side, size)
 
 
-def track_video(path: Path) -> list[Landmarks | None]:
-    """Landmarks of every frame of a video."""
-    with VideoReader(path) as video, FaceTracker() as tracker:
-        frames = tqdm(video, total=video.frames or None, desc=f"tracking {path.name}", unit="frame", leave=False)
-        return [tracker.track(image, round(time_s * 1000)) for image, time_s in frames]
-
-
 @dataclass(frozen=True)
 class Take:
     """A stretch of a video: its number in the list of videos, first frame and the one after the last."""
@@ -107,7 +101,8 @@ def reconstruct(out: Path, videos: list[Path], held_out: list[Path], size: int =
     A dataset that was made from the same videos is left as it is, another one replaced.
 
     Raises:
-        FaceError: a video cannot be read, sizes differ, a take shows no face, or the folder holds something else.
+        FaceError: a video cannot be read or is not one face in one take, the videos are too short or differ in size,
+            or the folder holds something else.
     """
     if out.exists() and not (out / "manifest.json").exists() and any(out.iterdir()):
         raise FaceError(f"{out} holds something that is not a dataset: give another folder.")
@@ -124,11 +119,13 @@ def reconstruct(out: Path, videos: list[Path], held_out: list[Path], size: int =
         print(f"{out} is up to date.")
         return
     tracked = [track_video(path) for path in paths]
-    for path, landmarks in zip(paths, tracked, strict=True):
-        if not any(landmarks):
-            raise FaceError(f"No face was found in {path}: give a video that shows one face.")
     if len({(one.width, one.height) for landmarks in tracked for one in landmarks if one is not None}) > 1:
         raise FaceError("The videos differ in size: give videos of one camera setting.")
+    with VideoReader(paths[0]) as video:
+        rate = video.rate
+    seconds = sum(len(landmarks) for landmarks in tracked[: len(videos)]) / rate
+    if seconds < _SHORTEST_S:
+        raise FaceError(f"The videos last {seconds:.1f} s: give {_SHORTEST_S:.0f} s at least, better some minutes.")
     train, test = split_takes([len(landmarks) for landmarks in tracked], len(held_out))
     seen = [tracked[take.video][take.first : take.last] for take in (*train, *test)]
     crop = choose_crop([one for landmarks in seen[: len(train)] for one in landmarks if one is not None], size)
@@ -149,8 +146,6 @@ def reconstruct(out: Path, videos: list[Path], held_out: list[Path], size: int =
     kept = align_poses(model, frames, kept, shown)
     renderer = CpuConditioning(model, size)
     conditionings = [renderer.render(one) for one in tqdm(kept, desc="drawing", unit="frame")]
-    with VideoReader(paths[0]) as video:
-        rate = video.rate
     partial = out.with_name(f"{out.name}.part")
     shutil.rmtree(partial, ignore_errors=True)  # left by a run that was killed
     partial.mkdir(parents=True)

@@ -32,6 +32,14 @@ from offline.reconstruct import Crop, Take, choose_crop, reconstruct, split_take
 pytestmark = pytest.mark.unit
 
 
+@pytest.fixture(autouse=True, scope="module")
+def short_videos():
+    """Videos of these tests are shorter than a user's may be."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("offline.reconstruct._SHORTEST_S", 0.3)
+        yield
+
+
 @pytest.fixture(scope="module")
 def dataset_folder(model, tmp_path_factory):
     """A synthetic person, filmed and reconstructed by our own tracker and fit."""
@@ -242,6 +250,16 @@ def test_ctrl_c_saves(dataset_folder, model, tmp_path, monkeypatch):
 def test_bad_folders_say_so(tmp_path, model):
     with pytest.raises(FaceError, match="not a dataset"):
         Dataset(tmp_path, model)
+
+
+def test_videos_that_are_too_short_say_so(model, tmp_path, monkeypatch):
+    monkeypatch.setattr("offline.reconstruct._SHORTEST_S", 3.0)
+    person = Person(model, 7)
+    with VideoWriter(tmp_path / "talk.mp4", 25) as writer:
+        for parameters in act(person, natural_motion(5, 70), 192):
+            writer.write(person.render(parameters, 192, 192))
+    with pytest.raises(FaceError, match=r"last 0\.2 s: give 3 s"):
+        reconstruct(tmp_path / "dataset", [tmp_path / "talk.mp4"], [])
 
 
 def test_a_folder_with_something_else_is_left_alone(tmp_path):

@@ -1,0 +1,85 @@
+"""Footage of a person: tracked, and refused with a reason where it is not one face in one take."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+from tqdm import tqdm
+
+from face.errors import FaceError
+from face.landmarks import Landmarks
+from face.tracking import FaceTracker
+from face.video import VideoReader
+
+_CUT_LEVELS = 25.0  # mean change of a small grey copy, 0…255, at which a frame may begin another scene
+_CUT_OVER_USUAL = 8.0  # and how far above the usual change
+_COUNT_EVERY_S = 2.0  # seconds between frames that are searched for other people
+_LOST_S = 1.0  # without a face
+_WANDER = 1.5  # of the face's height, from its usual place
+
+
+def track_video(path: Path) -> list[Landmarks | None]:
+    """Landmarks of every frame of a video of one person.
+
+    Raises:
+        FaceError: the video cannot be read, is HDR, is cut into scenes, shows several people or none, or loses its
+            face or lets it wander; the sentence says where.
+    """
+    seen: list[Landmarks | None] = []
+    times: list[float] = []
+    changes: list[float] = []
+    before: np.ndarray | None = None
+    next_count_s = 0.0
+    with VideoReader(path) as video, FaceTracker() as tracker:
+        if video.hdr:
+            raise FaceError(f"{path} is HDR: convert it to standard dynamic range (BT.709) first.")
+        for image, time_s in tqdm(video, total=video.frames or None, desc=f"tracking {path.name}", unit="frame",
+                                  leave=False):  # fmt: skip
+            if time_s >= next_count_s:
+                next_count_s = time_s + _COUNT_EVERY_S
+                if tracker.count(image) > 1:
+                    raise FaceError(f"{path} shows several people at {time_s:.1f} s: give a video of one.")
+            small = cv2.resize(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), (32, 32), interpolation=cv2.INTER_AREA)
+            changes.append(0.0 if before is None else float(cv2.absdiff(small, before).mean()))
+            before = small
+            seen.append(tracker.track(image, round(time_s * 1000)))
+            times.append(time_s)
+    if not any(seen):
+        raise FaceError(f"No face was found in {path}: give a video that shows one face.")
+    cuts = find_cuts(np.array(changes))
+    if len(cuts):
+        places = ", ".join(f"{times[k]:.1f} s" for k in cuts)
+        raise FaceError(f"{path} is cut into scenes at {places}: give each scene as a video of its own.")
+    _refuse_lost(path, seen, times)
+    _refuse_wandering(path, seen, times)
+    return seen
+
+
+def find_cuts(changes: np.ndarray) -> np.ndarray:
+    """Numbers of the frames that begin another scene, from each frame's change against the one before ``[F]``."""
+    return np.flatnonzero(changes > np.maximum(_CUT_LEVELS, _CUT_OVER_USUAL * np.median(changes)))
+
+
+def _refuse_lost(path: Path, seen: list[Landmarks | None], times: list[float]) -> None:
+    since: float | None = None
+    for one, time_s in zip(seen, times, strict=True):
+        if one is not None:
+            since = None
+        elif since is None:
+            since = time_s
+        elif time_s - since >= _LOST_S:
+            raise FaceError(f"{path} shows no face from {since:.1f} s on: cut that out, and give the parts.")
+
+
+def _refuse_wandering(path: Path, seen: list[Landmarks | None], times: list[float]) -> None:
+    found = [(one, time_s) for one, time_s in zip(seen, times, strict=True) if one is not None]
+    middles = np.array([(one.points.min(0) + one.points.max(0)) / 2 for one, _ in found])
+    height = float(np.median([np.ptp(one.points[:, 1]) for one, _ in found]))
+    far = np.flatnonzero(np.linalg.norm(middles - np.median(middles, axis=0), axis=1) > _WANDER * height)
+    if len(far):
+        raise FaceError(
+            f"The face in {path} wanders far from its usual place at {found[far[0]][1]:.1f} s:"
+            " give a video of someone who keeps to one place."
+        )

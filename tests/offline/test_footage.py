@@ -1,0 +1,92 @@
+from __future__ import annotations
+
+import av
+import numpy as np
+import pytest
+
+from face.errors import FaceError
+from face.video import VideoWriter
+from offline.footage import find_cuts, track_video
+from offline.motion import natural_motion
+from offline.people import Person, act
+
+pytestmark = pytest.mark.unit
+SIZE = 192
+
+
+def portraits(model, seed, frames=8):
+    person = Person(model, seed)
+    return [person.render(p, SIZE, SIZE) for p in act(person, natural_motion(frames, seed), SIZE)]
+
+
+@pytest.fixture(scope="module")
+def someone(model):
+    return portraits(model, 4)
+
+
+def film(path, pictures):
+    with VideoWriter(path, 25) as writer:
+        for picture in pictures:
+            writer.write(picture)
+    return path
+
+
+def test_one_person_in_one_take(someone, tmp_path):
+    seen = track_video(film(tmp_path / "a.mp4", someone))
+    assert len(seen) == 8 and all(one is not None for one in seen)
+
+
+def test_scenes_are_named(model, someone, tmp_path):
+    bright = [np.clip(p.astype(int) + 90, 0, 255).astype(np.uint8) for p in portraits(model, 7)]
+    with pytest.raises(FaceError, match=r"cut into scenes at 0\.3 s"):
+        track_video(film(tmp_path / "a.mp4", [*someone, *bright]))
+
+
+def test_fast_motion_is_no_cut():
+    changes = np.concatenate([[0.0], np.random.default_rng(0).uniform(2, 14, 200)])
+    assert len(find_cuts(changes)) == 0
+    changes[[50, 120]] = 70
+    assert find_cuts(changes).tolist() == [50, 120]
+
+
+def test_several_people(model, someone, tmp_path):
+    both = [np.hstack([a, b]) for a, b in zip(someone, portraits(model, 7), strict=True)]
+    with pytest.raises(FaceError, match=r"several people at 0\.0 s"):
+        track_video(film(tmp_path / "a.mp4", both))
+
+
+def test_a_face_that_is_lost(someone, tmp_path):
+    empty = np.full((SIZE, SIZE, 3), int(np.mean(someone)), np.uint8)
+    pictures = [*someone, *([empty] * 30), *someone]
+    with pytest.raises(FaceError, match=r"no face from 0\.[34] s on|cut into scenes"):
+        track_video(film(tmp_path / "a.mp4", pictures))
+
+
+def test_a_face_that_wanders(someone, tmp_path):
+    wide = np.full((2 * SIZE, 3 * SIZE, 3), 90, np.uint8)
+    pictures = []
+    for k in range(60):
+        picture = wide.copy()
+        left = max(0, k - 22) * 10
+        picture[:SIZE, left : left + SIZE] = someone[0]
+        pictures.append(picture)
+    with pytest.raises(FaceError, match="wanders far"):
+        track_video(film(tmp_path / "a.mp4", pictures))
+
+
+def test_nobody(tmp_path):
+    with pytest.raises(FaceError, match="No face"):
+        track_video(film(tmp_path / "a.mp4", [np.zeros((64, 64, 3), np.uint8)] * 3))
+
+
+def test_hdr_is_refused(tmp_path):
+    with av.open(str(tmp_path / "a.mp4"), "w") as container:
+        stream = container.add_stream("libx264", rate=25)
+        stream.width = stream.height = 64
+        stream.pix_fmt = "yuv420p"
+        stream.options = {"x264-params": "transfer=smpte2084"}
+        frame = av.VideoFrame.from_ndarray(np.zeros((64, 64, 3), np.uint8), "rgb24")
+        container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    with pytest.raises(FaceError, match="is HDR"):
+        track_video(tmp_path / "a.mp4")
