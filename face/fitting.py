@@ -209,10 +209,20 @@ def head_camera(
     basis: LandmarkBasis, camera: ScaledOrthographicCamera, settings: FitSettings
 ) -> ScaledOrthographicCamera:
     """The head's camera from the landmarks': see ``FitSettings.nod``. The middle of the face stays where it is."""
+    return _nodded(basis, camera, settings.nod)
+
+
+def landmarks_camera(
+    basis: LandmarkBasis, camera: ScaledOrthographicCamera, settings: FitSettings
+) -> ScaledOrthographicCamera:
+    """The landmarks' camera from the head's: the way back from ``head_camera``."""
+    return _nodded(basis, camera, 1 / settings.nod)
+
+
+def _nodded(basis: LandmarkBasis, camera: ScaledOrthographicCamera, factor: float) -> ScaledOrthographicCamera:
     yaw, pitch, roll = camera.euler_deg
-    turned = ScaledOrthographicCamera.from_euler(
-        np.array([yaw, pitch * settings.nod, roll]), camera.scale, camera.translation
-    )
+    euler = np.array([yaw, pitch * factor, roll])
+    turned = ScaledOrthographicCamera.from_euler(euler, camera.scale, camera.translation)
     middle = basis.mean.mean(0)
     return replace(turned, translation=camera.translation + (camera.project(middle) - turned.project(middle))[:2])
 

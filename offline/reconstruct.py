@@ -3,7 +3,7 @@
     python -m offline.reconstruct OUT VIDEO [VIDEO …] [--held-out VIDEO]
 
 Several videos of one person share one identity. OUT gets ``manifest.json``, ``frames.npy``,
-``conditioning.npy`` and ``parameters.npz``.
+``conditioning.npy``, ``parameters.npz``, and pictures of how it went: ``moments.png``, ``curves.png``.
 """
 
 from __future__ import annotations
@@ -25,13 +25,15 @@ from face.camera import ScaledOrthographicCamera
 from face.conditioning import CpuConditioning
 from face.errors import FaceError
 from face.fit_batch import fit_video
-from face.landmarks import Landmarks
+from face.fitting import FitSettings, LandmarkBasis, landmarks_camera, reprojection_error
+from face.landmarks import Landmarks, inner_face
 from face.morphable import MorphableModel
 from face.parameters import FaceParameters
 from face.video import VideoReader
 from offline.align import align_poses
 from offline.command import one_sentence
 from offline.footage import track_video
+from offline.report import write_report
 
 _FORMAT = 2
 _SHORTEST_S = 3.0  # of all videos to train on together
@@ -133,11 +135,14 @@ def reconstruct(out: Path, videos: list[Path], held_out: list[Path], size: int =
     identity = next(one.identity for faces in fitted for one in faces if one is not None)
     fitted += _fit_takes(model, seen[len(train) :], identity)
 
-    pictures, kept, take_of = [], [], []
+    basis = LandmarkBasis(model)
+    pictures, kept, take_of, errors = [], [], [], []
     for number, (take, faces) in enumerate(zip((*train, *test), fitted, strict=True)):
         with VideoReader(paths[take.video]) as video:
-            for (image, _), found in zip(itertools.islice(video, take.first, take.last), faces, strict=True):
-                if found is not None:
+            shots = itertools.islice(video, take.first, take.last)
+            for (image, _), found, landmarks in zip(shots, faces, seen[number], strict=True):
+                if found is not None and landmarks is not None:
+                    errors.append(_error(basis, landmarks, found))
                     pictures.append(crop.image(image))
                     kept.append(crop.parameters(found))
                     take_of.append(number)
@@ -145,22 +150,23 @@ def reconstruct(out: Path, videos: list[Path], held_out: list[Path], size: int =
     frames = np.stack(pictures)
     kept = align_poses(model, frames, kept, shown)
     renderer = CpuConditioning(model, size)
-    conditionings = [renderer.render(one) for one in tqdm(kept, desc="drawing", unit="frame")]
+    conditionings = np.stack([renderer.render(one) for one in tqdm(kept, desc="drawing", unit="frame")])
     partial = out.with_name(f"{out.name}.part")
     shutil.rmtree(partial, ignore_errors=True)  # left by a run that was killed
     partial.mkdir(parents=True)
     np.save(partial / "frames.npy", frames)
-    np.save(partial / "conditioning.npy", np.stack(conditionings))
-    np.savez_compressed(
-        partial / "parameters.npz",
-        take=np.array(take_of),
-        identity=identity,
-        expression=np.stack([p.expression for p in kept]),
-        rotation=np.stack([p.camera.rotation for p in kept]),
-        scale=np.array([p.camera.scale for p in kept]),
-        translation=np.stack([p.camera.translation for p in kept]),
-        gaze=np.stack([p.gaze for p in kept]),
-    )
+    np.save(partial / "conditioning.npy", conditionings)
+    parameters = {
+        "take": np.array(take_of),
+        "identity": identity,
+        "expression": np.stack([p.expression for p in kept]),
+        "rotation": np.stack([p.camera.rotation for p in kept]),
+        "scale": np.array([p.camera.scale for p in kept]),
+        "translation": np.stack([p.camera.translation for p in kept]),
+        "gaze": np.stack([p.gaze for p in kept]),
+    }
+    np.savez_compressed(partial / "parameters.npz", **parameters)  # type: ignore[arg-type]  # no name is allow_pickle
+    write_report(partial, frames, conditionings, parameters, np.array(errors))
     manifest = recipe | {
         "rate": rate,
         "crop": asdict(crop),
@@ -179,6 +185,12 @@ def _fit_takes(
     bounds = np.cumsum([0, *(len(take) for take in takes)]).tolist()
     fitted = fit_video(model, [one for take in takes for one in take], cuts=bounds[1:-1], identity=identity)
     return [fitted[a:b] for a, b in itertools.pairwise(bounds)]
+
+
+def _error(basis: LandmarkBasis, landmarks: Landmarks, found: FaceParameters) -> float:
+    """Mean reprojection error of the inner face over the inter-ocular distance, by the landmarks' own camera."""
+    camera = landmarks_camera(basis, found.camera, FitSettings())
+    return reprojection_error(basis, landmarks, camera, found.identity, found.expression, inner_face())
 
 
 def _sha256(path: Path) -> str:

@@ -7,7 +7,7 @@ from scipy.optimize import lsq_linear
 
 from face.fit_batch import fit_video, smooth_expressions, stretches
 from face.fit_online import OnlineFitter
-from face.fitting import FitSettings, LandmarkBasis, fit_frame, head_camera, linearise, solve_box
+from face.fitting import FitSettings, LandmarkBasis, fit_frame, head_camera, landmarks_camera, linearise, solve_box
 from face.landmarks import SURFACE_COUNT, Landmarks
 from face.parameters import FaceParameters
 from offline.motion import natural_motion
@@ -87,6 +87,8 @@ def test_the_head_nods_farther_than_its_landmarks(basis):
     assert np.allclose(head.euler_deg, [20, -13, 5]) and head.scale == seen.scale
     middle = basis.mean.mean(0)
     assert np.allclose(head.project(middle)[:2], seen.project(middle)[:2])
+    back = landmarks_camera(basis, head, FitSettings(nod=1.3))
+    assert np.allclose(back.rotation, seen.rotation) and np.allclose(back.translation, seen.translation)
 
 
 def test_gross_outliers_hardly_matter(model, basis):

@@ -58,6 +58,7 @@ def test_reconstruction(dataset_folder, model):
     dataset = Dataset(dataset_folder, model)
     assert dataset.frames.shape == (30, 128, 128, 3) and dataset.conditionings.shape == (30, 128, 128, 6)
     assert dataset.train == [(0, 10), (10, 20)] and dataset.test == [(20, 30)]
+    assert (dataset_folder / "moments.png").exists() and (dataset_folder / "curves.png").exists()
     shown = dataset.conditionings[:, :, :, :3].any(-1)
     assert np.all(shown.mean((1, 2)) > 0.05)
     rows, columns = np.mgrid[:128, :128]
