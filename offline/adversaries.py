@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -12,7 +13,9 @@ from offline.dataset import MOUTH_BOX
 from offline.discriminators import MultiScaleDiscriminator
 from offline.losses import discriminator_loss, feature_matching, generator_loss
 from offline.profiles import Weights
+from offline.ranks import Ranks
 
+Window = tuple[slice, slice]  # rows and columns
 STRIDES = (1, 3, 9)  # frames between the three that a dynamics discriminator sees
 _FLOW_SCALE = 20.0  # px of flow that count as 1
 _CONDITIONING, _PICTURE = 6, 3
@@ -36,8 +39,8 @@ class Scene:
     Attributes:
         shown: conditioning [B, 6, H, W].
         output, truth: pictures [B, 3, H, W], of which the output bears gradients.
-        window: where the costly losses look.
-        mouth: centre of the mouth, px (x, y).
+        windows: where the costly losses look in each.
+        mouths: centre of each one's mouth, px (x, y).
         motions: per temporal scale that has a past, earlier outputs and true pictures (two each, nearest first,
             [B, 3, H, W]) and flows between neighbours ([B, 2, H, W] px, nearest first).
     """
@@ -45,8 +48,8 @@ class Scene:
     shown: Tensor
     output: Tensor
     truth: Tensor
-    window: tuple[slice, slice]
-    mouth: tuple[float, float]
+    windows: list[Window]
+    mouths: list[np.ndarray]
     motions: dict[int, tuple[list[Tensor], list[Tensor], list[Tensor]]]
 
 
@@ -68,10 +71,10 @@ class Adversaries(nn.Module):
     def pairs(self, scene: Scene, weights: Weights) -> Iterator[Pair]:
         """What the discriminators see of a frame, those that weigh nothing left out."""
         if weights.image:
-            yield self._still("image", self.image, weights.image, scene, scene.window)
+            yield self._still("image", self.image, weights.image, scene, scene.windows)
         if weights.mouth:
-            window = mouth_window(scene.mouth, scene.truth.shape[-1])
-            yield self._still("mouth", self.mouth, weights.mouth, scene, window)
+            windows = [mouth_window(mouth, scene.truth.shape[-1]) for mouth in scene.mouths]
+            yield self._still("mouth", self.mouth, weights.mouth, scene, windows)
         if weights.dynamics:
             for stride, judge in zip(STRIDES, self.dynamics, strict=True):
                 if stride in scene.motions:
@@ -83,27 +86,28 @@ class Adversaries(nn.Module):
                     yield Pair(f"dynamics {stride}", judge, weights.dynamics, real, fake)
 
     @staticmethod
-    def _still(
-        name: str, judge: MultiScaleDiscriminator, weight: float, scene: Scene, window: tuple[slice, slice]
-    ) -> Pair:
-        rows, columns = window
-        real, fake = (
-            torch.cat([scene.shown, picture], 1)[:, :, rows, columns] for picture in (scene.truth, scene.output)
-        )
+    def _still(name: str, judge: MultiScaleDiscriminator, weight: float, scene: Scene, windows: list[Window]) -> Pair:
+        real, fake = (cut(torch.cat([scene.shown, picture], 1), windows) for picture in (scene.truth, scene.output))
         return Pair(name, judge, weight, real, fake)
 
 
-def mouth_window(mouth: tuple[float, float], size: int) -> tuple[slice, slice]:
-    """Rows and columns of the square about a mouth, moved into the picture where it would leave it."""
+def cut(pictures: Tensor, windows: list[Window]) -> Tensor:
+    """Each picture's window, [B, C, h, w] of [B, C, H, W]."""
+    return torch.stack([one[:, rows, columns] for one, (rows, columns) in zip(pictures, windows, strict=True)])
+
+
+def mouth_window(mouth: np.ndarray, size: int) -> Window:
+    """The square about a mouth ``[2]`` px, moved into the picture where it would leave it."""
     side = round(MOUTH_BOX * size)
-    left, top = (min(max(round(centre - side / 2), 0), size - side) for centre in mouth)
+    left, top = (min(max(round(float(centre) - side / 2), 0), size - side) for centre in mouth)
     return slice(top, top + side), slice(left, left + side)
 
 
-def learn_to_judge(pair: Pair, optimizer: torch.optim.Optimizer) -> None:
-    """One step of a discriminator; the optimiser's other parameters are left alone."""
+def learn_to_judge(pair: Pair, optimizer: torch.optim.Optimizer, ranks: Ranks) -> None:
+    """One step of a discriminator, on all processes' pairs; the optimiser's other parameters are left alone."""
     optimizer.zero_grad(set_to_none=True)
     discriminator_loss(pair.discriminator(pair.real), pair.discriminator(pair.fake.detach())).backward()
+    ranks.average_gradients(pair.discriminator.parameters())
     optimizer.step()
 
 

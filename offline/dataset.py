@@ -89,12 +89,20 @@ class Dataset:
         turned = np.einsum("nij,nj->ni", p["rotation"], shape) * p["scale"][:, None]
         return turned[:, :2] * [1, -1] + p["translation"]
 
-    def draw(self, rng: np.random.Generator, length: int) -> Sequence:
-        """A random training sequence of at most ``length`` frames."""
-        lengths = np.array([b - a for a, b in self.train], float)
-        first, last = self.train[rng.choice(len(self.train), p=lengths / lengths.sum())]
-        start = int(rng.integers(first, max(first, last - length) + 1))
-        return self.sequence(start, min(start + length, last), first)
+    def draw(self, rng: np.random.Generator, length: int, count: int) -> list[tuple[int, int, int]]:
+        """Random stretches of the training takes, as ``sequence`` takes them, all of one length.
+
+        The length is the given one, or the longest take's if none is as long.
+        """
+        lengths = np.array([b - a for a, b in self.train])
+        length = min(length, int(lengths.max()))
+        chances = np.maximum(lengths - length + 1, 0).astype(float)
+        spans = []
+        for take in rng.choice(len(self.train), size=count, p=chances / chances.sum()):
+            first, last = self.train[take]
+            start = int(rng.integers(first, last - length + 1))
+            spans.append((start, start + length, first))
+        return spans
 
     def sequence(self, start: int, stop: int, take_start: int) -> Sequence:
         """Frames ``start … stop-1`` of the take that begins at ``take_start``."""

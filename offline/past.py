@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -11,22 +12,22 @@ from offline.losses import warping_l1
 
 
 class Past:
-    """The earlier frames of a sequence under training, and the flows to them.
+    """The earlier frames of sequences under training, and the flows to them.
 
     Args:
         dataset: knows the flows.
-        start: number of the sequence's first frame in it.
+        starts: number of each sequence's first frame in it.
         device: torch device.
     """
 
-    def __init__(self, dataset: Dataset, start: int, device: torch.device) -> None:
-        self._dataset, self._start, self._device = dataset, start, device
+    def __init__(self, dataset: Dataset, starts: list[int], device: torch.device) -> None:
+        self._dataset, self._starts, self._device = dataset, starts, device
         self._outputs: list[Tensor] = []
         self._truths: list[Tensor] = []
         self._flows: dict[tuple[int, int], Tensor] = {}
 
     def add(self, output: Tensor, truth: Tensor) -> None:
-        """Remember a frame: output and truth [1, 3, H, W]."""
+        """Remember a frame: output and truth [B, 3, H, W]."""
         self._outputs.append(output)
         self._truths.append(truth)
 
@@ -41,12 +42,12 @@ class Past:
         return found
 
     def warping(self, t: int, output: Tensor, truth: Tensor) -> Tensor:
-        """Warping loss of frame ``t``, which has one before it; output and truth [1, 3, H, W]."""
+        """Warping loss of frame ``t``, which has one before it; output and truth [B, 3, H, W]."""
         return warping_l1(output, self._outputs[t - 1], truth, self._truths[t - 1], self._flow(t, t - 1))
 
     def _flow(self, now: int, earlier: int) -> Tensor:
-        """Flow [1, 2, H, W] px between frames of the sequence."""
+        """Flow [B, 2, H, W] px between frames of the sequences."""
         if (now, earlier) not in self._flows:
-            flow = self._dataset.flow(self._start + now, self._start + earlier)
-            self._flows[now, earlier] = torch.from_numpy(flow).to(self._device).permute(2, 0, 1)[None]
+            flows = np.stack([self._dataset.flow(start + now, start + earlier) for start in self._starts])
+            self._flows[now, earlier] = torch.from_numpy(flows).to(self._device).permute(0, 3, 1, 2)
         return self._flows[now, earlier]

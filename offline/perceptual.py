@@ -106,7 +106,7 @@ class Vgg16Perceptual(nn.Module):
             wanted = self.features(truth)
         total = output.new_zeros(())
         for a, b in zip(self.features(output), wanted, strict=True):
-            total = total + (a - b).abs().mean() / b.mean()
+            total = total + ((a - b).abs().mean((1, 2, 3)) / b.mean((1, 2, 3))).mean()
         return total / len(wanted)
 
 

@@ -85,3 +85,29 @@ def target_info(model: MorphableModel) -> TargetInfo:
         head_motion=[[k, 0.0, 0.0, 25.0, 32.0, 28.0] for k in range(10)],
         provenance="an invented person",
     )
+
+
+@pytest.fixture
+def short_videos(monkeypatch):
+    """Videos of tests are shorter than a user's may be."""
+    monkeypatch.setattr("offline.reconstruct._SHORTEST_S", 0.3)
+
+
+@pytest.fixture(scope="session")
+def dataset_folder(model, tmp_path_factory) -> Path:
+    """A synthetic person, filmed and reconstructed by our own tracker and fit."""
+    from face.video import VideoWriter
+    from offline.motion import natural_motion
+    from offline.people import Person, act
+    from offline.reconstruct import reconstruct
+
+    folder = tmp_path_factory.mktemp("person")
+    person = Person(model, 7)
+    for take in range(3):
+        with VideoWriter(folder / f"take{take}.mp4", 25) as writer:
+            for parameters in act(person, natural_motion(10, 70 + take), 256):
+                writer.write(person.render(parameters, 256, 256))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("offline.reconstruct._SHORTEST_S", 0.3)
+        reconstruct(folder / "dataset", [folder / "take0.mp4", folder / "take1.mp4"], [folder / "take2.mp4"], size=128)
+    return folder / "dataset"

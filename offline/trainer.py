@@ -1,0 +1,261 @@
+"""One step of training, and all the state that a run needs to go on exactly."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from face.errors import FaceError
+from offline.adversaries import Adversaries, Scene, Window, cut, judged, learn_to_judge
+from offline.atlas import remember
+from offline.compact import CompactGenerator
+from offline.dataset import Dataset, Sequence
+from offline.losses import gradient_l1, weighted_l1
+from offline.past import Past
+from offline.profiles import Generator, Phase, Profile, Weights
+from offline.ranks import Ranks
+
+EMA_DECAY = 0.998
+_WARM_UP = 200
+_FASTEST_JUDGE = 2e-4  # learning rate that the discriminators' never exceeds
+_SAVED = ("generator", "average", "adversaries", "g_optimizer", "d_optimizer")
+
+
+class Trainer:
+    """Networks, optimisers, position and random state of a run.
+
+    Args:
+        dataset: what to learn.
+        run: folder of the run; a checkpoint in it is resumed exactly.
+        profile: what to train, and how.
+        perceptual: distance of pictures by a network's features; see ``offline/perceptual.py``.
+        ranks: the processes that train together; each learns from its share of the sequences.
+        batch: sequences of a step, over all processes.
+        half: compute in bfloat16 where that does no harm; weights and losses stay float32.
+        init: folder of another run whose generator a new run starts from.
+
+    Raises:
+        FaceError: ``init`` holds no checkpoint, or the checkpoint to go on with is of another profile or
+            dataset.
+    """
+
+    def __init__(
+        self, dataset: Dataset, run: Path, profile: Profile, perceptual: nn.Module, ranks: Ranks | None = None,
+        batch: int = 1, half: bool = False, init: Path | None = None,
+    ) -> None:  # fmt: skip
+        self.dataset, self.run, self.profile, self.batch, self.half = dataset, run, profile, batch, half
+        self.ranks = ranks or Ranks()
+        self.device = device = self.ranks.device
+        run.mkdir(parents=True, exist_ok=True)
+        torch.manual_seed(0)
+        torch.set_flush_denormal(True)  # moments of texels no longer seen fade into denormals, ten times as slow
+        self.rng = np.random.default_rng(0)
+        size = dataset.frames.shape[1]
+        self.generator = _placed(profile.generator(size), device)
+        self.average = _placed(profile.generator(size), device)
+        self.adversaries = _placed(Adversaries(profile.discriminator_width), device)
+        self.perceptual = perceptual.to(device)
+        self.g_optimizer = torch.optim.Adam(
+            _groups(self.generator), profile.first_rate, betas=profile.betas, fused=True
+        )
+        self.d_optimizer = torch.optim.Adam(self.adversaries.parameters(), _FASTEST_JUDGE, betas=(0.5, 0.999))
+        self.step = 0
+        if (run / "checkpoint.pt").exists():
+            self._load()
+        else:
+            if init is not None:
+                self.generator.load_state_dict(_learned(init))
+            elif isinstance(self.generator, CompactGenerator):
+                remember(self.generator, dataset)
+            self.average.load_state_dict(self.generator.state_dict())
+
+    @property
+    def phase(self) -> tuple[Phase, float]:
+        """The current phase and the generator's learning rate."""
+        begin, rate = 0, self.profile.first_rate
+        for phase in self.profile.phases:
+            if self.step < phase.until:
+                part = (self.step - begin) / (phase.until - begin)
+                return phase, (rate + (phase.rate - rate) * part) * min(1.0, (self.step + 1) / _WARM_UP)
+            begin, rate = phase.until, phase.rate
+        return self.profile.phases[-1], self.profile.phases[-1].rate
+
+    @property
+    def last_step(self) -> int:
+        """Where the schedule ends."""
+        return self.profile.phases[-1].until
+
+    def save(self) -> None:
+        """Write the checkpoint, atomically; only the first process does."""
+        if not self.ranks.first:
+            return
+        state = {name: getattr(self, name).state_dict() for name in _SAVED}
+        state |= {"step": self.step, "rng": self.rng.bit_generator.state, "torch_rng": torch.get_rng_state(),
+                  "profile": self.profile.name, "dataset": self.dataset.fingerprint}  # fmt: skip
+        partial = self.run / "checkpoint.pt.part"
+        torch.save(state, partial)
+        os.replace(partial, self.run / "checkpoint.pt")
+
+    def _load(self) -> None:
+        state = torch.load(self.run / "checkpoint.pt", map_location=self.device, weights_only=False)
+        if state["profile"] != self.profile.name:
+            raise FaceError(
+                f"{self.run} trains the {state['profile']} profile: go on with --profile {state['profile']},"
+                " or give another folder."
+            )
+        if state["dataset"] != self.dataset.fingerprint:
+            raise FaceError(f"{self.run} learned from another dataset: give another folder, with --init {self.run}.")
+        for name in _SAVED:
+            getattr(self, name).load_state_dict(state[name])
+        self.step = state["step"]
+        self.rng.bit_generator.state = state["rng"]
+        torch.set_rng_state(state["torch_rng"])
+
+    def train_step(self) -> dict[str, float]:
+        """Learn from a batch of sequences, frame by frame.
+
+        The generator rolls out on its own outputs; gradients go through one step, and each frame is learned from
+        at once: neighbouring frames are so alike that adding their gradients up would waste them.
+        """
+        phase, rate = self.phase
+        for group in self.g_optimizer.param_groups:
+            group["lr"] = rate * group["factor"]
+        for group in self.d_optimizer.param_groups:
+            group["lr"] = min(rate, _FASTEST_JUDGE)
+        spans = self.dataset.draw(self.rng, phase.length, self.batch)
+        own = range(self.ranks.number, self.batch, self.ranks.count)
+        sequences = [self.dataset.sequence(*spans[k]) for k in own]
+        # Chance belongs to the sequence, not to the process that learns from it.
+        chances = [np.random.default_rng([self.step, k]) for k in own]
+        x, y, w = _tensors(sequences, self.device)
+        previous = self._start(x, chances)
+        past = Past(self.dataset, [one.start for one in sequences], self.device)
+        sums: dict[str, float] = {}
+        count = y.shape[1]
+        for t in range(count):
+            conditioning, truth, pixels = x[:, t : t + 3].flatten(1, 2), y[:, t], w[:, t]
+            with torch.autocast(self.device.type, torch.bfloat16, enabled=self.half):
+                output = self.generator(conditioning, previous).float()
+                scene = Scene(
+                    conditioning[:, -6:], output, truth, self._windows(pixels, chances),
+                    [one.mouths[t] for one in sequences], past.motions(t) if phase.weights.dynamics else {},
+                )  # fmt: skip
+                losses = self._losses(phase.weights, scene, pixels)
+                if phase.weights.warping and t > 0:
+                    losses["warping"] = phase.weights.warping * past.warping(t, output, truth)
+            if losses:  # the dynamics discriminators alone say nothing about a sequence's first frames
+                self._descend(sum(losses.values(), output.new_zeros(())))
+            output = output.detach().clamp(-1, 1)
+            previous = torch.cat([previous[:, 3:], output], 1)
+            past.add(output, truth)
+            for name, value in losses.items():
+                sums[name] = sums.get(name, 0.0) + value.item() / count
+        with torch.no_grad():
+            decay = min(EMA_DECAY, (1 + self.step) / (10 + self.step))
+            for slow, fast in zip(self.average.parameters(), self.generator.parameters(), strict=True):
+                slow.lerp_(fast, 1 - decay)
+        self.step += 1
+        return self.ranks.average(sums) | {"rate": rate}
+
+    def _descend(self, total: Tensor) -> None:
+        if not torch.isfinite(total):
+            raise FaceError(f"The loss is not finite at sequence {self.step}: lower the learning rate and resume.")
+        self.g_optimizer.zero_grad(set_to_none=True)
+        total.backward()
+        self.ranks.average_gradients(self.generator.parameters())
+        torch.nn.utils.clip_grad_norm_(self.generator.parameters(), 1.0)
+        self.g_optimizer.step()
+
+    def _start(self, x: Tensor, chances: list[np.random.Generator]) -> Tensor:
+        """Previous outputs [B, 6, H, W] before the first frame: none, or the averaged generator's own."""
+        zeros = torch.zeros(len(x), 6, *x.shape[3:], device=self.device)
+        known = [chance.random() >= self.profile.blank for chance in chances]
+        if not any(known):
+            return zeros
+        with torch.no_grad():
+            first = self.average(x[:, 0:3].flatten(1, 2), zeros).clamp(-1, 1)
+        return torch.cat([first, first], 1) * torch.tensor(known, device=self.device)[:, None, None, None]
+
+    def _losses(self, weights: Weights, scene: Scene, pixels: Tensor) -> dict[str, Tensor]:
+        losses: dict[str, Tensor] = {}
+        if weights.l1:
+            losses["l1"] = weights.l1 * weighted_l1(scene.output, scene.truth, pixels)
+        if weights.gradient:
+            losses["gradient"] = weights.gradient * gradient_l1(scene.output, scene.truth, pixels)
+        if weights.perceptual:
+            output, truth = cut(scene.output, scene.windows), cut(scene.truth, scene.windows)
+            losses["perceptual"] = weights.perceptual * self.perceptual(output, truth)
+        for pair in self.adversaries.pairs(scene, weights):
+            learn_to_judge(pair, self.d_optimizer, self.ranks)
+            losses |= judged(pair, weights.matching)
+        return losses
+
+    def _windows(self, pixels: Tensor, chances: list[np.random.Generator]) -> list[Window]:
+        """Where the costly losses look: everywhere, or a square whose centre is drawn where pixels count more."""
+        size = pixels.shape[-1]
+        if self.profile.crop is None:
+            return [(slice(None), slice(None))] * len(pixels)
+        side = min(self.profile.crop, size)
+        windows = []
+        for weight, chance in zip(pixels.cpu().numpy(), chances, strict=True):
+            share = weight.ravel().astype(np.float64)
+            centre = chance.choice(share.size, p=share / share.sum())
+            top, left = (int(np.clip(c - side // 2, 0, size - side)) for c in divmod(int(centre), size))
+            windows.append((slice(top, top + side), slice(left, left + side)))
+        return windows
+
+    @torch.no_grad()
+    def sample(self) -> tuple[np.ndarray, float]:
+        """Roll out the averaged generator on the held-out takes: sheet ``[h, w, 3]`` uint8 and APD (0…255)."""
+        errors, columns = [], []
+        for first, last in self.dataset.test or self.dataset.train[:1]:
+            sequence = self.dataset.sequence(first, last, first)
+            x, _, _ = _tensors([sequence], self.device)
+            previous = torch.zeros(1, 6, *x.shape[3:], device=self.device)
+            for t in range(last - first):
+                output = self.average(x[:, t : t + 3].flatten(1, 2), previous)
+                previous = torch.cat([previous[:, 3:], output.clamp(-1, 1)], 1)
+                picture = ((output[0].permute(1, 2, 0).cpu().numpy() + 1) * 127.5 + 0.5).clip(0, 255).astype(np.uint8)
+                truth = sequence.frames[t]
+                errors.append(np.linalg.norm(picture.astype(float) - truth, axis=-1).mean())
+                if t % 12 == 6:
+                    columns.append(np.vstack([sequence.conditionings[t + 2][..., :3], picture, truth]))
+        return np.hstack(columns), float(np.mean(errors))
+
+
+def _learned(run: Path) -> dict[str, Tensor]:
+    """The averaged generator's weights of another run."""
+    try:
+        state: dict[str, Tensor] = torch.load(run / "checkpoint.pt", map_location="cpu", weights_only=False)["average"]
+    except FileNotFoundError:
+        raise FaceError(f"{run} holds no checkpoint to start from.") from None
+    return state
+
+
+M = TypeVar("M", bound=nn.Module)
+
+
+def _placed(network: M, device: torch.device) -> M:
+    """The network on its device, weights laid out channels last, which convolutions like best."""
+    return network.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+
+def _groups(generator: Generator) -> list[dict[str, Any]]:
+    """Parameters by learning rate: a texel is seen in few frames and has to move far."""
+    maps = {id(p) for p in generator.remembered()}
+    weights = [p for p in generator.parameters() if id(p) not in maps]
+    return [{"params": weights, "factor": 1.0}, {"params": generator.remembered(), "factor": 4.0}]
+
+
+def _tensors(sequences: list[Sequence], device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
+    """Conditionings [B, T+2, 6, H, W] and frames [B, T, 3, H, W] in -1…1, weights [B, T, 1, H, W]."""
+    conditionings, frames = (
+        torch.from_numpy(np.stack(a)).to(device).permute(0, 1, 4, 2, 3).float() / 127.5 - 1
+        for a in ([one.conditionings for one in sequences], [one.frames for one in sequences])
+    )
+    return conditionings, frames, torch.from_numpy(np.stack([one.weights for one in sequences]))[:, :, None].to(device)

@@ -1,0 +1,91 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from face.errors import FaceError
+from face.video import VideoWriter
+from offline.dataset import Dataset
+from offline.motion import natural_motion
+from offline.people import Person, act
+from offline.reconstruct import Crop, Take, choose_crop, reconstruct, split_takes
+
+pytestmark = pytest.mark.unit
+
+
+def test_reconstruction(dataset_folder, model):
+    dataset = Dataset(dataset_folder, model)
+    assert dataset.frames.shape == (30, 128, 128, 3) and dataset.conditionings.shape == (30, 128, 128, 6)
+    assert dataset.train == [(0, 10), (10, 20)] and dataset.test == [(20, 30)]
+    assert (dataset_folder / "moments.png").exists() and (dataset_folder / "curves.png").exists()
+    shown = dataset.conditionings[:, :, :, :3].any(-1)
+    assert np.all(shown.mean((1, 2)) > 0.05)
+    rows, columns = np.mgrid[:128, :128]
+    for k in (0, 15, 29):  # the mouth lies in the lower half of the drawn face
+        x, y = dataset.mouths[k]
+        assert abs(columns[shown[k]].mean() - x) < 15 and rows[shown[k]].mean() < y < rows[shown[k]].max()
+
+
+def test_the_last_third_is_held_out_where_no_video_is():
+    train_takes, test_takes = split_takes([90, 30], held_out=0)
+    assert train_takes == [Take(0, 0, 60), Take(1, 0, 20)] and test_takes == [Take(0, 60, 90), Take(1, 20, 30)]
+    assert split_takes([90, 30], held_out=1) == ([Take(0, 0, 90)], [Take(1, 0, 30)])
+
+
+def test_crop_moves_parameters_and_pictures_alike(model):
+    person = Person(model, 1)
+    parameters = act(person, natural_motion(5, 1), 256)[2]
+    image = person.render(parameters, 256, 256)
+    crop = Crop(left=30, top=20, side=200, size=100)
+    direct = person.render(crop.parameters(parameters), 100, 100)
+    assert np.abs(direct.astype(int) - crop.image(image))[20:80, 20:80].mean() < 4
+
+
+def test_crop_stays_in_the_picture(model):
+    from conftest import true_landmarks
+
+    person = Person(model, 1)
+    seen = [true_landmarks(model, p, p.expression) for p in act(person, natural_motion(5, 1), 256)]
+    crop = choose_crop(seen, 128)
+    assert crop.left >= 0 and crop.top >= 0 and crop.left + crop.side <= 256 and crop.top + crop.side <= 256
+
+
+def test_sequences_begin_with_the_takes_first_frame(dataset_folder, model):
+    dataset = Dataset(dataset_folder, model)
+    sequence = dataset.sequence(10, 13, 10)
+    assert np.array_equal(sequence.conditionings[0], dataset.conditionings[10])
+    assert np.array_equal(sequence.conditionings[4], dataset.conditionings[12])
+    later = dataset.sequence(14, 16, 10)
+    assert np.array_equal(later.conditionings[0], dataset.conditionings[12])
+    x, y = dataset.mouths[14].astype(int)
+    assert later.weights[0, y, x] > 1.5 * later.weights[0, 0, 0]
+
+
+def test_bad_folders_say_so(tmp_path, model):
+    with pytest.raises(FaceError, match="not a dataset"):
+        Dataset(tmp_path, model)
+
+
+def test_videos_that_are_too_short_say_so(model, tmp_path):
+    person = Person(model, 7)
+    with VideoWriter(tmp_path / "talk.mp4", 25) as writer:
+        for parameters in act(person, natural_motion(5, 70), 192):
+            writer.write(person.render(parameters, 192, 192))
+    with pytest.raises(FaceError, match=r"last 0\.2 s: give 3 s"):
+        reconstruct(tmp_path / "dataset", [tmp_path / "talk.mp4"], [])
+
+
+def test_a_folder_with_something_else_is_left_alone(tmp_path):
+    (tmp_path / "letter.txt").write_text("dear")
+    with pytest.raises(FaceError, match="not a dataset"):
+        reconstruct(tmp_path, [tmp_path / "a.mp4"], [], 64)
+    assert (tmp_path / "letter.txt").exists()
+
+
+def test_videos_without_a_face_say_so(tmp_path):
+    with VideoWriter(tmp_path / "wall.mp4", 25) as writer:
+        for _ in range(3):
+            writer.write(np.full((96, 96, 3), 120, np.uint8))
+    with pytest.raises(FaceError, match="No face was found in .*wall.mp4"):
+        reconstruct(tmp_path / "out", [tmp_path / "wall.mp4"], [])
+    assert not (tmp_path / "out").exists()
