@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,7 +24,7 @@ MOUTH_BOX = 72 / 256  # side of the box about the mouth over the picture's (the 
 
 
 @dataclass(frozen=True)
-class Sequence:
+class Clip:
     """Consecutive frames of one take.
 
     Attributes:
@@ -104,11 +106,11 @@ class Dataset:
             spans.append((start, start + length, first))
         return spans
 
-    def sequence(self, start: int, stop: int, take_start: int) -> Sequence:
+    def sequence(self, start: int, stop: int, take_start: int) -> Clip:
         """Frames ``start … stop-1`` of the take that begins at ``take_start``."""
         wanted = np.maximum(np.arange(start - 2, stop), take_start)
         weights = np.stack([self._weight(k) for k in range(start, stop)])
-        return Sequence(self.frames[start:stop], self.conditionings[wanted], weights, self.mouths[start:stop], start)
+        return Clip(self.frames[start:stop], self.conditionings[wanted], weights, self.mouths[start:stop], start)
 
     def face(self, number: int) -> FaceParameters:
         """The fitted face of a frame."""
@@ -133,3 +135,50 @@ class Dataset:
         rows, columns = np.ogrid[:size, :size]
         weight[(abs(rows + 0.5 - y) < half * 0.7) & (abs(columns + 0.5 - x) < half)] += 2.5
         return weight / np.float32(1.6)
+
+
+def refuse_foreign(folder: Path) -> None:
+    """Make sure that a dataset may be written to a folder.
+
+    Raises:
+        FaceError: it holds something else.
+    """
+    if folder.exists() and not (folder / "manifest.json").exists() and any(folder.iterdir()):
+        raise FaceError(f"{folder} holds something that is not a dataset: give another folder.")
+
+
+def stack_parameters(faces: Sequence[FaceParameters], takes: np.ndarray) -> dict[str, np.ndarray]:
+    """Faces of one person as the arrays of ``parameters.npz``; ``takes`` ``[N]`` says which take each is of."""
+    return {
+        "take": takes,
+        "identity": faces[0].identity,
+        "expression": np.stack([p.expression for p in faces]),
+        "rotation": np.stack([p.camera.rotation for p in faces]),
+        "scale": np.array([p.camera.scale for p in faces]),
+        "translation": np.stack([p.camera.translation for p in faces]),
+        "gaze": np.stack([p.gaze for p in faces]),
+    }
+
+
+def write_dataset(
+    folder: Path,
+    frames: np.ndarray,  # [N, H, W, 3] uint8
+    conditionings: np.ndarray,  # [N, H, W, 6] uint8
+    parameters: dict[str, np.ndarray],  # see stack_parameters
+    manifest: dict[str, object],
+) -> None:
+    """Write a dataset folder, whole or not at all, in place of what is there.
+
+    Raises:
+        FaceError: it holds something else.
+    """
+    refuse_foreign(folder)
+    partial = folder.with_name(f"{folder.name}.part")
+    shutil.rmtree(partial, ignore_errors=True)  # left by a run that was killed
+    partial.mkdir(parents=True)
+    np.save(partial / "frames.npy", frames)
+    np.save(partial / "conditioning.npy", conditionings)
+    np.savez_compressed(partial / "parameters.npz", **parameters)  # type: ignore[arg-type]  # no name is allow_pickle
+    (partial / "manifest.json").write_text(json.dumps(manifest, indent=1))
+    shutil.rmtree(folder, ignore_errors=True)
+    partial.rename(folder)

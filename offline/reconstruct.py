@@ -12,7 +12,6 @@ import argparse
 import hashlib
 import itertools
 import json
-import shutil
 import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -32,6 +31,7 @@ from face.parameters import FaceParameters
 from face.video import VideoReader
 from offline.align import align_poses
 from offline.command import one_sentence
+from offline.dataset import refuse_foreign, stack_parameters, write_dataset
 from offline.footage import track_video
 from offline.report import write_report
 
@@ -106,8 +106,7 @@ def reconstruct(out: Path, videos: list[Path], held_out: list[Path], size: int =
         FaceError: a video cannot be read or is not one face in one take, the videos are too short or differ in size,
             or the folder holds something else.
     """
-    if out.exists() and not (out / "manifest.json").exists() and any(out.iterdir()):
-        raise FaceError(f"{out} holds something that is not a dataset: give another folder.")
+    refuse_foreign(out)
     model = MorphableModel.load()
     paths = [*videos, *held_out]
     recipe = {
@@ -151,31 +150,15 @@ def reconstruct(out: Path, videos: list[Path], held_out: list[Path], size: int =
     kept = align_poses(model, frames, kept, shown)
     renderer = CpuConditioning(model, size)
     conditionings = np.stack([renderer.render(one) for one in tqdm(kept, desc="drawing", unit="frame")])
-    partial = out.with_name(f"{out.name}.part")
-    shutil.rmtree(partial, ignore_errors=True)  # left by a run that was killed
-    partial.mkdir(parents=True)
-    np.save(partial / "frames.npy", frames)
-    np.save(partial / "conditioning.npy", conditionings)
-    parameters = {
-        "take": np.array(take_of),
-        "identity": identity,
-        "expression": np.stack([p.expression for p in kept]),
-        "rotation": np.stack([p.camera.rotation for p in kept]),
-        "scale": np.array([p.camera.scale for p in kept]),
-        "translation": np.stack([p.camera.translation for p in kept]),
-        "gaze": np.stack([p.gaze for p in kept]),
-    }
-    np.savez_compressed(partial / "parameters.npz", **parameters)  # type: ignore[arg-type]  # no name is allow_pickle
-    write_report(partial, frames, conditionings, parameters, np.array(errors))
     manifest = recipe | {
         "rate": rate,
         "crop": asdict(crop),
         "takes": [asdict(take) for take in (*train, *test)],
         "held_out_takes": list(range(len(train), len(train) + len(test))),
     }
-    (partial / "manifest.json").write_text(json.dumps(manifest, indent=1))
-    shutil.rmtree(out, ignore_errors=True)
-    partial.rename(out)
+    parameters = stack_parameters(kept, np.array(take_of))
+    write_dataset(out, frames, conditionings, parameters, manifest)
+    write_report(out, frames, conditionings, parameters, np.array(errors))
 
 
 def _fit_takes(

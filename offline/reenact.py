@@ -25,6 +25,7 @@ from face.drawing import draw_conditioning, draw_landmarks
 from face.fit_online import CALIBRATION_FRAMES, OnlineFitter
 from face.landmarks import Landmarks
 from face.morphable import MorphableModel
+from face.parameters import FaceParameters
 from face.retarget import Mode, Retargeter, RetargetSettings
 from face.target import TargetInfo, read_info
 from face.tracking import FaceTracker
@@ -37,9 +38,10 @@ _COLUMNS = 5  # of a sheet, per video
 
 @dataclass(frozen=True)
 class Driven:
-    """A moment: what the tracker saw, the conditioning ``[H, W, 6]`` and the output ``[H, W, 3]``."""
+    """A moment: what the tracker saw, what was drawn, the conditioning ``[H, W, 6]`` and the output ``[H, W, 3]``."""
 
     seen: Landmarks | None
+    drawn: FaceParameters
     conditioning: np.ndarray
     output: np.ndarray
 
@@ -53,7 +55,7 @@ def reenact(model: MorphableModel, target: Path, info: TargetInfo, source: Path,
     session = ort.InferenceSession(str(target), providers=["CPUExecutionProvider"])
     renderer, settings = CpuConditioning(model, info.size), RetargetSettings(mode=mode)
     fitter, retargeter = OnlineFitter(model), Retargeter(info)
-    latest: list[tuple[Landmarks | None, np.ndarray]] = []
+    latest: list[tuple[Landmarks | None, FaceParameters, np.ndarray]] = []
 
     def conditionings() -> Iterator[np.ndarray]:
         for image, time_s in tqdm(video, total=video.frames or None, desc=source.name, unit="frame"):
@@ -62,7 +64,7 @@ def reenact(model: MorphableModel, target: Path, info: TargetInfo, source: Path,
                 fitter.lost()
             parameters = retargeter.step(fitter.fit(seen) if seen else None, settings, time_s)
             conditioning = renderer.render(parameters)
-            latest[:] = [(seen, conditioning)]
+            latest[:] = [(seen, parameters, conditioning)]
             yield conditioning
 
     with VideoReader(source) as video, FaceTracker() as tracker:

@@ -14,7 +14,7 @@ from face.errors import FaceError
 from offline.adversaries import Adversaries, Scene, Window, cut, judged, learn_to_judge
 from offline.atlas import remember
 from offline.compact import CompactGenerator
-from offline.dataset import Dataset, Sequence
+from offline.dataset import Clip, Dataset
 from offline.losses import gradient_l1, weighted_l1
 from offline.past import Past
 from offline.profiles import Generator, Phase, Profile, Weights
@@ -252,7 +252,7 @@ def _groups(generator: Generator) -> list[dict[str, Any]]:
     return [{"params": weights, "factor": 1.0}, {"params": generator.remembered(), "factor": 4.0}]
 
 
-def _tensors(sequences: list[Sequence], device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
+def _tensors(sequences: list[Clip], device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
     """Conditionings [B, T+2, 6, H, W] and frames [B, T, 3, H, W] in -1…1, weights [B, T, 1, H, W]."""
     conditionings, frames = (
         torch.from_numpy(np.stack(a)).to(device).permute(0, 1, 4, 2, 3).float() / 127.5 - 1

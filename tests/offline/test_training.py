@@ -15,6 +15,7 @@ from offline import learn, reenact, train
 from offline import trainer as trainer_module
 from offline.dataset import Dataset
 from offline.discriminators import MultiScaleDiscriminator
+from offline.distill import distill
 from offline.export import check, describe, export_onnx
 from offline.losses import (
     discriminator_loss,
@@ -161,6 +162,14 @@ def test_one_command_from_video_to_target(model, tmp_path, monkeypatch, capsys, 
     assert reenact.main() == 0
     with VideoReader(tmp_path / "driven.mp4") as video:
         assert [image.shape for image, _ in video] == [(64, 192, 3)] * 12
+    dataset = Dataset(tmp_path / "work" / "dataset", model)
+    distill(model, dataset, tmp_path / "someone.onnx", [tmp_path / "talk.mp4"], tmp_path / "taught")
+    taught = Dataset(tmp_path / "taught", model)
+    assert taught.test == dataset.test and len(taught.frames) == len(dataset.frames) + 12
+    (first, last), (held_first, held_last) = dataset.train[0], dataset.test[0]
+    assert np.array_equal(taught.frames[held_first:held_last], dataset.frames[held_first:held_last])
+    assert not np.array_equal(taught.frames[first:last], dataset.frames[first:last])
+    assert len(taught.train) == len(dataset.train) + 1
     monkeypatch.setattr("sys.argv", command)
     made = (tmp_path / "work" / "dataset" / "frames.npy").stat().st_mtime_ns
     capsys.readouterr()
