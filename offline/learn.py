@@ -5,7 +5,8 @@
     python -m offline.learn DATASET --run RUN --init OTHER_RUN     starts from what another run has learned
     torchrun --nproc-per-node N -m offline.learn … --batch M       on several GPUs or machines
 
-RUN gets ``checkpoint.pt`` (everything needed to go on), ``log.csv`` and ``samples/``. Ctrl-C saves and stops.
+RUN gets ``checkpoint.pt`` (everything needed to go on), videos in ``samples/``, and what ``tensorboard --logdir RUN``
+shows. Ctrl-C saves and stops.
 """
 
 from __future__ import annotations
@@ -15,12 +16,13 @@ import sys
 import time
 from pathlib import Path
 
-import cv2
 import torch
+from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
 
 from face.errors import FaceError
 from face.morphable import MorphableModel
+from face.video import VideoWriter
 from offline.command import one_sentence
 from offline.dataset import Dataset
 from offline.perceptual import load_perceptual
@@ -29,7 +31,8 @@ from offline.ranks import Ranks
 from offline.trainer import Trainer
 
 _SAVE_SECONDS = 120
-_SAMPLE_EVERY = 500
+_SAMPLE_EVERY, _LOG_EVERY = 500, 20  # steps
+_SHEET_EVERY = 12  # frames of a roll-out between two on the sheet
 
 
 def learn(trainer: Trainer, minutes: float | None) -> None:
@@ -52,9 +55,11 @@ def learn(trainer: Trainer, minutes: float | None) -> None:
 def _learn(trainer: Trainer, deadline: float) -> None:
     saved = time.monotonic()
     means: dict[str, float] = {}
+    log = SummaryWriter(str(trainer.run)) if trainer.ranks.first else None
     with tqdm(total=trainer.last_step, initial=trainer.step, desc="training", unit="sequence", mininterval=5,
-              disable=not trainer.ranks.first) as bar:  # fmt: skip
-        while trainer.step < trainer.last_step and time.monotonic() < deadline:
+              disable=log is None) as bar:  # fmt: skip
+        # All processes stop together: one that went on alone would wait for the others for ever.
+        while trainer.step < trainer.last_step and not trainer.ranks.any(time.monotonic() >= deadline):
             for name, value in trainer.train_step().items():
                 means[name] = means.get(name, value) * 0.98 + value * 0.02
             bar.update()
@@ -62,18 +67,27 @@ def _learn(trainer: Trainer, deadline: float) -> None:
             if time.monotonic() - saved > _SAVE_SECONDS:
                 trainer.save()
                 saved = time.monotonic()
-            if trainer.ranks.first and trainer.step % _SAMPLE_EVERY == 0:
-                bar.write(f"sequence {trainer.step}: held-out APD {_report(trainer, means):.2f}")
+            if log is None:
+                continue
+            if trainer.step % _LOG_EVERY == 0:
+                for name, value in means.items():
+                    log.add_scalar(f"training/{name}", value, trainer.step)
+            if trainer.step % _SAMPLE_EVERY == 0:
+                bar.write(f"sequence {trainer.step}: held-out APD {_show(trainer, log):.2f}")
+    if log is not None:
+        log.close()
 
 
-def _report(trainer: Trainer, means: dict[str, float]) -> float:
-    """Add a sample sheet and a line of the log; the held-out APD."""
-    sheet, apd = trainer.sample()
+def _show(trainer: Trainer, log: SummaryWriter) -> float:
+    """Roll out on the held-out takes: a video and a sheet of samples, and the APD, which is logged."""
+    shown, apd = trainer.sample()
+    log.add_scalar("held out/APD", apd, trainer.step)
+    log.add_image("held out", shown[::_SHEET_EVERY].reshape(-1, *shown.shape[2:]), trainer.step, dataformats="HWC")
     samples = trainer.run / "samples"
     samples.mkdir(exist_ok=True)
-    cv2.imwrite(str(samples / f"{trainer.step:06d}.png"), cv2.cvtColor(sheet, cv2.COLOR_RGB2BGR))
-    with (trainer.run / "log.csv").open("a") as lines:
-        lines.write(f"{trainer.step},{apd:.3f}," + ",".join(f"{k}={v:.5f}" for k, v in means.items()) + "\n")
+    with VideoWriter(samples / f"{trainer.step:06d}.mp4", float(trainer.dataset.manifest["rate"])) as video:
+        for picture in shown:
+            video.write(picture)
     return apd
 
 

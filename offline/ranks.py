@@ -42,6 +42,7 @@ class Ranks:
         dist.init_process_group("nccl" if cuda else "gloo")
         try:
             yield Ranks(dist.get_rank(), dist.get_world_size(), device)
+            dist.barrier()  # a process that leaves early takes the connection from the others
         finally:
             dist.destroy_process_group()
 
@@ -62,3 +63,7 @@ class Ranks:
         tensor = torch.tensor(list(values.values()), dtype=torch.float64, device=self.device)
         dist.all_reduce(tensor)
         return dict(zip(values, (tensor / self.count).tolist(), strict=True))
+
+    def any(self, here: bool) -> bool:
+        """Whether it is so in any of the processes."""
+        return self.average({"": float(here)})[""] > 0

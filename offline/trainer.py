@@ -211,21 +211,24 @@ class Trainer:
 
     @torch.no_grad()
     def sample(self) -> tuple[np.ndarray, float]:
-        """Roll out the averaged generator on the held-out takes: sheet ``[h, w, 3]`` uint8 and APD (0…255)."""
-        errors, columns = [], []
+        """Roll out the averaged generator on the held-out takes, or on the first one of training if there are none.
+
+        Returns:
+            shown: ``[T, H, 3W, 3]`` uint8 RGB, NMFC, output and truth side by side.
+            apd: mean distance of outputs and truth, 0…255.
+        """
+        errors, shown = [], []
         for first, last in self.dataset.test or self.dataset.train[:1]:
-            sequence = self.dataset.sequence(first, last, first)
-            x, _, _ = _tensors([sequence], self.device)
+            clip = self.dataset.sequence(first, last, first)
+            x, _, _ = _tensors([clip], self.device)
             previous = torch.zeros(1, 6, *x.shape[3:], device=self.device)
             for t in range(last - first):
                 output = self.average(x[:, t : t + 3].flatten(1, 2), previous)
                 previous = torch.cat([previous[:, 3:], output.clamp(-1, 1)], 1)
                 picture = ((output[0].permute(1, 2, 0).cpu().numpy() + 1) * 127.5 + 0.5).clip(0, 255).astype(np.uint8)
-                truth = sequence.frames[t]
-                errors.append(np.linalg.norm(picture.astype(float) - truth, axis=-1).mean())
-                if t % 12 == 6:
-                    columns.append(np.vstack([sequence.conditionings[t + 2][..., :3], picture, truth]))
-        return np.hstack(columns), float(np.mean(errors))
+                errors.append(np.linalg.norm(picture.astype(float) - clip.frames[t], axis=-1).mean())
+                shown.append(np.hstack([clip.conditionings[t + 2][..., :3], picture, clip.frames[t]]))
+        return np.stack(shown), float(np.mean(errors))
 
 
 def _learned(run: Path) -> dict[str, Tensor]:

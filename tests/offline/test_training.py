@@ -7,6 +7,7 @@ import numpy as np
 import onnx
 import pytest
 import torch
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from face.errors import FaceError
 from face.target import read_info
@@ -118,6 +119,7 @@ def test_resuming_is_exact(dataset_folder, model, tmp_path):
 
 def test_training_learns_and_a_target_comes_out(dataset_folder, model, tmp_path, monkeypatch):
     monkeypatch.setattr(trainer_module, "_WARM_UP", 5)
+    monkeypatch.setattr(learn, "_SAMPLE_EVERY", 60)
     monkeypatch.setattr(trainer_module, "remember", lambda *_: None)  # from a blank: what is learned is training's own
     pixels = Phase(until=60, length=2, rate=1e-3, weights=Weights(l1=1.0, gradient=1.0))
     dataset = Dataset(dataset_folder, model)
@@ -128,6 +130,11 @@ def test_training_learns_and_a_target_comes_out(dataset_folder, model, tmp_path,
     _, after = trainer.sample()
     assert after < 0.6 * before
     assert (tmp_path / "run" / "checkpoint.pt").exists()
+    log = EventAccumulator(str(tmp_path / "run")).Reload()
+    assert log.Scalars("held out/APD")[0].value == pytest.approx(after, rel=1e-4)
+    assert len(log.Scalars("training/l1")) == 3
+    with VideoReader(tmp_path / "run" / "samples" / "000060.mp4") as video:
+        assert [image.shape for image, _ in video] == [(128, 384, 3)] * 10
     info = describe(dataset, "compact", "someone", "Someone", "invented")
     assert info.size == 128 and len(info.head_motion[0]) == 6
     assert info.euler_low_deg[0] < info.euler_high_deg[0]
