@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from face.fitting import FitSettings, FrameFit, LandmarkBasis, fit_frame, head_camera, linearise
+from face.fitting import FitSettings, FrameFit, LandmarkBasis, expression_prior, fit_frame, head_camera, linearise
 from face.gaze import GazeEstimator
 from face.landmarks import SURFACE_COUNT, Landmarks
 from face.morphable import MorphableModel
@@ -86,7 +86,7 @@ def identity_equations(
     among_free = hessian[np.ix_(free_index, free_index)] + np.diag(prior_weight[free_index])
     right_free = (
         gradient[free_index]
-        + prior_weight[free_index] * np.clip(landmarks.scores, 0, 1)[free_index]
+        + prior_weight[free_index] * expression_prior(landmarks.scores)[free_index]
         - hessian[np.ix_(free_index, fixed)] @ known
     )
     across = hessian[own, free_index]

@@ -96,8 +96,14 @@ class VideoWriter:
         self._rate = Fraction(rate).limit_denominator(1001)
         self._quality = quality
         self._stream: av.VideoStream | None = None
-        self._sound = None if sound_of is None else _Sound(sound_of, self._container)
         self._written = 0
+        self._sound: _Sound | None = None
+        if sound_of is not None:
+            try:
+                self._sound = _Sound(sound_of, self._container)
+            except FaceError:
+                self.abort()
+                raise
 
     def write(self, image: np.ndarray) -> None:  # [H, W, 3] uint8 RGB, even height and width
         """Append a frame."""

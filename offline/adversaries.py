@@ -9,13 +9,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from offline.dataset import MOUTH_BOX
+from offline.dataset import Window, mouth_window
 from offline.discriminators import MultiScaleDiscriminator
 from offline.losses import discriminator_loss, feature_matching, generator_loss
 from offline.profiles import Weights
 from offline.ranks import Ranks
 
-Window = tuple[slice, slice]  # rows and columns
 STRIDES = (1, 3, 9)  # frames between the three that a dynamics discriminator sees
 _FLOW_SCALE = 20.0  # px of flow that count as 1
 _CONDITIONING, _PICTURE = 6, 3
@@ -94,13 +93,6 @@ class Adversaries(nn.Module):
 def cut(pictures: Tensor, windows: list[Window]) -> Tensor:
     """Each picture's window, [B, C, h, w] of [B, C, H, W]."""
     return torch.stack([one[:, rows, columns] for one, (rows, columns) in zip(pictures, windows, strict=True)])
-
-
-def mouth_window(mouth: np.ndarray, size: int) -> Window:
-    """The square about a mouth ``[2]`` px, moved into the picture where it would leave it."""
-    side = round(MOUTH_BOX * size)
-    left, top = (min(max(round(float(centre) - side / 2), 0), size - side) for centre in mouth)
-    return slice(top, top + side), slice(left, left + side)
 
 
 def learn_to_judge(pair: Pair, optimizer: torch.optim.Optimizer, ranks: Ranks) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import shutil
@@ -20,6 +21,7 @@ from face.nmfc import NmfcRenderer
 from face.parameters import FaceParameters
 from offline.flow import composite_flow, estimated_flow, face_flow
 
+Window = tuple[slice, slice]  # rows and columns
 MOUTH_BOX = 72 / 256  # side of the box about the mouth over the picture's (the paper's crop)
 
 
@@ -80,7 +82,7 @@ class Dataset:
         self.test = [r for r in ranges if take[r[0]] in held_out]
         self.fingerprint = hashlib.sha256(manifest.encode()).hexdigest()
         self.mouths = self._mouths(model)
-        self._renderer = NmfcRenderer(model)
+        self._model = model
 
     def _mouths(self, model: MorphableModel) -> np.ndarray:
         mean, identity, expression = model.landmark_bases
@@ -112,6 +114,10 @@ class Dataset:
         weights = np.stack([self._weight(k) for k in range(start, stop)])
         return Clip(self.frames[start:stop], self.conditionings[wanted], weights, self.mouths[start:stop], start)
 
+    @functools.cached_property
+    def _renderer(self) -> NmfcRenderer:
+        return NmfcRenderer(self._model)  # only flows need it
+
     def face(self, number: int) -> FaceParameters:
         """The fitted face of a frame."""
         p = self.parameters
@@ -135,6 +141,13 @@ class Dataset:
         rows, columns = np.ogrid[:size, :size]
         weight[(abs(rows + 0.5 - y) < half * 0.7) & (abs(columns + 0.5 - x) < half)] += 2.5
         return weight / np.float32(1.6)
+
+
+def mouth_window(mouth: np.ndarray, size: int) -> Window:
+    """The square about a mouth ``[2]`` px, moved into the picture where it would leave it."""
+    side = round(MOUTH_BOX * size)
+    left, top = (min(max(round(float(centre) - side / 2), 0), size - side) for centre in mouth)
+    return slice(top, top + side), slice(left, left + side)
 
 
 def refuse_foreign(folder: Path) -> None:

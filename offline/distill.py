@@ -22,7 +22,7 @@ from face.parameters import FaceParameters
 from face.retarget import Mode
 from face.target import read_info
 from offline.command import one_sentence
-from offline.dataset import Dataset, stack_parameters, write_dataset
+from offline.dataset import Dataset, refuse_foreign, stack_parameters, write_dataset
 from offline.export import roll_out
 from offline.reenact import reenact
 
@@ -34,15 +34,15 @@ def distill(model: MorphableModel, dataset: Dataset, teacher: Path, drivers: lis
         FaceError: the teacher is no target for this model, a driver cannot be read, or the folder holds something
             else.
     """
+    refuse_foreign(out)
     info = read_info(teacher, model.hash)
     session = ort.InferenceSession(str(teacher), providers=["CPUExecutionProvider"])
-    frames, conditionings = [np.asarray(dataset.frames)], [np.asarray(dataset.conditionings)]
+    painted, conditionings = np.array(dataset.frames), [np.asarray(dataset.conditionings)]
     faces: list[FaceParameters] = [dataset.face(k) for k in range(len(dataset.frames))]
     takes = [int(take) for take in dataset.parameters["take"]]
-    painted = frames[0].copy()
     for first, last in tqdm(dataset.train, desc="painting", unit="take"):
         painted[first:last] = list(roll_out(session, conditionings[0][first:last]))
-    frames[0] = painted
+    frames = [painted]
     for number, driver in enumerate(drivers):
         moments = list(reenact(model, teacher, info, driver, Mode.HEAD))
         frames.append(np.stack([one.output for one in moments]))

@@ -6,6 +6,7 @@ tracker and fit see them in both videos (AED, ARD).
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -17,7 +18,7 @@ from face.landmarks import SURFACE_COUNT, Landmarks
 from face.morphable import MorphableModel
 from face.parameters import gaze_rotation
 from face.tracking import FaceTracker
-from offline.dataset import MOUTH_BOX
+from offline.dataset import mouth_window
 from offline.flow import carried, estimated_flow
 
 
@@ -61,8 +62,8 @@ class FaceScores:
     unseen: float
 
 
-def distances(pictures: np.ndarray, truth: np.ndarray) -> np.ndarray:  # both [T, H, W, 3] uint8
-    """Each pixel's distance, ``[T, H, W]`` float32."""
+def distances(pictures: np.ndarray, truth: np.ndarray) -> np.ndarray:  # both [..., 3] uint8
+    """Each pixel's distance, ``[...]`` float32."""
     return np.linalg.norm(pictures.astype(np.float32) - truth, axis=-1)
 
 
@@ -74,28 +75,30 @@ def score_pictures(
 ) -> PictureScores:
     """Compare a video with the truth, frame by frame."""
     distance = distances(pictures, truth)
-    side = round(MOUTH_BOX * truth.shape[1])
-    corner = np.clip(np.round(mouths - side / 2), 0, truth.shape[1] - side).astype(int)
-    boxes = [d[y : y + side, x : x + side] for d, (x, y) in zip(distance, corner, strict=True)]
+    boxes = [d[mouth_window(mouth, truth.shape[1])] for d, mouth in zip(distance, mouths, strict=True)]
     change = [np.abs(np.diff(v.astype(np.float32), axis=0)).mean() for v in (pictures, truth)]
     similar = [structural_similarity(a, b, channel_axis=-1) for a, b in zip(pictures, truth, strict=True)]
+    flows = [estimated_flow(now, earlier) for earlier, now in itertools.pairwise(truth)]
     return PictureScores(
         apd=float(distance.mean()),
         masked_apd=float(distance[conditionings[..., :3].any(-1)].mean()),
         mouth_apd=float(np.mean(boxes)),
         ssim=float(np.mean(similar)),
         motion=float(change[0] / change[1]),
-        warping=warping_error(pictures, truth),
-        warping_of_truth=warping_error(truth, truth),
+        warping=warping_error(pictures, flows),
+        warping_of_truth=warping_error(truth, flows),
     )
 
 
-def warping_error(pictures: np.ndarray, truth: np.ndarray) -> float:  # both [T, H, W, 3] uint8
-    """Mean distance of each picture from the one before, brought there by the truth's flow."""
-    errors = []
-    for t in range(1, len(truth)):
-        moved = carried(pictures[t - 1], estimated_flow(truth[t], truth[t - 1]))
-        errors.append(np.linalg.norm(pictures[t].astype(np.float32) - moved, axis=-1).mean())
+def warping_error(pictures: np.ndarray, flows: Sequence[np.ndarray]) -> float:
+    """Mean distance of each picture of ``[T, H, W, 3]`` uint8 from the one before, brought there by a flow.
+
+    Each flow ``[H, W, 2]`` goes from a picture to the one before it; the first picture has none.
+    """
+    errors = [
+        distances(now, carried(earlier, flow)).mean()
+        for (earlier, now), flow in zip(itertools.pairwise(pictures), flows, strict=True)
+    ]
     return float(np.mean(errors))
 
 

@@ -80,6 +80,13 @@ def _square(image: np.ndarray, size: int) -> np.ndarray:
     return cv2.resize(image[top : top + side, left : left + side], (size, size), interpolation=cv2.INTER_AREA)
 
 
+def _compared(source: Path, moments: Iterator[Driven], size: int) -> Iterator[np.ndarray]:
+    """Source, NMFC and output side by side, ``[size, 3 size, 3]`` uint8, frame by frame."""
+    with VideoReader(source) as video:
+        for moment, (image, _) in zip(moments, video, strict=True):
+            yield np.hstack([_square(image, size), draw_conditioning(moment.conditioning), moment.output])
+
+
 def _rows(moments: list[Driven]) -> np.ndarray:
     """Three rows: landmarks, conditionings, outputs; moments spread over the video once identity is found."""
     begin = min(CALIBRATION_FRAMES, len(moments) // 3)
@@ -112,11 +119,13 @@ def main() -> int:
         sheet = np.vstack([_rows(list(moments)) for moments in driven])
         cv2.imwrite(str(arguments.sheet), cv2.cvtColor(sheet, cv2.COLOR_RGB2BGR))
         return 0
-    source = arguments.source[0]
-    with VideoReader(source) as video, VideoWriter(arguments.out, video.rate, sound_of=source) as written:
-        for moment, (image, _) in zip(next(driven), video, strict=True):
-            side_by_side = [_square(image, info.size), draw_conditioning(moment.conditioning), moment.output]
-            written.write(np.hstack(side_by_side) if arguments.compare else moment.output)
+    source, moments = arguments.source[0], next(driven)
+    pictures = _compared(source, moments, info.size) if arguments.compare else (m.output for m in moments)
+    with VideoReader(source) as video:
+        rate = video.rate
+    with VideoWriter(arguments.out, rate, sound_of=source) as written:
+        for picture in pictures:
+            written.write(picture)
     return 0
 
 

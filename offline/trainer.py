@@ -11,11 +11,12 @@ import torch
 from torch import Tensor, nn
 
 from face.errors import FaceError
-from offline.adversaries import Adversaries, Scene, Window, cut, judged, learn_to_judge
+from offline.adversaries import Adversaries, Scene, cut, judged, learn_to_judge
 from offline.atlas import remember
 from offline.compact import CompactGenerator
-from offline.dataset import Clip, Dataset
+from offline.dataset import Clip, Dataset, Window
 from offline.losses import gradient_l1, weighted_l1
+from offline.metrics import distances
 from offline.past import Past
 from offline.profiles import Generator, Phase, Profile, Weights
 from offline.ranks import Ranks
@@ -226,7 +227,7 @@ class Trainer:
                 output = self.average(x[:, t : t + 3].flatten(1, 2), previous)
                 previous = torch.cat([previous[:, 3:], output.clamp(-1, 1)], 1)
                 picture = ((output[0].permute(1, 2, 0).cpu().numpy() + 1) * 127.5 + 0.5).clip(0, 255).astype(np.uint8)
-                errors.append(np.linalg.norm(picture.astype(float) - clip.frames[t], axis=-1).mean())
+                errors.append(distances(picture, clip.frames[t]).mean())
                 shown.append(np.hstack([clip.conditionings[t + 2][..., :3], picture, clip.frames[t]]))
         return np.stack(shown), float(np.mean(errors))
 

@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 from conftest import camera, true_landmarks, units
 
 from face.parameters import FaceParameters
+from offline.flow import estimated_flow
 from offline.metrics import score_faces, score_pictures, warping_error
 
 pytestmark = pytest.mark.unit
@@ -48,7 +51,8 @@ def test_flicker_shows_as_warping_error():
     truth = moving_noise()
     flicker = truth.astype(int)
     flicker[::2] += 20
-    assert warping_error(flicker.clip(0, 255).astype(np.uint8), truth) > warping_error(truth, truth) + 10
+    flows = [estimated_flow(now, earlier) for earlier, now in itertools.pairwise(truth)]
+    assert warping_error(flicker.clip(0, 255).astype(np.uint8), flows) > warping_error(truth, flows) + 10
 
 
 def test_faces(model):
