@@ -29,12 +29,12 @@ from face.recurrence import INPUTS, Recurrence
 from face.target import TargetInfo, write_onnx
 from offline.command import one_sentence
 from offline.dataset import Dataset
+from offline.onnx_graph import halve_maps, quicken_lookups
 from offline.profiles import PROFILES, Generator
 
 _OPSET = 17
 _CHECK_FRAMES = 100
 _CALIBRATION_FRAMES = 64
-_MAP_SIDE = 32  # maps are at least this large, convolutions' weights are smaller
 _MOTION_FRAMES = 150
 # What 8 bits are enough for: features. The layers' geometry, the first convolutions, which see the picture, and what
 # makes it at half its size and above, stay in float: there a rounding step is a step of the picture, and costs more
@@ -139,20 +139,6 @@ def describe(dataset: Dataset, profile: str, name: str, title: str, provenance: 
     )  # fmt: skip
 
 
-def halve_maps(model: onnx.ModelProto) -> None:
-    """Store the remembered maps, a third of the file, in half precision; they are cast back as the file is loaded."""
-    graph = model.graph
-    for tensor in list(graph.initializer):
-        if tensor.data_type != onnx.TensorProto.FLOAT or len(tensor.dims) != 4 or min(tensor.dims[2:]) < _MAP_SIDE:
-            continue
-        stored = onnx.numpy_helper.from_array(
-            onnx.numpy_helper.to_array(tensor).astype(np.float16), f"{tensor.name}.half"
-        )
-        graph.initializer.remove(tensor)
-        graph.initializer.append(stored)
-        graph.node.insert(0, onnx.helper.make_node("Cast", [stored.name], [tensor.name], to=onnx.TensorProto.FLOAT))
-
-
 def check(model: onnx.ModelProto, generator: nn.Module, conditionings: np.ndarray) -> np.ndarray:
     """Compare ONNX Runtime with torch over a roll-out; ONNX Runtime's pictures ``[T, H, W, 3]`` uint8.
 
@@ -170,7 +156,10 @@ def check(model: onnx.ModelProto, generator: nn.Module, conditionings: np.ndarra
 
 
 def quantise(model: onnx.ModelProto, conditionings: np.ndarray, truth: np.ndarray) -> onnx.ModelProto:
-    """Static 8-bit version (uint8 activations, int8 weights per channel), calibrated on real conditionings."""
+    """Static 8-bit version (uint8 activations, int8 weights per channel), calibrated on real conditionings.
+
+    It is made for processors, so its lookups are those that a processor does fast.
+    """
     from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
     from onnxruntime.quantization.shape_inference import quant_pre_process
 
@@ -194,9 +183,12 @@ def quantise(model: onnx.ModelProto, conditionings: np.ndarray, truth: np.ndarra
         quantize_static(
             str(prepared), str(result), Reader(), quant_format=QuantFormat.QDQ, per_channel=True,
             activation_type=QuantType.QUInt8, weight_type=QuantType.QInt8,
-            op_types_to_quantize=["Conv", "Add", "Relu"], nodes_to_quantize=chosen,
+            op_types_to_quantize=["Conv", "Add", "Relu", "DepthToSpace"], nodes_to_quantize=chosen,
         )  # fmt: skip
-        return onnx.load(str(result))
+        small = onnx.load(str(result))
+    halve_maps(small)
+    quicken_lookups(small)
+    return small
 
 
 def export(dataset: Dataset, run: Path, info: dict[str, str], out: Path, int8: bool) -> Path:
@@ -235,7 +227,6 @@ def export(dataset: Dataset, run: Path, info: dict[str, str], out: Path, int8: b
         rough = np.stack(list(roll_out(ort.InferenceSession(small.SerializeToString()), shown)))
         error = ((exact.astype(float) - rough) ** 2).mean()
         print(f"int8 against fp32: PSNR {10 * np.log10(255**2 / error):.1f} dB")
-        halve_maps(small)
         small_path = out / f"{described.name}.int8.onnx"
         write_onnx(small_path, small, described)
         print(f"wrote {small_path} ({small_path.stat().st_size / 1e6:.1f} MB)")
