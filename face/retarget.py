@@ -53,11 +53,18 @@ class Retargeter:
     """
 
     def __init__(self, target: TargetInfo) -> None:
+        self.recalibrate()
+        self.change_target(target)
+
+    def change_target(self, target: TargetInfo) -> None:
+        """Go on with another target; what is known of the source stays known."""
         self._target = target
         self._resting = target.resting()
         motion = np.array(target.head_motion)
         self._motion = np.concatenate([motion, motion[::-1]])  # there and back: no jump where it repeats
-        self.recalibrate()
+        self._shown: FaceParameters | None = None
+        self._lost_since: float | None = None
+        self._found_since: float | None = None
 
     def recalibrate(self) -> None:
         """Forget the source's neutral, usual scale and place."""
@@ -66,9 +73,8 @@ class Retargeter:
         self._neutral_expression = np.zeros(52)
         self._neutral_gaze = np.zeros(2)
         self._neutral_frames = 0
-        self._shown: FaceParameters | None = None
-        self._lost_since: float | None = None
-        self._found_since: float | None = None
+        self._shown = None
+        self._lost_since = self._found_since = None
 
     def step(self, source: FaceParameters | None, settings: RetargetSettings, time_s: float) -> FaceParameters:
         """Parameters to draw at a time. ``source`` is ``None`` while no face is seen: hold, then ease to rest."""

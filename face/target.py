@@ -46,6 +46,7 @@ class TargetInfo:
             degrees, px per model unit, place in px.
         provenance: who the person is and on what ground the likeness is used.
         versions: what made the file.
+        portrait: a small picture of the person, JPEG in base64; may be empty.
     """
 
     name: str
@@ -64,6 +65,7 @@ class TargetInfo:
     head_motion: list[list[float]]
     provenance: str
     versions: dict[str, str] = field(default_factory=dict)
+    portrait: str = ""
     format: int = FORMAT
 
     def resting(self) -> FaceParameters:
@@ -94,6 +96,13 @@ class TargetInfo:
         raise FaceError(f"The target {path} was made by another version of this program: export it again.")
 
 
+def list_targets(folder: Path) -> list[Path]:
+    """Target files of a folder, one for each name: the ONNX file where there are both."""
+    found = {p.name.split(".")[0]: p for suffix in reversed(_SUFFIXES) for p in folder.glob(f"*{suffix}")
+             if not p.name.endswith(".int8.onnx")}  # fmt: skip
+    return [found[name] for name in sorted(found)]
+
+
 def find_target(name: str, folder: Path) -> Path:
     """Path of a target given by name (looked up in ``folder``) or by file.
 
@@ -108,7 +117,7 @@ def find_target(name: str, folder: Path) -> Path:
     for suffix in _SUFFIXES:
         if (folder / f"{name}{suffix}").exists():
             return folder / f"{name}{suffix}"
-    known = ", ".join(sorted({p.name.split(".")[0] for s in _SUFFIXES for p in folder.glob(f"*{s}")})) or "none"
+    known = ", ".join(p.name.split(".")[0] for p in list_targets(folder)) or "none"
     raise FaceError(f"There is no target '{name}' in {folder} (there: {known}); give a name or a target file.")
 
 

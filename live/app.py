@@ -5,6 +5,10 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import ipaddress
+import logging
+import os
+import secrets
 import signal
 import socket
 import threading
@@ -13,19 +17,28 @@ from pathlib import Path
 
 import uvicorn
 
-from face.conditioning import CpuConditioning
 from face.errors import FaceError
 from face.morphable import MorphableModel
 from face.retarget import Mode
-from face.target import find_target, read_info
+from face.target import find_target
+from live import logs
+from live.cast import load_cast
 from live.frames import Generated
-from live.generators.onnx import OnnxGenerator
+from live.gallery import Gallery
 from live.pipeline import Pipeline
 from live.recorder import Recorder
 from live.sources import open_source
-from live.streaming.server import build_app
+from live.streaming.ice import parse_server
+from live.streaming.server import Server, ServerSettings
+from live.streaming.tls import self_signed
 
 TARGETS = Path(__file__).parents[1] / "trt_engines"
+CERTIFICATES = Path.home() / ".config" / "head2head"
+TOKEN_VARIABLE, ICE_VARIABLE = "HEAD2HEAD_TOKEN", "HEAD2HEAD_ICE"
+PUBLISH_VARIABLE = "HEAD2HEAD_PUBLISH_TOKEN"
+_LARGEST_MESSAGE = 64 * 1024
+_GOODBYE_S = 0.5
+logger = logging.getLogger(__name__)
 
 
 def build_pipeline(target: str, source: str, size: int | None = None, live: bool = True) -> tuple[Pipeline, Path]:
@@ -36,14 +49,10 @@ def build_pipeline(target: str, source: str, size: int | None = None, live: bool
     """
     model = MorphableModel.load()
     path = find_target(target, TARGETS)
-    info = read_info(path, model.hash)
-    if path.suffix == ".engine":
-        raise FaceError(f"{path} is a TensorRT engine, which needs an NVIDIA GPU: give the .onnx target instead.")
-    if size not in (None, info.size):
-        raise FaceError(f"The target {path} makes pictures of {info.size} px: leave --size out or train it anew.")
-    opened = open_source(source, paced=live, loop=live)
-    generator = OnnxGenerator(path)
-    return Pipeline(model, info, CpuConditioning(model, info.size), generator, opened, drop=live), path
+    cast = load_cast(path, model)
+    if size not in (None, cast.info.size):
+        raise FaceError(f"The target {path} makes pictures of {cast.info.size} px: leave --size out or train it anew.")
+    return Pipeline(model, cast, open_source(source, paced=live, loop=live), drop=live), path
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -61,6 +70,58 @@ def listen(host: str, port: int) -> socket.socket:
         bound.close()
         raise FaceError(f"Cannot serve on {host}:{port} ({error.strerror}): choose another with --port.") from None
     return bound
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can connect to an address."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def certificate(arguments: argparse.Namespace) -> tuple[Path, Path] | None:
+    """Certificate and key to serve with; ``None`` for plain HTTP.
+
+    Raises:
+        FaceError: half of them is missing, or cannot be read.
+    """
+    given = arguments.tls_cert, arguments.tls_key
+    if any(given):
+        if not all(given):
+            raise FaceError("A certificate needs its key: give both --tls-cert and --tls-key.")
+        for path in given:
+            if not os.access(path, os.R_OK):
+                raise FaceError(f"Cannot read {path}: check --tls-cert and --tls-key.")
+        return arguments.tls_cert, arguments.tls_key
+    return self_signed(CERTIFICATES, arguments.host) if arguments.self_signed else None
+
+
+def server_settings(arguments: argparse.Namespace) -> ServerSettings:
+    """How to serve, from options and environment.
+
+    Raises:
+        FaceError: an option is not what it should be.
+    """
+    token = arguments.token or os.environ.get(TOKEN_VARIABLE) or None
+    if token is None and not is_loopback(arguments.host):
+        token = secrets.token_urlsafe(16)
+    return ServerSettings(
+        token=token,
+        origins=arguments.allow_origin,
+        servers=[parse_server(text) for text in (*arguments.ice, *os.environ.get(ICE_VARIABLE, "").split())],
+        most_viewers=arguments.max_viewers,
+        most_sessions=arguments.max_sessions,
+        bit_rate=arguments.bitrate * 1000,
+        publish=_web_address(arguments.publish),
+        publish_token=os.environ.get(PUBLISH_VARIABLE) or None,
+    )
+
+
+def _web_address(text: str | None) -> str | None:
+    if text is not None and not text.startswith(("http://", "https://")):
+        raise FaceError("--publish wants the http(s) address of a WHIP endpoint.")
+    return text
 
 
 class Stopper:
@@ -86,19 +147,41 @@ class _Server(uvicorn.Server):
         yield
 
 
-async def _serve(pipeline: Pipeline, bound: socket.socket, ended: threading.Event) -> None:
-    """Serve until the loop has ended."""
+async def serve(
+    server: Server, bound: socket.socket, ended: threading.Event, tls: tuple[Path, Path] | None = None
+) -> None:
+    """Serve until the loop has ended, then tell the viewers and stop.
+
+    Raises:
+        FaceError: the certificate cannot be used.
+    """
     config = uvicorn.Config(
-        build_app(pipeline, pipeline.target), log_level="warning", ws="websockets-sansio", timeout_graceful_shutdown=2
-    )
-    server = _Server(config)
-    serving = asyncio.create_task(server.serve(sockets=[bound]))
+        server.app, log_config=None, access_log=False, ws="websockets-sansio", ws_max_size=_LARGEST_MESSAGE,
+        server_header=False, timeout_graceful_shutdown=2, ssl_certfile=tls and tls[0], ssl_keyfile=tls and tls[1],
+    )  # fmt: skip
+    try:
+        config.load()
+    except OSError as error:  # ssl.SSLError is one
+        raise FaceError(f"The certificate cannot be used ({error}): check --tls-cert and --tls-key.") from None
+    running = _Server(config)
+    serving = asyncio.create_task(running.serve(sockets=[bound]))
     waiting = asyncio.create_task(asyncio.to_thread(ended.wait))
     await asyncio.wait({serving, waiting}, return_when=asyncio.FIRST_COMPLETED)
-    server.should_exit = True
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(server.say_goodbye(), _GOODBYE_S)
+    running.should_exit = True
     ended.set()
     await serving
     await waiting
+
+
+def _address(arguments: argparse.Namespace, port: int, settings: ServerSettings, secure: bool) -> str:
+    """What to open in a browser. The token stands behind the #, which a browser keeps to itself."""
+    host = "localhost" if is_loopback(arguments.host) else arguments.host
+    if host in ("0.0.0.0", "::"):
+        host = socket.gethostname()
+    address = f"{'https' if secure else 'http'}://{host}:{port}"
+    return f"{address}/#token={settings.token}" if settings.token else address
 
 
 def run(arguments: argparse.Namespace) -> None:
@@ -107,9 +190,12 @@ def run(arguments: argparse.Namespace) -> None:
     Raises:
         FaceError: something the user can mend; see its text.
     """
+    logs.set_up(arguments.log_json)
+    settings = server_settings(arguments)
     bound = None if arguments.no_server else listen(arguments.host, arguments.port)
     recorder = None
     try:
+        tls = certificate(arguments)
         pipeline, path = build_pipeline(arguments.target, arguments.source, arguments.size)
         pipeline.update(mode=Mode(arguments.mode))
         if arguments.output:
@@ -119,7 +205,7 @@ def run(arguments: argparse.Namespace) -> None:
         pipeline.on_end = ended.set
         pipeline.sinks.append(Stopper(arguments.frames, ended).put)
         print(f"target: {pipeline.target.title} ({path.name})")
-        print(f"generator: {pipeline.generator.description}; NMFC: numba on the CPU")
+        print(f"generator: {pipeline.cast.generator.description}; NMFC: numba on the CPU")
         print(f"source: {pipeline.source.name}")
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: ended.set())
@@ -127,9 +213,11 @@ def run(arguments: argparse.Namespace) -> None:
         if bound is None:
             ended.wait()
         else:
-            host = "localhost" if arguments.host == "127.0.0.1" else arguments.host
-            print(f"open http://{host}:{bound.getsockname()[1]}", flush=True)
-            asyncio.run(_serve(pipeline, bound, ended))
+            server = Server(pipeline, Gallery(pipeline.model, TARGETS, path), settings)
+            print(f"open {_address(arguments, bound.getsockname()[1], settings, tls is not None)}", flush=True)
+            if tls is None and not is_loopback(arguments.host):
+                print("(browsers give their camera to secure pages only: add --self-signed, or --tls-cert)", flush=True)
+            asyncio.run(serve(server, bound, ended, tls))
         pipeline.stop()
         if pipeline.error is not None:
             raise pipeline.error

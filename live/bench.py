@@ -22,8 +22,11 @@ from pathlib import Path
 import numpy as np
 
 from face.errors import FaceError
-from live.app import build_pipeline
-from live.frames import Frame, Generated
+from face.morphable import MorphableModel
+from face.target import find_target
+from live.app import TARGETS
+from live.cast import load_cast
+from live.frames import Frame, Generated, Sound
 from live.pipeline import Pipeline
 from live.sources import FileSource, open_source
 from live.streaming.encoder import SharedEncoder
@@ -46,8 +49,9 @@ class Replay:
         self._images: list[np.ndarray] = []
         enough = threading.Event()
 
-        def keep(frame: Frame) -> None:
-            self._images.append(frame.image)
+        def keep(media: Frame | Sound) -> None:
+            assert isinstance(media, Frame)  # a file that is not paced is read without its sound
+            self._images.append(media.image)
             if len(self._images) >= most:
                 enough.set()
 
@@ -69,22 +73,17 @@ class Replay:
 
 def measure(target: str, source: str, frames: int, fps: float | None) -> dict[str, object]:
     """Figures of one run."""
-    pipeline, _ = build_pipeline(target, source, live=False)
+    model = MorphableModel.load()
+    cast = load_cast(find_target(target, TARGETS), model)
     opened = open_source(source, paced=False, loop=False)
     if not isinstance(opened, FileSource):
         raise FaceError("The benchmark needs a video file or demo as its source.")
-    live = Pipeline(
-        pipeline.model,
-        pipeline.target,
-        pipeline.renderer,
-        pipeline.generator,
-        Replay(opened, fps),
-        drop=fps is not None,
-    )
+    live = Pipeline(model, cast, Replay(opened, fps), drop=fps is not None)
     loop = asyncio.new_event_loop()
     turning = threading.Thread(target=loop.run_forever, daemon=True)
     turning.start()
     encoder = SharedEncoder(loop, live.metrics)
+    encoder.subscribe()  # without a viewer nothing would be encoded
     warm, done = threading.Event(), threading.Event()
     seen = 0
 

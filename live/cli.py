@@ -32,7 +32,26 @@ def parser() -> argparse.ArgumentParser:
     where.add_argument("--no-server", action="store_true", help="serve no page")
     where.add_argument("--output", type=Path, metavar="FILE.mp4", help="record what is sent")
     where.add_argument("--frames", type=_positive, metavar="N", help="stop after N pictures")
+    net = top.add_argument_group("for other machines")
+    net.add_argument("--token", help="what everybody must show; wherever others can connect one is made up if none is "
+                                     "given (also HEAD2HEAD_TOKEN)")  # fmt: skip
+    net.add_argument("--tls-cert", type=Path, metavar="FILE", help="certificate to serve by https with")
+    net.add_argument("--tls-key", type=Path, metavar="FILE", help="its key")
+    net.add_argument("--self-signed", action="store_true", help="make a certificate for a local network")
+    net.add_argument("--allow-origin", action="append", default=[], metavar="URL",
+                     help="a page of another address that may use this server; may be repeated")  # fmt: skip
+    net.add_argument("--ice", action="append", default=[], metavar="SERVER",
+                     help="stun:HOST:PORT or turn:USER:PASSWORD@HOST:PORT; may be repeated (also HEAD2HEAD_ICE); "
+                          "default: none")  # fmt: skip
+    net.add_argument("--publish", metavar="URL",
+                     help="also send the stream by WHIP to an SFU (its token: HEAD2HEAD_PUBLISH_TOKEN)")  # fmt: skip
+    net.add_argument("--max-viewers", type=_positive, default=100, metavar="N", help="(default: 100)")
+    net.add_argument("--max-sessions", type=_positive, default=1, metavar="N",
+                     help="give each publisher a loop of its own, up to N; with 1 a publisher takes the place of the "
+                          "source (default: 1)")  # fmt: skip
+    net.add_argument("--bitrate", type=_positive, default=2000, metavar="KBIT", help="per second (default: 2000)")
     about = top.add_argument_group("about this machine")
+    about.add_argument("--log-json", action="store_true", help="log one JSON object a line")
     about.add_argument("--doctor", action="store_true", help="say what this machine has and what would be used")
     return top
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from face.landmarks import Landmarks
 from face.parameters import FaceParameters
+from live.cast import Cast
 
 
 @dataclass(frozen=True)
@@ -26,17 +27,32 @@ class Frame:
 
 
 @dataclass(frozen=True)
+class Sound:
+    """A piece of a source's sound.
+
+    Attributes:
+        samples: ``[n, 2]`` int16 at 48 kHz, left and right.
+        captured_s: when its first sample was captured, on the clock of the source's frames.
+    """
+
+    samples: np.ndarray
+    captured_s: float
+
+
+@dataclass(frozen=True)
 class Conditioned:
     """A frame's conditioning.
 
     Attributes:
         conditioning: ``[H, W, 6]`` uint8.
+        cast: whom it was drawn for.
         parameters: what was drawn, in the target's px.
         landmarks: what the tracker saw, ``None`` without a face.
         captured_s: as in ``Frame``.
     """
 
     conditioning: np.ndarray
+    cast: Cast
     parameters: FaceParameters
     landmarks: Landmarks | None
     captured_s: float

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import threading
 import time
+from bisect import bisect_left
 from collections import Counter, deque
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import accumulate
 
 import numpy as np
 
 _WINDOW = 500  # frames over which percentiles are taken
+BUCKETS_S = (0.001, 0.002, 0.005, 0.01, 0.02, 0.03, 0.04, 0.06, 0.08, 0.1, 0.15, 0.25, 0.5, 1.0)  # of histograms
 _RATE_WINDOW = 50  # frames over which the frame rate is taken
 
 
@@ -20,8 +23,9 @@ class Metrics:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._times: dict[str, deque[float]] = {}
+        self._histograms: dict[str, tuple[list[int], float]] = {}
         self._counts: Counter[str] = Counter()
-        self._sent: deque[float] = deque(maxlen=_RATE_WINDOW)
+        self._made: deque[float] = deque(maxlen=_RATE_WINDOW)
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
@@ -34,6 +38,9 @@ class Metrics:
         """Note a duration."""
         with self._lock:
             self._times.setdefault(name, deque(maxlen=_WINDOW)).append(seconds)
+            counts, total = self._histograms.setdefault(name, ([0] * (len(BUCKETS_S) + 1), 0.0))
+            counts[bisect_left(BUCKETS_S, seconds)] += 1
+            self._histograms[name] = counts, total + seconds
 
     def count(self, name: str, amount: int = 1) -> None:
         """Count an event."""
@@ -41,30 +48,39 @@ class Metrics:
             self._counts[name] += amount
 
     def clear(self) -> None:
-        """Forget the times; counters go on."""
+        """Forget the times; counters and histograms go on."""
         with self._lock:
             self._times.clear()
 
-    def sent(self, captured_s: float) -> None:
-        """A picture left the loop: note its age and count it."""
-        now = time.monotonic()
-        self.record("capture to encoded", now - captured_s)
+    def made(self) -> None:
+        """A picture of the target was made: count it."""
         with self._lock:
             self._counts["out"] += 1
-            self._sent.append(now)
+            self._made.append(time.monotonic())
 
     def counts(self) -> dict[str, int]:
         """All counters."""
         with self._lock:
             return dict(self._counts)
 
-    def rate(self) -> float:
-        """Pictures sent per second, lately."""
+    def histograms(self) -> dict[str, tuple[list[int], float]]:
+        """Of each stage, since the start: how many times were at most each of ``BUCKETS_S``, and all; their sum."""
         with self._lock:
-            sent = list(self._sent)
-        if len(sent) < 2 or time.monotonic() - sent[-1] > 2:
+            return {name: (list(accumulate(counts)), total) for name, (counts, total) in self._histograms.items()}
+
+    def rate(self) -> float:
+        """Pictures made per second, lately."""
+        with self._lock:
+            made = list(self._made)
+        if len(made) < 2 or time.monotonic() - made[-1] > 2:
             return 0.0
-        return (len(sent) - 1) / (sent[-1] - sent[0])
+        return (len(made) - 1) / (made[-1] - made[0])
+
+    def median_s(self, name: str) -> float:
+        """Median of a stage's times in seconds; 0 while there are none."""
+        with self._lock:
+            window = list(self._times.get(name, ()))
+        return float(np.median(window)) if window else 0.0
 
     def percentiles(self) -> dict[str, tuple[float, float]]:
         """Median and 95th percentile of each stage in milliseconds."""

@@ -10,15 +10,14 @@ from enum import StrEnum
 
 from threadpoolctl import threadpool_limits
 
-from face.conditioning import ConditioningRenderer
 from face.errors import FaceError
 from face.fit_online import OnlineFitter
 from face.morphable import MorphableModel
 from face.retarget import Retargeter, RetargetSettings
 from face.target import TargetInfo
 from face.tracking import FaceTracker
-from live.frames import Conditioned, Frame, Generated
-from live.generators import Generator
+from live.cast import Cast
+from live.frames import Conditioned, Frame, Generated, Sound
 from live.mailbox import Closed, Mailbox
 from live.metrics import Metrics
 from live.sources import Source
@@ -38,28 +37,26 @@ class Pipeline:
     """Source to pictures of the target.
 
     Threads: one captures, one finds and draws the face, one generates. ``sinks`` get every picture on the
-    generating thread and must not block.
+    generating thread, ``sound_sinks`` the source's sound on the source's; neither may block.
 
     Args:
-        model, target, renderer, generator: the parts.
+        model: the morphable model.
+        cast: who is shown.
         source: where frames come from.
         drop: the newest frame wins (live); otherwise every frame is processed in turn.
     """
 
-    def __init__(
-        self, model: MorphableModel, target: TargetInfo, renderer: ConditioningRenderer, generator: Generator,
-        source: Source, drop: bool = True,
-    ) -> None:  # fmt: skip
+    def __init__(self, model: MorphableModel, cast: Cast, source: Source, drop: bool = True) -> None:
         self.metrics = Metrics()
         self.settings = RetargetSettings()
         self.state = State.WAITING
-        self.model, self.target, self.renderer, self.generator = model, target, renderer, generator
-        self.source = source
+        self.model, self.cast, self.source = model, cast, source
         self.error: Exception | None = None
         self.on_end: Callable[[], None] = lambda: None
         self.latest: Generated | None = None
         self.sinks: list[Callable[[Generated], None]] = []
-        self._fitter, self._retargeter = OnlineFitter(model), Retargeter(target)
+        self.sound_sinks: list[Callable[[Sound], None]] = []
+        self._fitter, self._retargeter = OnlineFitter(model), Retargeter(cast.info)
         self._frames: Mailbox[Frame] = Mailbox(drop)
         self._conditioned: Mailbox[Conditioned] = Mailbox(drop)
         self._stop = threading.Event()
@@ -87,6 +84,15 @@ class Pipeline:
         """Find the source's identity and neutral anew."""
         self._recalibrate.set()
 
+    def show(self, cast: Cast) -> None:
+        """Show another target from the next frame on."""
+        self.cast = cast
+
+    @property
+    def target(self) -> TargetInfo:
+        """Who is shown."""
+        return self.cast.info
+
     def update(self, **changes: object) -> None:
         """Change retargeting settings (see ``RetargetSettings``)."""
         self.settings = replace(self.settings, **changes)  # type: ignore[arg-type]
@@ -110,10 +116,10 @@ class Pipeline:
             self._guest = None
             self.recalibrate()
 
-    def deliver(self, guest: str, frame: Frame) -> None:
-        """A frame from the guest."""
+    def deliver(self, guest: str, media: Frame | Sound) -> None:
+        """A frame or sound from the guest."""
         if self._guest == guest:
-            self._put(frame)
+            self._put(media)
 
     @property
     def source_name(self) -> str:
@@ -144,22 +150,30 @@ class Pipeline:
         self._conditioned.close()
         self.on_end()
 
-    def _put(self, frame: Frame) -> None:
+    def _put(self, media: Frame | Sound) -> None:
+        if isinstance(media, Sound):
+            for sink in list(self.sound_sinks):
+                sink(media)
+            return
         self.metrics.count("in")
-        self._frames.put(frame)
+        self._frames.put(media)
 
     def _capture(self) -> None:
-        def emit(frame: Frame) -> None:
+        def emit(media: Frame | Sound) -> None:
             if self._guest is None:
-                self._put(frame)
+                self._put(media)
 
         self.source.run(emit, self._stop)
 
     def _face(self) -> None:
         # The fit's matrices are small: more BLAS threads gain nothing, and idle they spin on the generator's core.
         with threadpool_limits(1, "blas"), FaceTracker() as tracker:
+            cast: Cast | None = None
             while True:
                 frame = self._frames.take()
+                if cast is not self.cast:
+                    cast = self.cast
+                    self._retargeter.change_target(cast.info)
                 if self._recalibrate.is_set():
                     self._recalibrate.clear()
                     self._fitter.recalibrate()
@@ -176,14 +190,15 @@ class Pipeline:
                     self.state = State.LIVE if self._fitter.calibration >= 1 else State.CALIBRATING
                 shown = self._retargeter.step(found, self.settings, frame.captured_s)
                 with self.metrics.stage("render"):
-                    conditioning = self.renderer.render(shown)
-                self._conditioned.put(Conditioned(conditioning, shown, landmarks, frame.captured_s))
+                    conditioning = cast.renderer.render(shown)
+                self._conditioned.put(Conditioned(conditioning, cast, shown, landmarks, frame.captured_s))
 
     def _generate(self) -> None:
         while True:
             conditioned = self._conditioned.take()
             with self.metrics.stage("generate"):
-                image = self.generator.step(conditioned.conditioning)
+                image = conditioned.cast.generator.step(conditioned.conditioning)
+            self.metrics.made()
             generated = Generated(image, conditioned, conditioned.captured_s)
             self.latest = generated
             for sink in list(self.sinks):

@@ -14,24 +14,26 @@ import cv2
 
 from face.errors import FaceError
 from face.video import VideoReader
-from live.frames import Frame
+from live.frames import Frame, Sound
+from live.sound_file import read_sound
 
 DEMO_CLIP = Path(__file__).parent / "data" / "studio_noor.mp4"
-Emit = Callable[[Frame], None]
+Emit = Callable[[Frame | Sound], None]
+_SOUND_AHEAD_S = 0.1  # sound is handed on this much early: it is held until its picture is sent
 
 
 class Source(Protocol):
-    """Delivers frames on a thread of its own until it is told to stop."""
+    """Delivers frames, and sound if it has any, on a thread of its own until it is told to stop."""
 
     name: str
 
     def run(self, emit: Emit, stop: threading.Event) -> None:
-        """Deliver frames; returns when ``stop`` is set or there are no more."""
+        """Deliver what there is; returns when ``stop`` is set or there are no more."""
         ...
 
 
 class FileSource:
-    """A video file at its own rate.
+    """A video file at its own rate, with its sound where it is paced.
 
     Args:
         path: the video.
@@ -52,10 +54,15 @@ class FileSource:
         begin = time.monotonic()
         offset_s = 0.0
         while True:
+            sounds = read_sound(self._path) if self._paced else iter(())
+            sound = next(sounds, None)
             with VideoReader(self._path) as video:
                 time_s = 0.0
                 for image, time_s in video:
                     due = begin + offset_s + time_s
+                    while sound is not None and sound[1] <= time_s + _SOUND_AHEAD_S:
+                        emit(Sound(sound[0], begin + offset_s + sound[1]))
+                        sound = next(sounds, None)
                     if self._paced and stop.wait(max(0.0, due - time.monotonic())):
                         return
                     if stop.is_set():

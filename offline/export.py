@@ -10,12 +10,14 @@ torch over a roll-out before anything is written.
 from __future__ import annotations
 
 import argparse
+import base64
 import sys
 import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import onnx
 import onnxruntime as ort
@@ -24,6 +26,7 @@ from scipy.spatial.transform import Rotation
 from torch import Tensor, nn
 
 from face.errors import FaceError
+from face.landmarks import UNIT_NAMES
 from face.morphable import MorphableModel
 from face.recurrence import INPUTS, Recurrence
 from face.target import TargetInfo, write_onnx
@@ -36,6 +39,7 @@ _OPSET = 17
 _CHECK_FRAMES = 100
 _CALIBRATION_FRAMES = 64
 _MOTION_FRAMES = 150
+_PORTRAIT = 160  # px
 # What 8 bits are enough for: features. The layers' geometry, the first convolutions, which see the picture, and what
 # makes it at half its size and above, stay in float: there a rounding step is a step of the picture, and costs more
 # than the time it saves.
@@ -136,7 +140,21 @@ def describe(dataset: Dataset, profile: str, name: str, title: str, provenance: 
         euler_high_deg=_rounded(np.percentile(euler, 99, axis=0)),
         head_motion=_rounded(own), provenance=provenance,
         versions={"torch": torch.__version__, "onnx": onnx.__version__},
+        portrait=portrait(dataset.frames[chosen[_most_at_rest(expression, euler, p["gaze"][chosen])]]),
     )  # fmt: skip
+
+
+def _most_at_rest(expression: np.ndarray, euler_deg: np.ndarray, gaze_deg: np.ndarray) -> int:
+    """Which of some frames shows the face most at rest, looking at the viewer with open eyes and a faint smile."""
+    calm = np.abs(euler_deg).sum(1) / 10 + np.abs(gaze_deg).sum(1) / 10 + expression.sum(1)
+    smile = [UNIT_NAMES.index(name) for name in ("mouthSmileLeft", "mouthSmileRight")]
+    return int(np.argmin(calm - 2 * np.minimum(expression[:, smile], 0.3).sum(1)))
+
+
+def portrait(frame: np.ndarray) -> str:
+    """A frame ``[H, W, 3]`` uint8 RGB as a small JPEG in base64."""
+    small = cv2.resize(frame, (_PORTRAIT, _PORTRAIT), interpolation=cv2.INTER_AREA)
+    return base64.b64encode(cv2.imencode(".jpg", cv2.cvtColor(small, cv2.COLOR_RGB2BGR))[1].tobytes()).decode()
 
 
 def check(model: onnx.ModelProto, generator: nn.Module, conditionings: np.ndarray) -> np.ndarray:

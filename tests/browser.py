@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -57,12 +58,26 @@ def opened(
         browser = playwright.chromium.launch(executable_path=chromium, args=flags)
         page = browser.new_page(viewport={"width": width, "height": height})
         page.on("pageerror", lambda error: errors.append(str(error)))
+        page.on("console", lambda line: errors.append(line.text) if "Content Security" in line.text else None)
         page.goto(address)
         try:
             yield page
         finally:
             browser.close()
     assert not errors, errors
+
+
+def until(page: Page, condition: str, seconds: float = 30) -> None:
+    """Wait for a JavaScript condition; unlike ``wait_for_function`` it needs no ``eval``, which the page forbids."""
+    page.evaluate(
+        f"""async () => {{
+          const end = performance.now() + {seconds * 1000};
+          while (!({condition})) {{
+            if (performance.now() > end) throw new Error('never came true: ' + {json.dumps(condition)});
+            await new Promise((next) => setTimeout(next, 20));
+          }}
+        }}"""
+    )
 
 
 def received(page: Page, count: int) -> tuple[np.ndarray, list[np.ndarray]]:

@@ -67,7 +67,12 @@ def true_landmarks(model: MorphableModel, parameters: FaceParameters, scores: np
 
 
 @pytest.fixture
-def target_info(model: MorphableModel) -> TargetInfo:
+def target_info(module_target: TargetInfo) -> TargetInfo:
+    return module_target
+
+
+@pytest.fixture(scope="module")
+def module_target(model: MorphableModel) -> TargetInfo:
     return TargetInfo(
         name="test",
         title="Test",

@@ -9,6 +9,7 @@ import numpy as np
 from face.conditioning import CpuConditioning
 from face.morphable import MorphableModel
 from face.target import TargetInfo
+from live.cast import Cast
 from live.frames import Frame
 from live.pipeline import Pipeline
 
@@ -43,7 +44,10 @@ class NmfcGenerator:
     def reset(self) -> None:
         self.steps = 0
 
+    def another(self) -> NmfcGenerator:
+        return NmfcGenerator()
+
 
 def pipeline(model: MorphableModel, target: TargetInfo, source, generator=None, drop: bool = False) -> Pipeline:
-    renderer = CpuConditioning(model, target.size)
-    return Pipeline(model, target, renderer, generator or NmfcGenerator(), source, drop)
+    cast = Cast(target, CpuConditioning(model, target.size), generator or NmfcGenerator())
+    return Pipeline(model, cast, source, drop)

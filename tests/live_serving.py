@@ -7,17 +7,20 @@ import contextlib
 import threading
 from collections.abc import Iterator
 
-from live.app import _serve, listen
+from live.app import TARGETS, listen, serve
+from live.gallery import Gallery
 from live.pipeline import Pipeline
+from live.streaming.server import Server, ServerSettings
 
 
 @contextlib.contextmanager
-def serving(loop: Pipeline) -> Iterator[str]:
+def serving(loop: Pipeline, settings: ServerSettings | None = None, gallery: Gallery | None = None) -> Iterator[str]:
     """Start the pipeline and serve it; gives the address."""
+    server = Server(loop, gallery or Gallery(loop.model, TARGETS), settings)
     bound = listen("127.0.0.1", 0)
     ended = threading.Event()
     loop.on_end = ended.set
-    thread = threading.Thread(target=lambda: asyncio.run(_serve(loop, bound, ended)))
+    thread = threading.Thread(target=lambda: asyncio.run(serve(server, bound, ended)))
     loop.start()
     thread.start()
     try:

@@ -19,3 +19,7 @@ class Generator(Protocol):
     def reset(self) -> None:
         """Forget the past: the next picture is the first."""
         ...
+
+    def another(self) -> Generator:
+        """A generator of the same network with a state of its own."""
+        ...

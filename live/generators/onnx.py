@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from pathlib import Path
 
 import numpy as np
@@ -59,6 +60,12 @@ class OnnxGenerator:
     def reset(self) -> None:
         """Forget the past."""
         self._past.reset()
+
+    def another(self) -> OnnxGenerator:
+        """A generator of the same network, which is loaded once, with a state of its own."""
+        twin = copy.copy(self)
+        twin._past = Recurrence()
+        return twin
 
     def step(self, conditioning: np.ndarray) -> np.ndarray:
         """Next picture ``[H, W, 3]`` uint8 RGB from a conditioning ``[H, W, 6]`` uint8."""

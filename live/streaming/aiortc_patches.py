@@ -11,7 +11,7 @@ from typing import Any
 
 import aioice.ice
 import aiortc.codecs
-from aiortc import RTCPeerConnection, RTCRtpReceiver, RTCRtpSender, rtp
+from aiortc import MediaStreamTrack, RTCPeerConnection, RTCRtpReceiver, RTCRtpSender, RTCRtpTransceiver, rtp
 from aiortc.jitterbuffer import JitterFrame
 from aiortc.rtcrtpparameters import RTCRtpHeaderExtensionParameters
 
@@ -68,6 +68,21 @@ def answer_passively(connection: RTCPeerConnection) -> None:
 def on_keyframe_request(sender: RTCRtpSender, request: Callable[[], None]) -> None:
     """Send a viewer's picture-loss reports to the shared encoder; the sender's own encoder never runs."""
     sender._send_keyframe = request
+
+
+def chosen_codec(transceiver: RTCRtpTransceiver) -> str:
+    """Name of the codec that was settled on, e.g. ``H264``; aiortc sends with the first that both know."""
+    return str(transceiver._codecs[0].mimeType.split("/")[1])
+
+
+def nothing_waits(track: MediaStreamTrack) -> bool:
+    """Whether a received track has no further frame at hand; its queue has no bound and no public length."""
+    return bool(track._queue.empty())
+
+
+def hasten_sound(receiver: RTCRtpReceiver) -> None:
+    """Hand sound on as it comes: aiortc holds four packets, 80 ms, back, longer than a picture takes."""
+    receiver._RTCRtpReceiver__jitter_buffer._prefetch = 0
 
 
 def emit_on_marker(receiver: RTCRtpReceiver) -> None:

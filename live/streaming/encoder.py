@@ -1,38 +1,42 @@
-"""One H.264 encode for every viewer: encoded packets are handed out, not pictures."""
+"""One encode for every viewer: encoded packets are handed out, not pictures."""
 
 from __future__ import annotations
 
 import asyncio
 import threading
 import time
-from fractions import Fraction
 
 import av
-import numpy as np
 
 from live.frames import Generated
 from live.mailbox import Closed, Mailbox
 from live.metrics import Metrics
+from live.streaming.codecs import CLOCK, Codec, open_video
 
 BIT_RATE = 2_000_000
-_CLOCK = 90_000
 _KEYFRAME_INTERVAL_S = 0.3  # requests closer together are answered by one key frame
 _LONGEST_QUEUE = 8  # packets a slow viewer may be behind before it waits for a key frame
 
 
 class Subscription:
-    """One viewer's packets; lives on the event loop."""
+    """One viewer's packets; lives on the event loop.
 
-    def __init__(self) -> None:
+    Args:
+        from_key: begin with a key frame, and begin anew with one after falling behind (video).
+        longest: packets that may wait.
+    """
+
+    def __init__(self, from_key: bool = True, longest: int = _LONGEST_QUEUE) -> None:
         self._queue: asyncio.Queue[av.Packet] = asyncio.Queue()
-        self._waiting_for_key = True
+        self._from_key, self._longest = from_key, longest
+        self._waiting_for_key = from_key
 
     def push(self, packet: av.Packet) -> bool:
         """Offer a packet; ``False`` when the viewer fell behind and needs a key frame."""
-        if self._queue.qsize() > _LONGEST_QUEUE:
+        if self._queue.qsize() >= self._longest:
             while not self._queue.empty():
                 self._queue.get_nowait()
-            self._waiting_for_key = True
+            self._waiting_for_key = self._from_key
         if self._waiting_for_key and not packet.is_keyframe:
             return False
         self._waiting_for_key = False
@@ -47,27 +51,35 @@ class Subscription:
 class SharedEncoder:
     """Encodes the newest picture on a thread of its own and hands the packets to all subscriptions.
 
+    Without a subscription it rests.
+
     Args:
         loop: the event loop on which subscriptions live.
-        metrics: gets the stage ``encode`` and the age of what is sent.
+        metrics: gets the stage ``encode``, the age of what is sent, and the count of bytes.
+        codec: H.264 or VP8.
+        bit_rate: bits per second.
         rate: frames per second that rate control assumes.
     """
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, metrics: Metrics, rate: int = 25) -> None:
-        self._loop, self._metrics, self._rate = loop, metrics, rate
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, metrics: Metrics, codec: Codec = Codec.H264, bit_rate: int = BIT_RATE,
+        rate: int = 25,
+    ) -> None:  # fmt: skip
+        self._loop, self._metrics, self._codec = loop, metrics, codec
+        self._bit_rate, self._rate = bit_rate, rate
         self._mailbox: Mailbox[Generated] = Mailbox()
         self._subscriptions: set[Subscription] = set()
         self._want_key = threading.Event()
-        self._codec: av.VideoCodecContext | None = None
-        self._thread = threading.Thread(target=self._run, name="encode", daemon=True)
+        self._thread = threading.Thread(target=self._run, name=f"encode {codec}", daemon=True)
         self._thread.start()
 
     def put(self, generated: Generated) -> None:
         """Encode this picture unless a newer one comes first; never blocks."""
-        try:
-            self._mailbox.put(generated)
-        except Closed:
-            pass
+        if self._subscriptions:
+            try:
+                self._mailbox.put(generated)
+            except Closed:
+                pass
 
     def subscribe(self) -> Subscription:
         """A new viewer; it begins with a key frame."""
@@ -94,24 +106,8 @@ class SharedEncoder:
         self._mailbox.close()
         self._thread.join(timeout=5)
 
-    def _open(self, image: np.ndarray) -> av.VideoCodecContext:
-        codec = av.CodecContext.create("libx264", "w")
-        assert isinstance(codec, av.VideoCodecContext)
-        codec.height, codec.width = image.shape[:2]
-        codec.pix_fmt = "yuv420p"
-        codec.bit_rate = BIT_RATE
-        codec.framerate = Fraction(self._rate, 1)
-        codec.time_base = Fraction(1, _CLOCK)
-        codec.gop_size = 3000
-        codec.thread_count = 1
-        codec.profile = "Baseline"
-        codec.options = {
-            "preset": "superfast", "tune": "zerolatency", "level": "31", "forced-idr": "1",
-            "maxrate": str(BIT_RATE), "bufsize": str(BIT_RATE // 4),
-        }  # fmt: skip
-        return codec
-
     def _run(self) -> None:
+        context: av.VideoCodecContext | None = None
         last_key_s = -1.0
         last_pts = -1
         begin_s = time.monotonic()
@@ -120,19 +116,21 @@ class SharedEncoder:
                 generated = self._mailbox.take()
             except Closed:
                 return
+            height, width = generated.image.shape[:2]
             with self._metrics.stage("encode"):
-                if self._codec is None:
-                    self._codec = self._open(generated.image)
+                if context is None or (context.width, context.height) != (width, height):
+                    context = open_video(self._codec, width, height, self._rate, self._bit_rate)
                 frame = av.VideoFrame.from_ndarray(generated.image, format="rgb24")
-                last_pts = frame.pts = max(last_pts + 1, int((time.monotonic() - begin_s) * _CLOCK))
-                frame.time_base = self._codec.time_base
+                last_pts = frame.pts = max(last_pts + 1, int((time.monotonic() - begin_s) * CLOCK))
+                frame.time_base = context.time_base
                 now = time.monotonic()
                 if self._want_key.is_set() and now - last_key_s > _KEYFRAME_INTERVAL_S:
                     self._want_key.clear()
                     last_key_s = now
                     frame.pict_type = av.video.frame.PictureType.I
-                packets = self._codec.encode(frame)
-            self._metrics.sent(generated.captured_s)
+                packets = context.encode(frame)
+            self._metrics.record("capture to encoded", time.monotonic() - generated.captured_s)
+            self._metrics.count("bytes", sum(packet.size for packet in packets))
             try:
                 self._loop.call_soon_threadsafe(self._hand_out, packets)
             except RuntimeError:  # the event loop has closed: the program is ending

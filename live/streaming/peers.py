@@ -1,37 +1,68 @@
-"""WebRTC peers: viewers (WHEP) and the browser's camera (WHIP)."""
+"""WebRTC peers: viewers (WHEP) and publishers (WHIP)."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import secrets
 import time
-import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
 
-from aiortc import MediaStreamTrack, RTCConfiguration, RTCPeerConnection, RTCRtpSender, RTCSessionDescription
+from aiortc import MediaStreamTrack, RTCConfiguration, RTCPeerConnection, RTCSessionDescription
 from aiortc.mediastreams import MediaStreamError
-from av import Packet, VideoFrame
+from aiortc.rtcrtptransceiver import RTCRtpTransceiver
+from av import AudioFrame, Packet, VideoFrame
 
-from live.frames import Frame
-from live.pipeline import Pipeline
+from live.frames import Frame, Sound
 from live.streaming import aiortc_patches
-from live.streaming.encoder import SharedEncoder, Subscription
+from live.streaming.codecs import Codec
+from live.streaming.encoder import Subscription
+from live.streaming.ice import Fragment, IceServer, user_fragment
+from live.streaming.session import NoRoom, Session, Sessions
 
 _CONNECT_TIMEOUT_S = 15.0
+_SOUND_PACKET_S = 0.02  # a piece of sound is handed on when the next has come
 logger = logging.getLogger(__name__)
 
 
 class BadOffer(Exception):
-    """The peer's offer cannot be answered; the text says why."""
+    """The peer's offer cannot be read; the text says why."""
+
+
+class Unacceptable(Exception):
+    """The offer can be read, but not be answered; the text says why."""
+
+
+class Taken(Exception):
+    """The session has a publisher already, or there is no room for another peer; the text says which."""
+
+
+class Feed(Protocol):
+    """Gives packets to subscribers: an encoder, or the sound."""
+
+    def subscribe(self) -> Subscription:
+        """A new subscriber."""
+        ...
+
+    def unsubscribe(self, subscription: Subscription) -> None:
+        """The subscriber has gone."""
+        ...
 
 
 class PacketTrack(MediaStreamTrack):
-    """A viewer's track: packets of the shared encoder, from the first key frame after the viewer connected."""
+    """A viewer's track: packets that were encoded for all, from the moment the viewer connected.
 
-    kind = "video"
+    Attributes:
+        kind: ``video`` or ``audio``.
+        feed: where the packets come from; known once the offer is taken.
+    """
 
-    def __init__(self, encoder: SharedEncoder) -> None:
+    def __init__(self, kind: str, feed: Feed | None = None) -> None:
+        self.kind = kind
         super().__init__()
-        self._encoder = encoder
+        self.feed = feed
         self._subscription: Subscription | None = None
 
     async def recv(self) -> Packet:
@@ -39,144 +70,219 @@ class PacketTrack(MediaStreamTrack):
         if self.readyState != "live":
             raise MediaStreamError
         if self._subscription is None:
-            self._subscription = self._encoder.subscribe()
+            assert self.feed is not None
+            self._subscription = self.feed.subscribe()
         return await self._subscription.next()
 
     def stop(self) -> None:
         """The viewer has gone."""
         super().stop()
-        if self._subscription is not None:
-            self._encoder.unsubscribe(self._subscription)
+        if self._subscription is not None and self.feed is not None:
+            self.feed.unsubscribe(self._subscription)
+
+
+@dataclass(eq=False)
+class Peer:
+    """One connection.
+
+    Attributes:
+        key: what its URL ends in; cannot be guessed.
+        session: what it looks at or feeds.
+        publishes: whether it brings pictures (WHIP) or takes them (WHEP).
+        tag: entity tag of its ICE generation (RFC 9725, 4.3).
+        user_fragment: of the peer's ICE generation.
+    """
+
+    connection: RTCPeerConnection
+    session: Session
+    publishes: bool
+    key: str = field(default_factory=lambda: secrets.token_urlsafe(24))
+    tag: str = field(default_factory=lambda: f'"{secrets.token_hex(8)}"')
+    user_fragment: str | None = None
 
 
 class Peers:
-    """All connections of the server."""
+    """All connections of the server.
 
-    def __init__(self, pipeline: Pipeline, encoder: SharedEncoder) -> None:
+    Args:
+        sessions: what they look at or feed.
+        servers: STUN and TURN servers to use.
+        most_viewers: how many may watch at a time.
+    """
+
+    def __init__(self, sessions: Sessions, servers: Sequence[IceServer] = (), most_viewers: int = 100) -> None:
         aiortc_patches.install()
-        self._pipeline, self._encoder = pipeline, encoder
-        self._connections: dict[str, RTCPeerConnection] = {}
+        self._sessions = sessions
+        self._servers, self._most_viewers = [s.for_aiortc() for s in servers], most_viewers
+        self._peers: dict[str, Peer] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
-    async def view(self, offer: str) -> tuple[str, str]:
-        """Answer a viewer: id of the connection and the SDP.
+    @property
+    def viewers(self) -> int:
+        """How many watch or are about to."""
+        return sum(not peer.publishes for peer in self._peers.values())
+
+    async def view(self, session: Session, offer: str) -> tuple[Peer, str]:
+        """Answer a viewer: the peer and the SDP.
 
         Raises:
-            BadOffer: the offer is no SDP, or asks for no video that can be sent.
+            BadOffer, Unacceptable: it is no SDP, or asks for nothing that can be sent.
+            Taken: there are viewers enough.
         """
-        key, connection = self._open()
+        if self.viewers >= self._most_viewers:
+            raise Taken(f"There are {self._most_viewers} viewers, as many as this server admits: try again later.")
+        peer = self._open(session, publishes=False)
         try:
-            # Before the offer is taken: aiortc settles on a codec as it reads the offer.
-            transceiver = connection.addTransceiver(PacketTrack(self._encoder), direction="sendonly")
-            codecs = RTCRtpSender.getCapabilities("video").codecs
-            transceiver.setCodecPreferences([c for c in codecs if c.mimeType in ("video/H264", "video/rtx")])
-            await self._take_offer(connection, offer)
-            if transceiver.mid is None:
-                raise BadOffer("The offer asks for no video.")
-            aiortc_patches.on_keyframe_request(transceiver.sender, self._encoder.request_keyframe)
-            return key, await self._answer(connection)
+            # Before the offer is taken: aiortc settles on what to send as it reads the offer.
+            track = PacketTrack("video")
+            video = peer.connection.addTransceiver(track, direction="sendonly")
+            if "\nm=audio" in offer:
+                peer.connection.addTransceiver(PacketTrack("audio", session.sound), direction="sendonly")
+            await self._take_offer(peer, offer)
+            if video.mid is None:
+                raise Unacceptable("The offer asks for no video.")
+            encoder = session.encoder(_codec(video))
+            track.feed = encoder
+            aiortc_patches.on_keyframe_request(video.sender, encoder.request_keyframe)
+            return peer, await self._answer(peer)
         except BaseException:
-            await self._close(key)
+            await self._close(peer)
             raise
 
-    async def publish(self, offer: str) -> tuple[str, str]:
-        """Take a camera in place of the source: id of the connection and the SDP.
+    async def publish(self, offer: str) -> tuple[Peer, str]:
+        """Take a camera, and a microphone if there is one: the peer and the SDP.
 
         Raises:
-            BadOffer: the offer is no SDP, brings no video, or another camera is already there.
+            BadOffer, Unacceptable: it is no SDP, or brings no video.
+            Taken: another publisher is there.
         """
-        key, connection = self._open()
         try:
-            await self._take_offer(connection, offer)
-            transceiver = next((t for t in connection.getTransceivers() if t.kind == "video"), None)
-            if transceiver is None:
-                raise BadOffer("The offer brings no video.")
-            if not self._pipeline.admit(key):
-                raise BadOffer("Another camera is already in use.")
-            aiortc_patches.emit_on_marker(transceiver.receiver)
-            self._spawn(self._receive(key, transceiver.receiver.track))
-            return key, aiortc_patches.with_start_bitrate(await self._answer(connection))
+            session = await self._sessions.for_publisher()
+        except NoRoom as error:
+            raise Taken(str(error)) from None
+        peer = self._open(session, publishes=True)
+        try:
+            await self._take_offer(peer, offer)
+            tracks = {t.kind: t for t in peer.connection.getTransceivers() if t.receiver.track is not None}
+            if "video" not in tracks:
+                raise Unacceptable("The offer brings no video.")
+            if not session.pipeline.admit(peer.key):
+                raise Taken("Another camera is already in use.")
+            aiortc_patches.emit_on_marker(tracks["video"].receiver)
+            self._spawn(self._receive_pictures(peer, tracks["video"].receiver.track))
+            if "audio" in tracks:
+                aiortc_patches.hasten_sound(tracks["audio"].receiver)
+                self._spawn(self._receive_sound(peer, tracks["audio"].receiver.track))
+            return peer, aiortc_patches.with_start_bitrate(await self._answer(peer))
         except BaseException:
-            self._pipeline.dismiss(key)
-            await self._close(key)
+            await self._close(peer)
             raise
 
-    async def close(self, key: str) -> bool:
-        """End one connection; ``False`` if there is none of that id."""
-        if key not in self._connections:
-            return False
-        await self._close(key)
-        return True
+    def find(self, key: str, publishes: bool) -> Peer | None:
+        """The peer whose URL ends in ``key``."""
+        peer = self._peers.get(key)
+        return peer if peer is not None and peer.publishes == publishes else None
+
+    async def trickle(self, peer: Peer, fragment: Fragment) -> None:
+        """Take further candidates of a peer."""
+        for candidate in fragment.candidates:
+            if not candidate.ip.endswith(".local"):  # see aiortc_patches.without_mdns
+                await peer.connection.addIceCandidate(candidate)
+
+    async def close(self, peer: Peer) -> None:
+        """End one connection."""
+        await self._close(peer)
 
     async def close_all(self) -> None:
         """End every connection."""
-        await asyncio.gather(*(self._close(key) for key in list(self._connections)))
+        await asyncio.gather(*(self._close(peer) for peer in list(self._peers.values())))
         for task in list(self._tasks):
             task.cancel()
 
-    def _open(self) -> tuple[str, RTCPeerConnection]:
-        key = uuid.uuid4().hex
-        connection = RTCPeerConnection(RTCConfiguration(iceServers=[]))
-        self._connections[key] = connection
+    def _open(self, session: Session, publishes: bool) -> Peer:
+        connection = RTCPeerConnection(RTCConfiguration(iceServers=self._servers))
+        peer = Peer(connection, session, publishes)
+        self._peers[peer.key] = peer
 
         @connection.on("connectionstatechange")
         async def changed() -> None:
+            logger.info("%s %s", "publisher" if publishes else "viewer", connection.connectionState)
             if connection.connectionState in ("failed", "closed"):
-                await self._close(key)
+                await self._close(peer)
 
-        self._spawn(self._expire(key, connection))
-        return key, connection
+        self._spawn(self._expire(peer))
+        return peer
 
-    async def _expire(self, key: str, connection: RTCPeerConnection) -> None:
+    async def _expire(self, peer: Peer) -> None:
         """Drop a peer that never connects; aiortc would keep it for ever."""
         await asyncio.sleep(_CONNECT_TIMEOUT_S)
-        if connection.connectionState != "connected":
-            await self._close(key)
+        if peer.connection.connectionState != "connected":
+            await self._close(peer)
 
-    async def _close(self, key: str) -> None:
-        connection = self._connections.pop(key, None)
-        if connection is not None:
-            self._pipeline.dismiss(key)
-            for sender in connection.getSenders():
-                if sender.track is not None:
-                    sender.track.stop()
-            await connection.close()
+    async def _close(self, peer: Peer) -> None:
+        if self._peers.pop(peer.key, None) is None:
+            return
+        peer.session.pipeline.dismiss(peer.key)
+        for sender in peer.connection.getSenders():
+            if sender.track is not None:
+                sender.track.stop()
+        await peer.connection.close()
+        if peer.publishes and peer.session is not self._sessions.main:
+            watching = [other for other in self._peers.values() if other.session is peer.session]
+            await asyncio.gather(*(self._close(other) for other in watching))
+            await self._sessions.end(peer.session)
 
     @staticmethod
-    async def _take_offer(connection: RTCPeerConnection, offer: str) -> None:
+    async def _take_offer(peer: Peer, offer: str) -> None:
+        if not offer.startswith(("v=0\r\n", "v=0\n")):
+            raise BadOffer("The offer is no SDP: it begins with the line v=0.")
         try:
             description = RTCSessionDescription(aiortc_patches.without_mdns(offer), "offer")
-            await connection.setRemoteDescription(description)
+            await peer.connection.setRemoteDescription(description)
         except Exception as error:  # aiortc's parser raises whatever its code runs into
+            if "send parameters" in str(error):
+                raise Unacceptable("The offer knows none of the codecs H.264, VP8 and Opus.") from None
             raise BadOffer(f"The offer cannot be read: {error!r}") from None
+        peer.user_fragment = user_fragment(offer)
 
     @staticmethod
-    async def _answer(connection: RTCPeerConnection) -> str:
-        aiortc_patches.answer_passively(connection)
+    async def _answer(peer: Peer) -> str:
+        aiortc_patches.answer_passively(peer.connection)
         try:
-            await connection.setLocalDescription(await connection.createAnswer())
+            await peer.connection.setLocalDescription(await peer.connection.createAnswer())
         except Exception as error:
             raise BadOffer(f"The offer cannot be answered: {error!r}") from None
-        return connection.localDescription.sdp
+        return peer.connection.localDescription.sdp
 
-    async def _receive(self, key: str, track: MediaStreamTrack) -> None:
+    async def _receive_pictures(self, peer: Peer, track: MediaStreamTrack) -> None:
         """Hand the newest frame on; an unread track would queue without bound."""
         number = 0
         try:
             while True:
                 frame = await track.recv()
-                queue = getattr(track, "_queue", None)
-                while queue is not None and not queue.empty():
+                while not aiortc_patches.nothing_waits(track):
                     frame = await track.recv()
                 assert isinstance(frame, VideoFrame)
                 captured_s = time.monotonic()
                 image = await asyncio.to_thread(frame.to_ndarray, format="rgb24")
-                self._pipeline.deliver(key, Frame(image, captured_s, number))
+                peer.session.pipeline.deliver(peer.key, Frame(image, captured_s, number))
                 number += 1
         except MediaStreamError:
             pass
         finally:
-            await self._close(key)
+            await self._close(peer)
+
+    @staticmethod
+    async def _receive_sound(peer: Peer, track: MediaStreamTrack) -> None:
+        """Hand sound on as it comes; without a microphone's packets the pictures go on alone."""
+        try:
+            while True:
+                frame = await track.recv()
+                assert isinstance(frame, AudioFrame)
+                samples = frame.to_ndarray().reshape(-1, 2)  # aiortc decodes to 48 kHz, 16 bit, stereo
+                peer.session.pipeline.deliver(peer.key, Sound(samples, time.monotonic() - _SOUND_PACKET_S))
+        except MediaStreamError:
+            pass
 
     def _spawn(self, work: object) -> None:
         task = asyncio.ensure_future(work)  # type: ignore[call-overload]
@@ -187,3 +293,11 @@ class Peers:
         self._tasks.discard(task)
         if not task.cancelled() and task.exception():
             logger.error("a connection's task failed", exc_info=task.exception())
+
+
+def _codec(transceiver: RTCRtpTransceiver) -> Codec:
+    name = aiortc_patches.chosen_codec(transceiver)
+    try:
+        return Codec(name)
+    except ValueError:
+        raise Unacceptable(f"The offer wants {name}: this server sends H.264 and VP8.") from None

@@ -1,6 +1,17 @@
-// Sends the browser's camera to the server by WHIP, in place of its own source.
+// Sends the browser's camera, and microphone, to the server by WHIP, in place of its own source.
 
-const CAMERA = { video: { width: { ideal: 640 }, height: { ideal: 480 }, frameRate: { ideal: 25 } }, audio: false };
+import { hangUp, negotiate, prepare } from './exchange.js';
+
+const CAMERA = { width: { ideal: 640 }, height: { ideal: 480 }, frameRate: { ideal: 25 } };
+
+/** The camera with the microphone where there is one that may be used. */
+async function open() {
+  try {
+    return await navigator.mediaDevices.getUserMedia({ video: CAMERA, audio: true });
+  } catch {
+    return navigator.mediaDevices.getUserMedia({ video: CAMERA });
+  }
+}
 
 /** One use of the camera at a time. */
 export class Camera {
@@ -13,25 +24,23 @@ export class Camera {
 
   get active() { return this.#stream !== null; }
 
-  /** Ask for the camera and send it. Rejects with words for the user. */
+  /** Ask for the camera and send it; where to watch it, if that is a place of its own. Rejects with words for the user. */
   async start() {
     if (!navigator.mediaDevices) throw new Error('A browser gives its camera to secure pages only: open this page as http://localhost or by https.');
     try {
-      this.#stream = await navigator.mediaDevices.getUserMedia(CAMERA);
+      this.#stream = await open();
     } catch (error) {
       throw new Error(error.name === 'NotAllowedError' ? 'The browser was not allowed to use the camera.' : 'No camera was found.');
     }
     try {
-      const pc = (this.#connection = new RTCPeerConnection());
+      const pc = (this.#connection = await prepare('whip'));
       for (const track of this.#stream.getTracks()) pc.addTransceiver(track, { direction: 'sendonly', streams: [this.#stream] });
       pc.onconnectionstatechange = () => {
         if (pc === this.#connection && ['failed', 'disconnected'].includes(pc.connectionState)) { this.stop(); this.ended(); }
       };
-      await pc.setLocalDescription();
-      const reply = await fetch('whip', { method: 'POST', headers: { 'Content-Type': 'application/sdp' }, body: pc.localDescription.sdp });
-      if (!reply.ok) throw new Error(await reply.text());
-      this.#resource = reply.headers.get('Location');
-      await pc.setRemoteDescription({ type: 'answer', sdp: await reply.text() });
+      const { resource, watch } = await negotiate(pc, 'whip');
+      this.#resource = resource;
+      return watch;
     } catch (error) {
       this.stop();
       throw error;
@@ -39,7 +48,7 @@ export class Camera {
   }
 
   stop() {
-    if (this.#resource) fetch(this.#resource, { method: 'DELETE', keepalive: true });
+    hangUp(this.#resource);
     this.#connection?.close();
     for (const track of this.#stream?.getTracks() ?? []) track.stop();
     this.#connection = this.#resource = this.#stream = null;

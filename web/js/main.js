@@ -1,4 +1,5 @@
 import { Camera } from './camera.js';
+import { Gallery } from './gallery.js';
 import { Status } from './status.js';
 import { view } from './viewer.js';
 
@@ -31,6 +32,7 @@ function row(stage, [median, p95]) {
 
 function showFigures(figures) {
   if (figures.error) return note(figures.error);
+  if (figures.ending) return stream.serverEnds();
   showState(figures.state);
   const latency = figures.ms['capture to encoded'];
   const parts = [`${figures.fps.toFixed(1)} fps`];
@@ -38,7 +40,8 @@ function showFigures(figures) {
   parts.push(`${figures.frames.dropped} dropped`, `${figures.viewers} watching`);
   $('figures').textContent = parts.join(' · ');
   $('target').textContent = figures.target.title;
-  $('target').title = figures.target.provenance;
+  $('provenance').textContent = figures.target.provenance;
+  gallery.mark(figures.target.name);
   $('source').textContent = figures.source;
   $('stages').replaceChildren(...Object.entries(figures.ms).map(([stage, times]) => row(stage, times)));
   showSettings(figures.settings);
@@ -62,7 +65,8 @@ async function showTiles(jpeg) {
 }
 
 const status = new Status(showFigures, showTiles, () => showState('offline'));
-view($('video'), (words) => { streamTrouble = words; badge(words); });
+const gallery = new Gallery($('gallery'), (name) => { note(''); status.send({ target: name }); });
+const stream = view($('video'), (words) => { streamTrouble = words; badge(words); });
 
 form.addEventListener('input', ({ target }) => {
   if (target.name === 'mode') status.send({ mode: target.value });
@@ -79,24 +83,36 @@ function showCamera(active) {
   $('camera').setAttribute('aria-pressed', String(active));
   $('camera').textContent = active ? 'Stop my camera' : 'Use my camera';
 }
-const camera = new Camera(() => { showCamera(false); note('The connection of your camera broke off.'); });
+/** Watch a session; the main one without an address. */
+function watch(endpoint = 'whep') {
+  stream.turnTo(endpoint);
+  status.turnTo(endpoint.replace(/whep$/, 'live'));
+}
+const camera = new Camera(() => { showCamera(false); watch(); note('The connection of your camera broke off.'); });
 $('camera').addEventListener('click', async () => {
   note('');
   if (camera.active) {
     camera.stop();
+    watch();
   } else {
     $('camera').disabled = true;
-    await camera.start().catch((error) => note(error.message));
+    await camera.start().then(watch, (error) => note(error.message));
     $('camera').disabled = false;
   }
   showCamera(camera.active);
 });
 addEventListener('pagehide', () => camera.stop());
 
+$('sound').addEventListener('click', () => {
+  $('video').muted = !$('video').muted; // a browser lets a page begin without sound only
+  $('sound').setAttribute('aria-pressed', String(!$('video').muted));
+  $('sound').textContent = $('video').muted ? 'Sound on' : 'Sound off';
+});
+
 $('fullscreen').addEventListener('click', () =>
   document.fullscreenElement ? document.exitFullscreen() : $('video').parentElement.requestFullscreen());
 
-const KEYS = { r: 'recalibrate', c: 'camera', f: 'fullscreen' };
+const KEYS = { r: 'recalibrate', c: 'camera', f: 'fullscreen', m: 'sound' };
 addEventListener('keydown', (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || event.target.matches('input[type=text]')) return;
   const id = KEYS[event.key.toLowerCase()];

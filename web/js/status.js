@@ -1,9 +1,12 @@
 // The WebSocket: figures and small pictures in, commands out. Reconnects by itself.
 
+import { subprotocols } from './access.js';
+
 const RETRY_MS = 1000;
 
 export class Status {
   #socket = null;
+  #path = 'live';
 
   /**
    * @param {(figures: object) => void} onFigures
@@ -16,11 +19,24 @@ export class Status {
   }
 
   #connect() {
-    const address = new URL('live', location.href);
+    const address = new URL(this.#path, location.href);
     address.protocol = address.protocol.replace('http', 'ws');
-    const socket = (this.#socket = new WebSocket(address));
+    const socket = (this.#socket = new WebSocket(address, subprotocols()));
     socket.onmessage = ({ data }) => (typeof data === 'string' ? this.onFigures(JSON.parse(data)) : this.onTiles(data));
-    socket.onclose = () => { this.onLost(); setTimeout(() => this.#connect(), RETRY_MS); };
+    socket.onclose = () => {
+      if (socket !== this.#socket) return;
+      this.onLost();
+      setTimeout(() => socket === this.#socket && this.#connect(), RETRY_MS);
+    };
+  }
+
+  /** Follow another session. */
+  turnTo(path) {
+    if (path === this.#path) return;
+    this.#path = path;
+    const old = this.#socket;
+    this.#connect();
+    old.close();
   }
 
   /** @param {object} command e.g. {strength: 1.2} */

@@ -1,39 +1,53 @@
 // Receives the stream by WHEP and reconnects when it breaks.
 
+import { hangUp, negotiate, prepare } from './exchange.js';
+
 const RETRY_MS = [500, 1000, 2000, 4000];
+
+/** Ask for H.264 first: at the same rate it is the sharper of the two, and the cheaper to decode. */
+function preferH264(transceiver) {
+  const { codecs } = RTCRtpReceiver.getCapabilities('video');
+  const rank = ({ mimeType }) => (mimeType === 'video/H264' ? 0 : 1);
+  transceiver.setCodecPreferences?.([...codecs].sort((a, b) => rank(a) - rank(b)));
+}
 
 /**
  * @param {HTMLVideoElement} video shows the stream
  * @param {(words: string) => void} say told why there is no picture; '' when there is one
+ * @returns {{serverEnds: () => void, turnTo: (endpoint: string) => void}} to be called when the server says that it
+ *   ends, and to watch another session
  */
 export function view(video, say) {
+  let endpoint = 'whep';
   let attempt = 0;
   let connection = null;
   let resource = null;
+  let waiting = null;
 
   async function connect() {
     connection?.close();
-    const pc = (connection = new RTCPeerConnection());
-    pc.addTransceiver('video', { direction: 'recvonly' });
-    pc.ontrack = ({ streams, track }) => { video.srcObject = streams[0] ?? new MediaStream([track]); };
+    const pc = (connection = await prepare(endpoint));
+    preferH264(pc.addTransceiver('video', { direction: 'recvonly' }));
+    pc.addTransceiver('audio', { direction: 'recvonly' });
+    pc.ontrack = ({ streams, track }) => {
+      const stream = streams[0] ?? video.srcObject ?? new MediaStream();
+      if (!streams[0]) stream.addTrack(track);
+      if (video.srcObject !== stream) video.srcObject = stream;
+    };
     pc.onconnectionstatechange = () => {
       if (pc !== connection) return;
       if (pc.connectionState === 'connected') { attempt = 0; say(''); }
       if (['failed', 'disconnected'].includes(pc.connectionState)) retry('The stream broke off; trying again.');
     };
-    await pc.setLocalDescription();
-    // Sent at once: the server needs none of our candidates to answer.
-    const reply = await fetch('whep', { method: 'POST', headers: { 'Content-Type': 'application/sdp' }, body: pc.localDescription.sdp });
-    if (!reply.ok) throw new Error(await reply.text());
-    resource = reply.headers.get('Location');
-    await pc.setRemoteDescription({ type: 'answer', sdp: await reply.text() });
+    ({ resource } = await negotiate(pc, endpoint));
   }
 
   function retry(words) {
     say(words);
     connection?.close();
     connection = null;
-    setTimeout(start, RETRY_MS[Math.min(attempt++, RETRY_MS.length - 1)]);
+    clearTimeout(waiting);
+    waiting = setTimeout(start, RETRY_MS[Math.min(attempt++, RETRY_MS.length - 1)]);
   }
 
   function start() {
@@ -41,9 +55,19 @@ export function view(video, say) {
   }
 
   addEventListener('pagehide', () => {
-    if (resource) fetch(resource, { method: 'DELETE', keepalive: true });
+    hangUp(resource);
     connection?.close();
   });
   addEventListener('pageshow', (event) => { if (event.persisted) start(); });
   start();
+  return {
+    serverEnds: () => retry('The server was stopped; trying again.'),
+    turnTo(another) {
+      if (another === endpoint) return;
+      endpoint = another;
+      hangUp(resource);
+      attempt = 0;
+      retry('');
+    },
+  };
 }

@@ -6,7 +6,7 @@ import contextlib
 
 import numpy as np
 import pytest
-from browser import fake_camera, opened, received
+from browser import fake_camera, opened, received, until
 from conftest import real_clip
 from live_serving import serving
 
@@ -67,7 +67,7 @@ def agreement(sent: Sent, seen: np.ndarray) -> tuple[float, float]:
 
 
 def wait_for_picture(page) -> None:
-    page.wait_for_function("document.getElementById('video').videoWidth > 0", timeout=30_000)
+    until(page, "document.getElementById('video').videoWidth > 0")
 
 
 def test_the_demo_person_follows_a_real_clip(chromium, model):
@@ -105,14 +105,14 @@ def test_controls_by_keyboard_and_on_a_phone(chromium):
         page.locator("#strength").focus()
         page.keyboard.press("End")
         page.locator("#strength-value", has_text="2.0").wait_for()
-        page.wait_for_function("document.querySelectorAll('#stages tr').length > 3")
+        until(page, "document.querySelectorAll('#stages tr').length > 3")
         phone = page.context.browser.new_page(viewport={"width": 360, "height": 740})  # a second page, at once
         phone.goto(address)
         wait_for_picture(phone)
         phone.locator("#strength-value", has_text="2.0").wait_for()  # settings are shared
         assert phone.evaluate("document.documentElement.scrollWidth") <= 360
         blue = "document.getElementById('nmfc').getContext('2d').getImageData(96, 96, 1, 1).data[2] > 20"
-        page.wait_for_function(blue)
+        until(page, blue)
         assert loop.settings.mode == "face" and loop.settings.strength == 2.0
     assert loop.error is None
 

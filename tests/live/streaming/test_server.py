@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
 
 import httpx
 import numpy as np
@@ -15,6 +16,7 @@ from live_parts import pipeline
 from live_serving import serving
 
 from live.sources import DEMO_CLIP, FileSource, NoSource
+from live.streaming.server import ServerSettings
 from offline.motion import natural_motion
 from offline.people import Person, act
 
@@ -27,7 +29,7 @@ def loop(model, target_info):
     return pipeline(model, target_info, FileSource(DEMO_CLIP), drop=True)
 
 
-async def watch(address: str, count: int) -> list[np.ndarray]:
+async def watch(address: str, count: int, endpoint: str = "/whep") -> list[np.ndarray]:
     """View some frames as a WHEP player would."""
     connection = RTCPeerConnection(RTCConfiguration(iceServers=[]))
     received: asyncio.Queue = asyncio.Queue()
@@ -44,7 +46,7 @@ async def watch(address: str, count: int) -> list[np.ndarray]:
     connection.addTransceiver("video", direction="recvonly")
     await connection.setLocalDescription(await connection.createOffer())
     async with httpx.AsyncClient(base_url=address, timeout=30) as client:
-        reply = await client.post("/whep", content=connection.localDescription.sdp, headers=SDP)
+        reply = await client.post(endpoint, content=connection.localDescription.sdp, headers=SDP)
         assert reply.status_code == 201, reply.text
         await connection.setRemoteDescription(RTCSessionDescription(reply.text, "answer"))
         frames = [await asyncio.wait_for(received.get(), 30) for _ in range(count)]
@@ -81,7 +83,7 @@ def test_the_page_and_the_figures(loop):
         (b"", SDP, 400),
         (b"v=0 junk", SDP, 400),
         (b"\xff\xfe\x00", SDP, 400),
-        (b"v=0\r\no=- 0 0 IN IP4 0.0.0.0\r\ns=-\r\nt=0 0\r\n", SDP, 400),
+        (b"v=0\r\no=- 0 0 IN IP4 0.0.0.0\r\ns=-\r\nt=0 0\r\n", SDP, 422),
         (b"x" * 100_000, SDP, 413),
         (b"v=0", {}, 415),
     ],
@@ -151,7 +153,7 @@ def test_a_camera_by_whip_becomes_the_source(model, target_info):
             second.addTrack(PersonTrack(pictures))
             await second.setLocalDescription(await second.createOffer())
             refused = await client.post("/whip", content=second.localDescription.sdp, headers=SDP)
-            assert refused.status_code == 400 and "already in use" in refused.text
+            assert refused.status_code == 409 and "already in use" in refused.text
             await second.close()
             await client.delete(reply.headers["Location"])
         await connection.close()
@@ -159,3 +161,46 @@ def test_a_camera_by_whip_becomes_the_source(model, target_info):
     with serving(loop) as address:
         asyncio.run(publish(address))
         assert loop.source_name == NoSource.name and loop.error is None
+
+
+def test_each_publisher_has_a_session_of_its_own(model, target_info):
+    """Two cameras at once, each watched at its own address; a third is refused; what ends is gone."""
+    people = [Person(model, seed) for seed in (6, 8)]
+    films = [[p.render(q, 192, 192) for q in act(p, natural_motion(6, 6), 192)] for p in people]
+    loop = pipeline(model, target_info, NoSource(), drop=True)
+
+    async def offered(film):
+        connection = RTCPeerConnection(RTCConfiguration(iceServers=[]))
+        connection.addTrack(PersonTrack(film))
+        await connection.setLocalDescription(await connection.createOffer())
+        return connection
+
+    async def work(address):
+        async with httpx.AsyncClient(base_url=address, timeout=30) as client:
+            published = []
+            for film in films:
+                connection = await offered(film)
+                reply = await client.post("/whip", content=connection.localDescription.sdp, headers=SDP)
+                assert reply.status_code == 201, reply.text
+                await connection.setRemoteDescription(RTCSessionDescription(reply.text, "answer"))
+                watched = reply.headers["Link"].split(">")[0].strip("<")
+                published.append((connection, reply.headers["Location"], watched))
+            third = await offered(films[0])
+            refused = await client.post("/whip", content=third.localDescription.sdp, headers=SDP)
+            assert refused.status_code == 409 and "2 sessions" in refused.text
+            await third.close()
+            addresses = [watched for _, _, watched in published]
+            assert len(set(addresses)) == 2
+            seen = await asyncio.gather(*(watch(address, 5, watched) for watched in addresses))
+            assert all(frames[-1].any() for frames in seen)
+            for connection, location, watched in published:
+                assert (await client.delete(location)).status_code == 200
+                gone = await client.post(watched, content="v=0\r\n", headers=SDP)
+                assert gone.status_code == 404
+                await connection.close()
+
+    threads = threading.active_count()
+    with serving(loop, ServerSettings(most_sessions=2)) as address:
+        asyncio.run(work(address))
+        assert loop.error is None and loop.source_name == NoSource.name
+    assert threading.active_count() <= threads + 1  # nothing of the sessions stays

@@ -1,0 +1,47 @@
+"""Who is shown: a target and the parts that belong to it, exchanged as one while live."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from face.conditioning import ConditioningRenderer, CpuConditioning
+from face.errors import FaceError
+from face.morphable import MorphableModel
+from face.target import TargetInfo, read_info
+from live.generators import Generator
+from live.generators.onnx import OnnxGenerator
+
+
+@dataclass(frozen=True, eq=False)
+class Cast:
+    """A target on the stage.
+
+    Every conditioning carries the cast it was drawn for, and is shown to that cast's generator: two people cannot
+    be mixed in one picture, whenever the cast changes.
+
+    Attributes:
+        info: the target's description.
+        renderer: draws its conditionings.
+        generator: makes its pictures; owns the recurrent state.
+    """
+
+    info: TargetInfo
+    renderer: ConditioningRenderer
+    generator: Generator
+
+    def another(self, model: MorphableModel) -> Cast:
+        """The same target for another loop: the network is shared, state and buffers are not."""
+        return Cast(self.info, CpuConditioning(model, self.info.size), self.generator.another())
+
+
+def load_cast(path: Path, model: MorphableModel) -> Cast:
+    """Open a target file.
+
+    Raises:
+        FaceError: it is no target of this program, or needs what this machine lacks.
+    """
+    info = read_info(path, model.hash)
+    if path.suffix == ".engine":
+        raise FaceError(f"{path} is a TensorRT engine, which needs an NVIDIA GPU: give the .onnx target instead.")
+    return Cast(info, CpuConditioning(model, info.size), OnnxGenerator(path))

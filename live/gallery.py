@@ -1,0 +1,69 @@
+"""The targets that can be shown."""
+
+from __future__ import annotations
+
+import base64
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+
+from face.errors import FaceError
+from face.morphable import MorphableModel
+from face.target import TargetInfo, list_targets, read_info
+from live.cast import Cast, load_cast
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A target file and its description."""
+
+    path: Path
+    info: TargetInfo
+
+
+class Gallery:
+    """Targets in a folder, by name; only these can be asked for by name, so no name leads out of the folder.
+
+    Files that cannot be shown here (made for another morphable model, or damaged) are left out.
+
+    Args:
+        model: the morphable model in use.
+        folder: holds target files.
+        others: further target files, e.g. the one given on the command line.
+    """
+
+    def __init__(self, model: MorphableModel, folder: Path, *others: Path) -> None:
+        self._model = model
+        self._entries: dict[str, Entry] = {}
+        for path in [*others, *list_targets(folder)]:
+            try:
+                entry = Entry(path, read_info(path, model.hash))
+            except FaceError as error:
+                logger.warning("left out of the gallery: %s", error)
+                continue
+            self._entries.setdefault(entry.info.name, entry)
+
+    def describe(self) -> list[dict[str, object]]:
+        """For the page: name, title, provenance, and whether there is a portrait."""
+        return [
+            {"name": name, "title": e.info.title, "provenance": e.info.provenance, "portrait": bool(e.info.portrait)}
+            for name, e in self._entries.items()
+        ]
+
+    def portrait(self, name: str) -> bytes | None:
+        """A target's portrait as JPEG, if it is in the gallery and has one."""
+        entry = self._entries.get(name)
+        return base64.b64decode(entry.info.portrait) if entry is not None and entry.info.portrait else None
+
+    def load(self, name: str) -> Cast:
+        """A target's parts, ready to be shown; takes a fraction of a second.
+
+        Raises:
+            FaceError: there is no such target, or it cannot be loaded.
+        """
+        entry = self._entries.get(name)
+        if entry is None:
+            raise FaceError(f"There is no target of that name: choose {' or '.join(self._entries)}.")
+        return load_cast(entry.path, self._model)

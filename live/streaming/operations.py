@@ -1,0 +1,77 @@
+"""What those who run the server look at: whether it lives, whether it is ready, and Prometheus metrics."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
+from prometheus_client.registry import Collector
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
+
+from live.metrics import BUCKETS_S
+from live.streaming.session import Sessions
+
+_PREFIX = "head2head"
+
+
+class _LoopCollector(Collector):
+    """Reads the main session's figures, and how many sessions there are, when Prometheus asks."""
+
+    def __init__(self, sessions: Callable[[], Sessions]) -> None:
+        self._sessions = sessions
+
+    def collect(self) -> Iterator[Metric]:
+        sessions = self._sessions()
+        pipeline = sessions.main.pipeline
+        viewers = sum(session.viewers for session in sessions.all())
+        counts = pipeline.metrics.counts()
+        yield GaugeMetricFamily(f"{_PREFIX}_fps", "Pictures made per second, lately", pipeline.metrics.rate())
+        yield GaugeMetricFamily(f"{_PREFIX}_viewers", "Viewers that receive pictures", viewers)
+        yield GaugeMetricFamily(f"{_PREFIX}_sessions", "Loops that run", len(sessions.all()))
+        yield CounterMetricFamily(f"{_PREFIX}_frames_in", "Frames from the source", counts.get("in", 0))
+        yield CounterMetricFamily(f"{_PREFIX}_frames_out", "Pictures made", counts.get("out", 0))
+        yield CounterMetricFamily(f"{_PREFIX}_frames_dropped", "Frames replaced by newer ones", pipeline.dropped())
+        yield CounterMetricFamily(f"{_PREFIX}_encoded_bytes", "Bytes of encoded pictures", counts.get("bytes", 0))
+        stages = HistogramMetricFamily(f"{_PREFIX}_stage_seconds", "Time of a stage for one frame", labels=["stage"])
+        for name, (cumulative, total_s) in pipeline.metrics.histograms().items():
+            bounds = [*(str(bound) for bound in BUCKETS_S), "+Inf"]
+            buckets = [(bound, float(count)) for bound, count in zip(bounds, cumulative, strict=True)]
+            stages.add_metric([name], buckets=buckets, sum_value=total_s)
+        yield stages
+
+
+class Operations:
+    """Routes for operators.
+
+    Args:
+        sessions: gives the sessions, once the server runs.
+        ending: whether the server is about to stop.
+    """
+
+    def __init__(self, sessions: Callable[[], Sessions], ending: Callable[[], bool]) -> None:
+        self._sessions, self._ending = sessions, ending
+        self._registry = CollectorRegistry()
+        self._registry.register(_LoopCollector(sessions))
+
+    def routes(self) -> list[Route]:
+        """``/healthz``, ``/readyz`` and ``/metrics``."""
+        return [Route("/healthz", self.health), Route("/readyz", self.readiness), Route("/metrics", self.metrics)]
+
+    async def health(self, _: Request) -> Response:
+        """Whether the loop runs."""
+        error = self._sessions().main.pipeline.error
+        return PlainTextResponse("ok") if error is None else PlainTextResponse(str(error), 500)
+
+    async def readiness(self, _: Request) -> Response:
+        """Whether viewers may come."""
+        if self._ending() or self._sessions().main.pipeline.error is not None:
+            return PlainTextResponse("not ready", 503)
+        return PlainTextResponse("ready")
+
+    async def metrics(self, _: Request) -> Response:
+        """Figures in Prometheus's text format."""
+        return Response(generate_latest(self._registry), media_type=CONTENT_TYPE_LATEST)

@@ -1,0 +1,116 @@
+"""Sends the stream to an SFU by WHIP (mediamtx, LiveKit, Janus), which hands it to as many viewers as it can."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import urllib.error
+import urllib.request
+from collections.abc import Sequence
+from urllib.parse import urljoin, urlsplit
+
+from aiortc import RTCConfiguration, RTCPeerConnection, RTCRtpSender, RTCSessionDescription
+
+from live.streaming import aiortc_patches
+from live.streaming.codecs import Codec
+from live.streaming.ice import IceServer
+from live.streaming.peers import PacketTrack
+from live.streaming.session import Session
+
+_TIMEOUT_S = 10.0
+_RETRY_S = (1.0, 2.0, 5.0, 10.0)
+logger = logging.getLogger(__name__)
+
+
+class Refused(Exception):
+    """The SFU cannot be reached or does not want the stream; the text says why."""
+
+
+class Publisher:
+    """Publishes a session, and again whenever the connection breaks.
+
+    Args:
+        session: what is sent.
+        url: the SFU's WHIP endpoint.
+        token: its bearer token, if it wants one.
+        servers: STUN and TURN servers.
+    """
+
+    def __init__(self, session: Session, url: str, token: str | None, servers: Sequence[IceServer] = ()) -> None:
+        aiortc_patches.install()
+        self._session, self._url, self._token = session, url, token
+        self._servers = [server.for_aiortc() for server in servers]
+
+    async def run(self) -> None:
+        """Publish until cancelled."""
+        attempt = 0
+        while True:
+            broken = asyncio.Event()
+            connection, resource = None, None
+            try:
+                connection, resource = await self._publish(broken)
+                logger.info("publishing to %s", urlsplit(self._url).netloc)
+                attempt = 0
+                await broken.wait()
+                logger.warning("the connection to %s broke off: trying again", urlsplit(self._url).netloc)
+            except Refused as error:
+                logger.warning("%s Trying again.", error)
+            finally:
+                if connection is not None:
+                    await self._leave(connection, resource)
+            await asyncio.sleep(_RETRY_S[min(attempt, len(_RETRY_S) - 1)])
+            attempt += 1
+
+    async def _publish(self, broken: asyncio.Event) -> tuple[RTCPeerConnection, str | None]:
+        connection = RTCPeerConnection(RTCConfiguration(iceServers=self._servers))
+        try:
+            encoder = self._session.encoder(Codec.H264)
+            video = connection.addTransceiver(PacketTrack("video", encoder), direction="sendonly")
+            codecs = RTCRtpSender.getCapabilities("video").codecs
+            video.setCodecPreferences([c for c in codecs if c.mimeType in ("video/H264", "video/rtx")])
+            connection.addTransceiver(PacketTrack("audio", self._session.sound), direction="sendonly")
+            aiortc_patches.on_keyframe_request(video.sender, encoder.request_keyframe)
+
+            @connection.on("connectionstatechange")
+            def changed() -> None:
+                if connection.connectionState in ("failed", "closed"):
+                    broken.set()
+
+            await connection.setLocalDescription(await connection.createOffer())
+            offer = connection.localDescription.sdp
+            answer, resource = await asyncio.to_thread(self._request, "POST", self._url, offer)
+            try:
+                await connection.setRemoteDescription(RTCSessionDescription(answer, "answer"))
+            except Exception as error:  # aiortc's parser raises whatever its code runs into
+                raise Refused(f"The answer of {urlsplit(self._url).netloc} cannot be read: {error!r}.") from None
+            return connection, resource
+        except BaseException:
+            await self._leave(connection, None)
+            raise
+
+    async def _leave(self, connection: RTCPeerConnection, resource: str | None) -> None:
+        for sender in connection.getSenders():
+            if sender.track is not None:
+                sender.track.stop()
+        await connection.close()
+        if resource is not None:
+            try:
+                await asyncio.to_thread(self._request, "DELETE", resource, "")
+            except Refused:
+                pass
+
+    def _request(self, method: str, url: str, body: str) -> tuple[str, str | None]:
+        """The reply's body, and the address that its ``Location`` names."""
+        headers = {"Content-Type": "application/sdp"}
+        if self._token:
+            headers["Authorization"] = f"Bearer {self._token}"
+        request = urllib.request.Request(url, body.encode() if body else None, headers, method=method)
+        place = urlsplit(url).netloc
+        try:
+            with urllib.request.urlopen(request, timeout=_TIMEOUT_S) as reply:
+                location = reply.headers.get("Location")
+                return reply.read().decode(), urljoin(reply.url, location) if location else None
+        except urllib.error.HTTPError as error:
+            raise Refused(f"{place} does not want the stream: {error.code} {error.reason}.") from None
+        except (OSError, ValueError) as error:
+            raise Refused(f"{place} cannot be reached: {error}.") from None

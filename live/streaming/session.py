@@ -1,0 +1,123 @@
+"""Loops and what their viewers get of them: the main loop, and one for each further publisher."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+
+from live.frames import Generated
+from live.pipeline import Pipeline
+from live.sources import NoSource
+from live.streaming.codecs import Codec
+from live.streaming.encoder import SharedEncoder
+from live.streaming.sound import SoundRelay
+
+
+class NoRoom(Exception):
+    """There are as many sessions as the server admits; the text says how many."""
+
+
+class Session:
+    """One loop, its pictures encoded once for each codec that somebody watches, its sound encoded once.
+
+    Args:
+        pipeline: the loop.
+        loop: the event loop of its viewers.
+        bit_rate: of the pictures, bits per second.
+        key: what its addresses begin with, after ``/sessions/``; cannot be guessed. Empty for the main session.
+    """
+
+    def __init__(self, pipeline: Pipeline, loop: asyncio.AbstractEventLoop, bit_rate: int, key: str = "") -> None:
+        self.pipeline, self.key = pipeline, key
+        self._loop, self._bit_rate = loop, bit_rate
+        self._encoders: dict[Codec, SharedEncoder] = {}
+        self.sound = SoundRelay(loop, pipeline.metrics)
+        pipeline.sinks.append(self._put)
+        pipeline.sound_sinks.append(self.sound.put)
+
+    def encoder(self, codec: Codec) -> SharedEncoder:
+        """The encoder of a codec, started when it is first asked for."""
+        if codec not in self._encoders:
+            self._encoders[codec] = SharedEncoder(self._loop, self.pipeline.metrics, codec, self._bit_rate)
+        return self._encoders[codec]
+
+    @property
+    def viewers(self) -> int:
+        """How many receive pictures."""
+        return sum(encoder.viewers for encoder in self._encoders.values())
+
+    def close(self) -> None:
+        """Stop what this started; the loop itself goes on."""
+        self.pipeline.sinks.remove(self._put)
+        self.pipeline.sound_sinks.remove(self.sound.put)
+        self.sound.close()
+        for encoder in self._encoders.values():
+            encoder.close()
+
+    def _put(self, generated: Generated) -> None:
+        for encoder in list(self._encoders.values()):
+            encoder.put(generated)
+
+
+class Sessions:
+    """The main session, and those of publishers.
+
+    With room for one, a publisher takes the place of the main loop's source. With room for more, each publisher gets
+    a loop of its own, which shares the network with the main one; the one-slot mailboxes between its stages drop what
+    comes too fast, so that under load every loop keeps its share of the processor and its newest frames.
+
+    Args:
+        pipeline: the main loop, which runs.
+        loop: the event loop of all viewers.
+        bit_rate: of the pictures, bits per second.
+        most: how many publishers there may be.
+    """
+
+    def __init__(self, pipeline: Pipeline, loop: asyncio.AbstractEventLoop, bit_rate: int, most: int = 1) -> None:
+        self._loop, self._bit_rate, self._most = loop, bit_rate, most
+        self.main = Session(pipeline, loop, bit_rate)
+        self._others: dict[str, Session] = {}
+        self._coming = 0  # being built
+
+    def find(self, key: str) -> Session | None:
+        """A session by its key; the main one for none."""
+        return self._others.get(key) if key else self.main
+
+    def all(self) -> list[Session]:
+        """Every session, the main one first."""
+        return [self.main, *self._others.values()]
+
+    async def for_publisher(self) -> Session:
+        """The session that a new publisher feeds.
+
+        Raises:
+            NoRoom: there are as many as there may be.
+        """
+        if self._most == 1:
+            return self.main
+        if len(self._others) + self._coming >= self._most:
+            raise NoRoom(f"There are {self._most} sessions, as many as this server admits: try again later.")
+        self._coming += 1
+        try:
+            pipeline = await asyncio.to_thread(self._another)
+        finally:
+            self._coming -= 1
+        session = Session(pipeline, self._loop, self._bit_rate, secrets.token_urlsafe(12))
+        self._others[session.key] = session
+        pipeline.start()
+        return session
+
+    def _another(self) -> Pipeline:
+        main = self.main.pipeline
+        return Pipeline(main.model, main.cast.another(main.model), NoSource())
+
+    async def end(self, session: Session) -> None:
+        """A publisher has gone: its session ends, unless it is the main one."""
+        if self._others.pop(session.key, None) is not None:
+            session.close()
+            await asyncio.to_thread(session.pipeline.stop)
+
+    async def close(self) -> None:
+        """End all; the main loop goes on."""
+        await asyncio.gather(*(self.end(session) for session in list(self._others.values())))
+        self.main.close()

@@ -1,0 +1,117 @@
+"""Sound in step with the picture: held back by what the picture takes, encoded once, handed to every viewer."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from fractions import Fraction
+
+import av
+import numpy as np
+
+from live.frames import Sound
+from live.metrics import Metrics
+from live.streaming.codecs import SOUND_FRAME, SOUND_RATE, open_sound
+from live.streaming.encoder import Subscription
+
+_LONGEST_WAIT = 100  # pieces held back, a few seconds; then the oldest go
+_LONGEST_QUEUE = 25  # packets that a slow viewer may be behind: half a second
+_LATENCY_EVERY_S = 1.0  # between two looks at how long pictures take
+_JUMP_S = 0.06  # a source whose clock moves by more begins anew
+
+
+class SoundRelay:
+    """Hands sound on with the picture of the same time; lives on the event loop except for ``put``.
+
+    A piece of sound leaves as long after its capture as pictures do, by the median of late. Viewers show pictures as
+    they come, so that is when its picture is seen.
+
+    Args:
+        loop: the event loop.
+        metrics: where the pictures' ``capture to encoded`` is looked up.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, metrics: Metrics) -> None:
+        self._loop, self._metrics = loop, metrics
+        self._subscriptions: set[Subscription] = set()
+        self._waiting: deque[Sound] = deque(maxlen=_LONGEST_WAIT)
+        self._timer: asyncio.TimerHandle | None = None
+        self._latency_s, self._looked_s = 0.0, -_LATENCY_EVERY_S
+        self._closed = False
+        self._encoder = open_sound()
+        self._rest = np.zeros((0, 2), np.int16)
+        self._begin_s: float | None = None
+        self._given = 0  # samples since then
+
+    def put(self, sound: Sound) -> None:
+        """Take a piece of the source's sound; may be called from any thread."""
+        if self._subscriptions and not self._closed:
+            try:
+                self._loop.call_soon_threadsafe(self._hold, sound)
+            except RuntimeError:  # the event loop has closed: the program is ending
+                pass
+
+    def subscribe(self) -> Subscription:
+        """A new listener."""
+        subscription = Subscription(from_key=False, longest=_LONGEST_QUEUE)
+        self._subscriptions.add(subscription)
+        return subscription
+
+    def unsubscribe(self, subscription: Subscription) -> None:
+        """A listener has gone."""
+        self._subscriptions.discard(subscription)
+
+    def close(self) -> None:
+        """Hand nothing on any more."""
+        self._closed = True
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def _latency(self) -> float:
+        now = time.monotonic()
+        if now - self._looked_s >= _LATENCY_EVERY_S:
+            self._looked_s = now
+            self._latency_s = self._metrics.median_s("capture to encoded")
+        return self._latency_s
+
+    def _hold(self, sound: Sound) -> None:
+        self._waiting.append(sound)
+        if self._timer is None and not self._closed:
+            self._wait()
+
+    def _wait(self) -> None:
+        due = self._waiting[0].captured_s + self._latency()
+        self._timer = self._loop.call_later(max(0.0, due - time.monotonic()), self._release)
+
+    def _release(self) -> None:
+        self._timer = None
+        while self._waiting and self._waiting[0].captured_s + self._latency() <= time.monotonic() + 1e-3:
+            self._encode(self._waiting.popleft())
+        if self._waiting:
+            self._wait()
+
+    def _encode(self, sound: Sound) -> None:
+        """Cut sound into packets; time stamps follow the samples, so that the source's jitter does not tear them."""
+        if self._begin_s is not None:
+            expected_s = self._begin_s + (self._given + len(self._rest)) / SOUND_RATE
+            if abs(sound.captured_s - expected_s) > _JUMP_S:
+                skipped = round((sound.captured_s - self._begin_s) * SOUND_RATE)
+                self._rest = self._rest[:0]
+                if skipped < self._given:  # back in time: another source
+                    self._begin_s = sound.captured_s - self._given / SOUND_RATE
+                else:
+                    self._given = skipped
+        else:
+            self._begin_s = sound.captured_s
+        self._rest = np.concatenate([self._rest, sound.samples])
+        while len(self._rest) >= SOUND_FRAME:
+            piece, self._rest = self._rest[:SOUND_FRAME], self._rest[SOUND_FRAME:]
+            frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(piece).reshape(1, -1), format="s16",
+                                               layout="stereo")  # fmt: skip
+            frame.sample_rate, frame.time_base, frame.pts = SOUND_RATE, Fraction(1, SOUND_RATE), self._given
+            self._given += SOUND_FRAME
+            for packet in self._encoder.encode(frame):
+                if packet.pts is not None and packet.pts >= 0:
+                    for subscription in self._subscriptions:
+                        subscription.push(packet)

@@ -1,0 +1,157 @@
+"""Who is let in: token, origin, host and rate."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+
+import httpx
+import pytest
+import websockets
+from live_parts import pipeline
+from live_serving import serving
+
+from live.app import is_loopback
+from live.sources import NoSource
+from live.streaming.guard import Allowance
+from live.streaming.server import ServerSettings
+from live.streaming.tls import self_signed
+
+pytestmark = pytest.mark.unit
+TOKEN = "correct horse"
+FRIEND, STRANGER = "https://friend.example", "https://stranger.example"
+SHOWN = {"Authorization": f"Bearer {TOKEN}"}
+
+
+@pytest.fixture(scope="module")
+def closed(model, module_target):
+    """A server that wants a token."""
+    with serving(pipeline(model, module_target, NoSource(), drop=True), ServerSettings(token=TOKEN)) as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def opened(model, module_target):
+    """A server for this machine only, and a friend's page."""
+    settings = ServerSettings(origins=[FRIEND])
+    with serving(pipeline(model, module_target, NoSource(), drop=True), settings) as address:
+        yield address
+
+
+@pytest.mark.parametrize("path", ["/status", "/metrics", "/targets", "/targets/demo.jpg"])
+def test_figures_want_the_token(closed, path):
+    refused = httpx.get(closed + path)
+    assert refused.status_code == 401 and refused.headers["WWW-Authenticate"] == "Bearer"
+    for wrong in ("Bearer wrong", f"Basic {TOKEN}", f"Bearer {TOKEN}x", ""):
+        assert httpx.get(closed + path, headers={"Authorization": wrong}).status_code == 401
+    assert httpx.get(closed + path, headers=SHOWN).status_code in (200, 404)
+
+
+@pytest.mark.parametrize("name", ["whip", "whep"])
+def test_connections_want_the_token(closed, name):
+    sdp = {"Content-Type": "application/sdp"}
+    assert httpx.post(f"{closed}/{name}", content="v=0", headers=sdp).status_code == 401
+    assert httpx.post(f"{closed}/{name}", content="v=0", headers=sdp | SHOWN).status_code == 400
+    assert httpx.delete(f"{closed}/{name}/x").status_code == 401
+    asked = httpx.options(f"{closed}/{name}")
+    assert asked.status_code == 204 and "Link" not in asked.headers  # a browser's question before the request
+
+
+@pytest.mark.parametrize("path", ["/", "/js/main.js", "/healthz", "/readyz"])
+def test_the_page_and_the_probes_are_open(closed, path):
+    assert httpx.get(closed + path).status_code == 200
+
+
+def test_the_socket_wants_the_token(closed):
+    async def talk(protocols):
+        address = closed.replace("http", "ws") + "/live"
+        async with websockets.connect(address, subprotocols=protocols) as socket:
+            await socket.recv()
+            return socket.subprotocol
+
+    with pytest.raises(websockets.InvalidStatus):
+        asyncio.run(talk(["head2head"]))
+    token = TOKEN.replace(" ", "")
+    with pytest.raises(websockets.InvalidStatus):
+        asyncio.run(talk(["head2head", f"token.{token}"]))
+
+
+def test_the_socket_takes_the_token(model, module_target):
+    loop = pipeline(model, module_target, NoSource(), drop=True)
+    with serving(loop, ServerSettings(token="plain")) as address:
+
+        async def talk():
+            place = address.replace("http", "ws") + "/live"
+            async with websockets.connect(place, subprotocols=["head2head", "token.plain"]) as socket:
+                await socket.recv()
+                return socket.subprotocol
+
+        assert asyncio.run(talk()) == "head2head"
+
+
+@pytest.mark.parametrize("method", ["GET", "POST", "OPTIONS"])
+def test_a_strangers_page_is_refused(opened, method):
+    reply = httpx.request(method, f"{opened}/whep", headers={"Origin": STRANGER})
+    assert reply.status_code == 403 and "access-control-allow-origin" not in reply.headers
+
+
+def test_a_strangers_page_gets_no_socket(opened):
+    async def talk():
+        async with websockets.connect(opened.replace("http", "ws") + "/live", origin=STRANGER):
+            pass
+
+    with pytest.raises(websockets.InvalidStatus) as caught:
+        asyncio.run(talk())
+    assert caught.value.response.status_code == 403
+
+
+def test_a_friends_page_is_let_in(opened):
+    reply = httpx.options(f"{opened}/whep", headers={"Origin": FRIEND, "Access-Control-Request-Method": "POST"})
+    assert reply.status_code == 204
+    assert reply.headers["access-control-allow-origin"] == FRIEND
+    assert "If-Match" in reply.headers["access-control-allow-headers"]
+    assert "Location" in reply.headers["access-control-expose-headers"]
+
+
+def test_a_name_that_only_leads_here_is_refused(opened):
+    assert httpx.get(f"{opened}/status", headers={"Host": "stranger.example"}).status_code == 421
+    assert httpx.get(f"{opened}/status").status_code == 200
+
+
+def test_pages_carry_the_usual_headers(opened):
+    headers = httpx.get(opened).headers
+    assert "frame-ancestors 'none'" in headers["content-security-policy"]
+    assert headers["x-content-type-options"] == "nosniff" and "server" not in headers
+
+
+def test_an_allowance_runs_out_and_comes_back():
+    allowance = Allowance(burst=3, per_s=2)
+    assert [allowance.take("a", 0.0) for _ in range(4)] == [True, True, True, False]
+    assert allowance.take("b", 0.0)
+    assert allowance.take("a", 0.5) and not allowance.take("a", 0.5)
+
+
+def test_too_many_requests_are_told_to_wait(model, module_target, monkeypatch):
+    monkeypatch.setattr("live.streaming.guard._PER_S", 0.0)
+    monkeypatch.setattr("live.streaming.guard._BURST", 3.0)
+    loop = pipeline(model, module_target, NoSource(), drop=True)
+    with serving(loop) as address, httpx.Client(base_url=address) as client:
+        assert [client.post("/whep").status_code for _ in range(4)] == [415, 415, 415, 429]
+        assert client.get("/status").status_code == 200
+
+
+def test_a_certificate_for_the_local_network(tmp_path):
+    certificate, key = self_signed(tmp_path / "kept", "0.0.0.0")
+    assert key.stat().st_mode & 0o077 == 0
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    first = certificate.read_bytes()
+    assert self_signed(tmp_path / "kept", "0.0.0.0")[0].read_bytes() == first
+    assert self_signed(tmp_path / "kept", "example.org")[0].read_bytes() != first  # another name: made anew
+
+
+@pytest.mark.parametrize(
+    ("host", "here"), [("127.0.0.1", True), ("::1", True), ("localhost", True), ("0.0.0.0", False), ("a.b", False)]
+)
+def test_what_only_this_machine_can_reach(host, here):
+    assert is_loopback(host) == here

@@ -1,0 +1,120 @@
+"""Another person on the stage while live: found by name, changed at once, never two in one picture."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+import threading
+from dataclasses import replace
+
+import httpx
+import numpy as np
+import pytest
+import torch
+import websockets
+from live_parts import ListSource, NmfcGenerator, pipeline
+from live_serving import serving
+
+from face.conditioning import CpuConditioning
+from face.errors import FaceError
+from face.target import write_onnx
+from live.cast import Cast
+from live.gallery import Gallery
+from live.sources import DEMO_CLIP, FileSource
+from offline.compact import CompactGenerator
+from offline.export import export_onnx
+from offline.motion import natural_motion
+from offline.people import Person, act
+
+pytestmark = pytest.mark.unit
+
+
+@pytest.fixture(scope="module")
+def folder(model, module_target, tmp_path_factory):
+    """Two small targets with a portrait, one for another model, and one that is damaged."""
+    folder = tmp_path_factory.mktemp("targets")
+    torch.manual_seed(0)
+    network = export_onnx(CompactGenerator(64, widths=(8, 12, 16), fine=8), 64)
+    for name in ("anna", "bert"):
+        info = replace(module_target, name=name, title=name.title(), portrait=base64.b64encode(b"jpeg").decode())
+        write_onnx(folder / f"{name}.onnx", network, info)
+    (folder / "anna.int8.onnx").write_bytes((folder / "anna.onnx").read_bytes())
+    write_onnx(folder / "other.onnx", network, replace(module_target, name="other", model_hash="another"))
+    (folder / "junk.onnx").write_bytes(b"junk")
+    return folder
+
+
+def test_the_gallery_shows_what_can_be_shown(model, folder):
+    gallery = Gallery(model, folder)
+    assert [one["name"] for one in gallery.describe()] == ["anna", "bert"]
+    assert gallery.portrait("anna") == b"jpeg" and gallery.portrait("../anna") is None
+    assert gallery.load("bert").info.title == "Bert"
+    for name in ("nobody", "other", "../anna", "anna.onnx", ""):
+        with pytest.raises(FaceError, match="anna or bert"):
+            gallery.load(name)
+
+
+def test_twins_share_the_network_and_not_the_state(model, folder):
+    cast = Gallery(model, folder).load("anna")
+    twin = cast.another(model)
+    rng = np.random.default_rng(0)
+    a, b = rng.integers(0, 255, (2, 64, 64, 6), dtype=np.uint8)
+    first = cast.generator.step(a)
+    cast.generator.step(b)
+    assert twin.generator._session is cast.generator._session
+    assert np.array_equal(twin.generator.step(a), first)
+
+
+def test_no_picture_mixes_two_people(model, module_target):
+    """Each picture comes from the generator of whom its conditioning was drawn for, of another size even."""
+    person = Person(model, 5)
+    portraits = [person.render(p, 192, 192) for p in act(person, natural_motion(12, 5), 192)]
+    loop = pipeline(model, module_target, ListSource(portraits))
+    larger = replace(module_target, name="larger", size=96)
+    other = Cast(larger, CpuConditioning(model, 96), NmfcGenerator())
+    seen, ended = [], threading.Event()
+
+    def note(generated):
+        seen.append(generated)
+        if len(seen) == 4:
+            loop.show(other)
+
+    loop.sinks.append(note)
+    loop.on_end = ended.set
+    loop.start()
+    assert ended.wait(60)
+    loop.stop()
+    assert loop.error is None and len(seen) == 12
+    sizes = [generated.image.shape[0] for generated in seen]
+    assert sizes == sorted(sizes) and set(sizes) == {64, 96}
+    assert all(g.image.shape[0] == g.conditioned.cast.info.size for g in seen)
+    assert loop.target.name == "larger"
+
+
+def test_the_target_changes_by_a_command(model, module_target, folder):
+    loop = pipeline(model, module_target, FileSource(DEMO_CLIP), drop=True)
+
+    async def talk(address):
+        async with websockets.connect(address.replace("http", "ws") + "/live") as socket:
+
+            async def told(key):
+                while True:
+                    message = await asyncio.wait_for(socket.recv(), 30)
+                    if isinstance(message, str) and key in json.loads(message):
+                        return json.loads(message)[key]
+
+            await socket.send(json.dumps({"target": "../bert"}))
+            assert "anna or bert" in await told("error")
+            await socket.send(json.dumps({"target": 7}))
+            assert "by its name" in await told("error")
+            await socket.send(json.dumps({"target": "bert"}))
+            while (await told("target"))["name"] != "bert":
+                pass
+
+    with serving(loop, gallery=Gallery(model, folder)) as address:
+        asyncio.run(talk(address))
+        assert [one["title"] for one in httpx.get(f"{address}/targets").json()] == ["Anna", "Bert"]
+        assert httpx.get(f"{address}/targets/anna.jpg").content == b"jpeg"
+        assert httpx.get(f"{address}/targets/nobody.jpg").status_code == 404
+    assert loop.error is None
