@@ -64,12 +64,11 @@ class Publisher:
     async def _publish(self, broken: asyncio.Event) -> tuple[RTCPeerConnection, str | None]:
         connection = RTCPeerConnection(RTCConfiguration(iceServers=self._servers))
         try:
-            encoder = self._session.encoder(Codec.H264)
-            video = connection.addTransceiver(PacketTrack("video", encoder), direction="sendonly")
+            track = PacketTrack("video")
+            video = connection.addTransceiver(track, direction="sendonly")
             codecs = RTCRtpSender.getCapabilities("video").codecs
-            video.setCodecPreferences([c for c in codecs if c.mimeType in ("video/H264", "video/rtx")])
+            video.setCodecPreferences(sorted(codecs, key=lambda codec: codec.mimeType != "video/H264"))
             connection.addTransceiver(PacketTrack("audio", self._session.sound), direction="sendonly")
-            aiortc_patches.on_keyframe_request(video.sender, encoder.request_keyframe)
 
             @connection.on("connectionstatechange")
             def changed() -> None:
@@ -83,6 +82,9 @@ class Publisher:
                 await connection.setRemoteDescription(RTCSessionDescription(answer, "answer"))
             except Exception as error:  # aiortc's parser raises whatever its code runs into
                 raise Refused(f"The answer of {urlsplit(self._url).netloc} cannot be read: {error!r}.") from None
+            encoder = self._session.encoder(Codec(aiortc_patches.chosen_codec(video)))
+            track.feed = encoder
+            aiortc_patches.on_keyframe_request(video.sender, encoder.request_keyframe)
             return connection, resource
         except BaseException:
             await self._leave(connection, None)

@@ -120,7 +120,8 @@ class Signalling:
         """Trickle (RFC 9725, 4.3.1). aiortc cannot restart ICE, which the RFC answers with 422 (4.3.2)."""
         if _kind(request) != _FRAGMENT:
             return PlainTextResponse(f"Send candidates as {_FRAGMENT}.", 415, {"Accept-Patch": _FRAGMENT})
-        condition = request.headers.get("if-match")
+        # WHEP's own clients leave the condition out, and there is but one generation that they can mean.
+        condition = request.headers.get("if-match", None if peer.publishes else peer.tag)
         if condition is None:
             return PlainTextResponse("Say which ICE generation is meant, with If-Match.", 428)
         try:

@@ -114,7 +114,6 @@ def test_the_endpoint(address, name, method, headers, body, status):
         ("OPTIONS", {}, "", 204),
         ("PATCH", {"Content-Type": FRAGMENT, "If-Match": "{tag}"}, "a=ice-ufrag:{ufrag}\r\n" + CANDIDATE, 204),
         ("PATCH", {"Content-Type": FRAGMENT, "If-Match": "{tag}"}, "a=end-of-candidates\r\n", 204),
-        ("PATCH", {"Content-Type": FRAGMENT}, CANDIDATE, 428),
         ("PATCH", {"Content-Type": FRAGMENT, "If-Match": '"other"'}, CANDIDATE, 412),
         ("PATCH", {"Content-Type": FRAGMENT, "If-Match": "*"}, "a=ice-ufrag:new\r\na=ice-pwd:new\r\n", 422),
         ("PATCH", {"Content-Type": FRAGMENT, "If-Match": "{tag}"}, "a=ice-ufrag:new\r\n" + CANDIDATE, 422),
@@ -136,6 +135,15 @@ def test_the_resource(address, name, method, headers, body, status):
     assert reply.status_code == status, reply.text
     if status >= 400:
         assert reply.text
+
+
+@pytest.mark.parametrize(("name", "status"), [("whip", 428), ("whep", 204)])
+def test_whip_wants_a_condition(address, name, status):
+    async def work(http):
+        async with resource(http, name) as (made, _):
+            return await http.patch(made.headers["Location"], content=CANDIDATE, headers={"Content-Type": FRAGMENT})
+
+    assert run(address, work).status_code == status
 
 
 def test_candidates_that_trickle_in_connect(address):
