@@ -43,7 +43,12 @@ _CAPTURE = """async (count) => {
 
 @contextlib.contextmanager
 def opened(
-    chromium: str, address: str, camera: Path | None = None, width: int = 1200, height: int = 800
+    chromium: str,
+    address: str,
+    camera: Path | None = None,
+    width: int = 1200,
+    height: int = 800,
+    bypass_csp: bool = False,
 ) -> Iterator[Page]:
     """The page in a Chromium of its own; ``camera`` is a ``.y4m`` that stands in for a webcam.
 
@@ -56,7 +61,7 @@ def opened(
     errors: list[str] = []
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=flags)
-        page = browser.new_page(viewport={"width": width, "height": height})
+        page = browser.new_page(viewport={"width": width, "height": height}, bypass_csp=bypass_csp)
         page.on("pageerror", lambda error: errors.append(str(error)))
         page.on("console", lambda line: errors.append(line.text) if "Content Security" in line.text else None)
         page.goto(address)

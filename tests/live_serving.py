@@ -20,7 +20,7 @@ def serving(loop: Pipeline, settings: ServerSettings | None = None, gallery: Gal
     bound = listen("127.0.0.1", 0)
     ended = threading.Event()
     loop.on_end = ended.set
-    thread = threading.Thread(target=lambda: asyncio.run(serve(server, bound, ended)))
+    thread = threading.Thread(target=lambda: asyncio.run(serve(server, bound, ended)), name="serve")
     loop.start()
     thread.start()
     try:

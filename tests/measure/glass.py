@@ -1,0 +1,122 @@
+"""Glass to glass: from a frame's capture to the page's pixel, and where the time goes. Run by hand.
+
+    PYTHONPATH=tests python -m measure.glass [--source FILE] [--target demo] [--seconds 20]
+
+The time at which each frame was captured is painted into its picture as a bar code just before it is encoded; a real
+Chromium reads it back from its video and asks the server for the time. Everything runs on this machine.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import sys
+import time
+
+import numpy as np
+from browser import opened, until
+from live_serving import serving
+from starlette.responses import JSONResponse
+from starlette.routing import Route
+
+from live.app import build_pipeline
+from live.frames import Generated
+from live.streaming.encoder import SharedEncoder
+from live.streaming.server import Server
+
+BITS, BAR_ROWS = 24, 8  # a counter of milliseconds, 4.6 hours
+READ = """async ([seconds, bits, rows]) => {
+  const video = document.getElementById('video');
+  const offsets = [];
+  for (let n = 0; n < 20; n++) {
+    const before = performance.now();
+    const { ms } = await (await fetch('time')).json();
+    const after = performance.now();
+    offsets.push([after - before, ms - (before + after) / 2]);
+  }
+  const offset = offsets.sort((a, b) => a[0] - b[0])[0][1];
+  const canvas = new OffscreenCanvas(256, rows);
+  const context = canvas.getContext('2d', { willReadFrequently: true });
+  const end = performance.now() + seconds * 1000;
+  const found = [];
+  await new Promise((done) => {
+    const step = (now, data) => {
+      context.drawImage(video, 0, 0, video.videoWidth, rows * video.videoWidth / 256, 0, 0, 256, rows);
+      const read = performance.now() + offset;
+      const pixels = context.getImageData(0, rows / 2, 256, 1).data;
+      let code = 0;
+      for (let b = 0; b < bits; b++) code = code * 2 + (pixels[4 * Math.floor((b + 0.5) * 256 / bits)] > 127 ? 1 : 0);
+      const at = (t) => (t === undefined ? null : t + offset - code);
+      found.push([read - code, at(data.receiveTime), at(data.presentationTime), at(data.expectedDisplayTime)]);
+      performance.now() < end ? video.requestVideoFrameCallback(step) : done();
+    };
+    video.requestVideoFrameCallback(step);
+  });
+  return found;
+}"""
+
+
+def paint(image: np.ndarray, ms: int) -> None:
+    """Write a number into the top rows of a picture."""
+    size = image.shape[1]
+    rows = BAR_ROWS * size // 256
+    edges = np.round(np.linspace(0, size, BITS + 1)).astype(int)
+    for bit in range(BITS):
+        image[:rows, edges[bit] : edges[bit + 1]] = 255 * (ms >> (BITS - 1 - bit) & 1)
+
+
+def main() -> int:
+    """Command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--source", default="demo")
+    parser.add_argument("--target", default="demo")
+    parser.add_argument("--seconds", type=float, default=20)
+    parser.add_argument("--width", type=int, default=1200, help="of the browser's window, px (default 1200)")
+    arguments = parser.parse_args()
+    chromium = shutil.which("chromium")
+    if chromium is None:
+        print("No Chromium is installed.", file=sys.stderr)
+        return 1
+    start = time.monotonic()
+    put = SharedEncoder.put
+
+    def put_painted(self: SharedEncoder, generated: Generated) -> None:
+        paint(generated.image, round((generated.captured_s - start) * 1000))
+        put(self, generated)
+
+    SharedEncoder.put = put_painted
+    build = Server.__init__
+
+    def build_with_clock(self: Server, *given: object) -> None:
+        build(self, *given)
+        tell = Route("/time", lambda _: JSONResponse({"ms": (time.monotonic() - start) * 1000}))
+        self.app.router.routes.insert(0, tell)
+
+    Server.__init__ = build_with_clock
+    loop, _ = build_pipeline(arguments.target, arguments.source)
+    with serving(loop) as address, opened(chromium, address, width=arguments.width) as page:
+        until(page, "document.getElementById('video').videoWidth > 0")
+        page.locator("#state[data-state=live]").wait_for(timeout=60_000)
+        loop.metrics.clear()
+        fed, dropped = loop.metrics.counts()["in"], loop.dropped()
+        found = np.array(page.evaluate(READ, [arguments.seconds, BITS, BAR_ROWS]), float)
+        fed, dropped = loop.metrics.counts()["in"] - fed, loop.dropped() - dropped
+        stages = loop.metrics.percentiles()
+    found = found[np.abs(found[:, 0]) < 2000]  # a code misread is off by far more
+    names = ["read by the page", "received (its last packet)", "handed to the compositor", "expected on the display"]
+    columns = {name: np.nanpercentile(found[:, k], [50, 95]).round(1).tolist() for k, name in enumerate(names)}
+    result = {
+        "frames seen": len(found),
+        "fps seen": round(len(found) / arguments.seconds, 1),
+        "fed": fed,
+        "dropped": dropped,
+        "capture to (p50, p95 ms)": columns,
+        "stages (p50, p95 ms)": {n: [round(a, 1), round(b, 1)] for n, (a, b) in stages.items()},
+    }
+    print(json.dumps(result, indent=1))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

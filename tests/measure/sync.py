@@ -1,0 +1,132 @@
+"""Lips and voice: a clip that flashes and beeps each second, seen and heard in a real Chromium. Run by hand.
+
+    PYTHONPATH=tests python -m measure.sync [--seconds 20]
+
+The flash goes through the whole loop as a frame does, and whitens the picture that is made from it. Printed is how much
+later than the flash (its presentation time) the page hears the beep (its onset in the page's audio graph); the sound
+card's own delay is not in it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import sys
+import tempfile
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+from browser import opened, until
+from live_serving import serving
+
+from live.app import build_pipeline
+from live.frames import Frame, Generated, Sound
+from live.pipeline import Pipeline
+from live.streaming.encoder import SharedEncoder
+
+FLASH_FRAMES = 3
+LISTEN = """async (seconds) => {
+  const video = document.getElementById('video');
+  document.getElementById('sound').click();
+  const audio = new AudioContext({ latencyHint: 'interactive' });
+  const code = `registerProcessor('onset', class extends AudioWorkletProcessor {
+    constructor() { super(); this.quiet = 0; }
+    process([[channel]]) {
+      if (channel) for (let k = 0; k < channel.length; k++) {
+        if (Math.abs(channel[k]) > 0.05) {
+          if (this.quiet > sampleRate / 4) this.port.postMessage(currentTime + k / sampleRate);
+          this.quiet = 0;
+        } else this.quiet++;
+      }
+      return true;
+    }
+  })`;
+  await audio.audioWorklet.addModule(URL.createObjectURL(new Blob([code], { type: 'text/javascript' })));
+  const onset = new AudioWorkletNode(audio, 'onset');
+  audio.createMediaStreamSource(video.srcObject).connect(onset).connect(audio.destination);
+  const beeps = [];
+  onset.port.onmessage = ({ data }) => beeps.push(data * 1000 + performance.now() - audio.currentTime * 1000);
+  const flashes = [];
+  const canvas = new OffscreenCanvas(8, 8);
+  const context = canvas.getContext('2d', { willReadFrequently: true });
+  const end = performance.now() + seconds * 1000;
+  let white = false;
+  await new Promise((done) => {
+    const step = (now, { presentationTime }) => {
+      context.drawImage(video, 0, 0, 8, 8);
+      const bright = context.getImageData(4, 4, 1, 1).data[0] > 220;
+      if (bright && !white) flashes.push(presentationTime);
+      white = bright;
+      performance.now() < end ? video.requestVideoFrameCallback(step) : done();
+    };
+    video.requestVideoFrameCallback(step);
+  });
+  return { beeps, flashes };
+}"""
+
+
+def film(path: Path, seconds: int) -> Path:
+    """A clip that is white and loud in the first 120 ms of each second."""
+    with av.open(str(path), "w") as sink:
+        video, audio = sink.add_stream("libx264", rate=25), sink.add_stream("libopus", rate=48_000)
+        video.width = video.height = 128
+        video.pix_fmt, audio.layout = "yuv420p", "stereo"
+        for number in range(25 * seconds):
+            value = 255 if number % 25 < FLASH_FRAMES else 20
+            sink.mux(video.encode(av.VideoFrame.from_ndarray(np.full((128, 128, 3), value, np.uint8), "rgb24")))
+        t = np.arange(48_000 * seconds) / 48_000
+        wave = np.where(t % 1 < FLASH_FRAMES / 25, 12_000 * np.sin(2 * np.pi * 1000 * t), 0).astype(np.int16)
+        for start in range(0, len(wave), 960):
+            piece = np.repeat(wave[start : start + 960], 2)[None]
+            frame = av.AudioFrame.from_ndarray(piece, "s16", "stereo")
+            frame.sample_rate, frame.pts, frame.time_base = 48_000, start, Fraction(1, 48_000)
+            sink.mux(audio.encode(frame))
+        sink.mux([*video.encode(), *audio.encode()])
+    return path
+
+
+def main() -> int:
+    """Command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seconds", type=float, default=20)
+    arguments = parser.parse_args()
+    chromium = shutil.which("chromium")
+    if chromium is None:
+        print("No Chromium is installed.", file=sys.stderr)
+        return 1
+    white: set[float] = set()
+    take, put = Pipeline._put, SharedEncoder.put
+
+    def take_noted(self: Pipeline, media: Frame | Sound) -> None:
+        if isinstance(media, Frame) and media.image.mean() > 200:
+            white.add(media.captured_s)
+        take(self, media)
+
+    def put_whitened(self: SharedEncoder, generated: Generated) -> None:
+        if generated.captured_s in white:
+            generated.image[:] = 255
+        put(self, generated)
+
+    Pipeline._put, SharedEncoder.put = take_noted, put_whitened
+    with tempfile.TemporaryDirectory() as folder:
+        loop, _ = build_pipeline("demo", str(film(Path(folder) / "flash.mkv", 10)))
+        with serving(loop) as address, opened(chromium, address, bypass_csp=True) as page:
+            until(page, "document.getElementById('video').videoWidth > 0")
+            heard = page.evaluate(LISTEN, arguments.seconds)
+            stages = loop.metrics.percentiles()
+    flashes, beeps = np.array(heard["flashes"]), np.array(heard["beeps"])
+    nearest = [beeps[np.argmin(np.abs(beeps - flash))] - flash for flash in flashes] if len(beeps) else []
+    late = np.array([value for value in nearest if abs(value) < 500])
+    print(json.dumps({
+        "flashes": len(flashes), "beeps": len(beeps),
+        "beep after flash, ms (median, least, most)": [round(float(f(late))) for f in (np.median, np.min, np.max)],
+        "capture to encoded, ms (median, p95)": [round(value) for value in stages["capture to encoded"]],
+    }, indent=1))  # fmt: skip
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
