@@ -28,7 +28,7 @@ from torch import Tensor, nn
 from face.errors import FaceError
 from face.landmarks import UNIT_NAMES
 from face.morphable import MorphableModel
-from face.recurrence import INPUTS, Recurrence
+from face.recurrence import INPUTS, PREVIOUS_FRAMES, Recurrence
 from face.target import TargetInfo, write_onnx
 from offline.command import one_sentence
 from offline.dataset import Dataset
@@ -175,8 +175,8 @@ def check(model: onnx.ModelProto, generator: nn.Module, conditionings: np.ndarra
     return exported
 
 
-def quantise(model: onnx.ModelProto, conditionings: np.ndarray, truth: np.ndarray) -> onnx.ModelProto:
-    """Static 8-bit version (uint8 activations, int8 weights per channel), calibrated on real conditionings.
+def quantise(model: onnx.ModelProto, dataset: Dataset) -> onnx.ModelProto:
+    """Static 8-bit version (uint8 activations, int8 weights per channel), calibrated on frames of all training takes.
 
     It is made for processors, so its lookups are those that a processor does fast.
     """
@@ -191,12 +191,12 @@ def quantise(model: onnx.ModelProto, conditionings: np.ndarray, truth: np.ndarra
 
     class Reader(CalibrationDataReader):
         def __init__(self) -> None:
-            order = np.linspace(2, len(conditionings) - 1, _CALIBRATION_FRAMES).astype(int)
+            x, y = dataset.conditionings, dataset.frames
+            frames = np.concatenate([np.arange(a + PREVIOUS_FRAMES, b) for a, b in dataset.train])
+            order = frames[np.linspace(0, len(frames) - 1, _CALIBRATION_FRAMES).astype(int)]
             self._feeds = iter(
-                dict(zip(INPUTS, (conditionings[k], conditionings[k - 1], conditionings[k - 2],
-                                  truth[k - 1], truth[k - 2]), strict=True))
-                for k in order
-            )  # fmt: skip
+                dict(zip(INPUTS, (x[k], x[k - 1], x[k - 2], y[k - 1], y[k - 2]), strict=True)) for k in order
+            )
 
         def get_next(self) -> dict[str, np.ndarray] | None:
             return next(self._feeds, None)
@@ -250,8 +250,7 @@ def export(dataset: Dataset, run: Path, info: dict[str, str], out: Path, int8: b
     write_onnx(path, model, described)
     print(f"wrote {path} ({path.stat().st_size / 1e6:.1f} MB)")
     if int8:
-        a, b = dataset.train[-1]
-        small = quantise(model, dataset.conditionings[a:b], dataset.frames[a:b])
+        small = quantise(model, dataset)
         rough = np.stack(list(roll_out(ort.InferenceSession(small.SerializeToString()), shown)))
         error = ((exact.astype(float) - rough) ** 2).mean()
         print(f"int8 against fp32: PSNR {10 * np.log10(255**2 / error):.1f} dB")

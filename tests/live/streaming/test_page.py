@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
+from dataclasses import replace
 
+import cv2
 import numpy as np
 import pytest
 from browser import fake_camera, opened, received, until
@@ -12,10 +15,15 @@ from live_serving import serving
 
 from face.fit_online import OnlineFitter
 from face.landmarks import EYE_CORNERS
+from face.target import write_onnx
 from face.tracking import FaceTracker
 from live.app import build_pipeline
 from live.frames import Generated
+from live.gallery import Gallery
 from live.sources import DEMO_CLIP
+from live.streaming.server import ServerSettings
+from offline.compact import CompactGenerator
+from offline.export import export_onnx
 
 pytestmark = pytest.mark.browser
 CLIP = "lp_d12.mp4"  # turns the head and talks with a wide mouth: on a still one the correlation would be of noise
@@ -125,3 +133,48 @@ def test_the_page_says_so_when_the_server_is_gone(chromium):
             wait_for_picture(page)
         page.locator("#state[data-state=offline]").wait_for(timeout=15_000)
         page.locator("#badge", has_text="The server does not answer").wait_for(timeout=15_000)
+
+
+def test_another_person_is_chosen_from_the_gallery(chromium, model, module_target, tmp_path):
+    """By keyboard; the stream goes on, in another size even."""
+    portrait = base64.b64encode(cv2.imencode(".jpg", np.full((16, 16, 3), 128, np.uint8))[1]).decode()
+    network = export_onnx(CompactGenerator(64, widths=(8, 12, 16), fine=8), 64)
+    info = replace(module_target, name="other", title="Somebody Else", portrait=portrait)
+    write_onnx(tmp_path / "other.onnx", network, info)
+    loop, path = build_pipeline("demo", str(DEMO_CLIP))
+    gallery = Gallery(model, tmp_path, path)
+    with serving(loop, gallery=gallery) as address, opened(chromium, address) as page:
+        wait_for_picture(page)
+        page.locator("#gallery input[value=demo]:checked").wait_for(state="attached")
+        page.locator("#gallery input[value=demo]").focus()
+        page.keyboard.press("ArrowRight")
+        page.locator("#target", has_text="Somebody Else").wait_for()
+        until(page, "document.getElementById('video').videoWidth === 64")
+        page.locator("#provenance", has_text="an invented person").wait_for()
+        until(page, "document.querySelector('#gallery label:last-of-type img').naturalWidth === 16")
+    assert loop.error is None
+
+
+def test_the_page_shows_its_token(chromium, model):
+    """A page of a closed server takes the token from behind the # and forgets it there."""
+    loop, _ = build_pipeline("demo", str(DEMO_CLIP))
+    settings = ServerSettings(token="for-friends")
+    with serving(loop, settings) as address, opened(chromium, f"{address}/#token=for-friends") as page:
+        wait_for_picture(page)
+        page.locator("#target", has_text=loop.target.title).wait_for()
+        assert page.url == f"{address}/"
+
+
+def test_a_camera_with_a_session_of_its_own_is_watched_there(chromium, tmp_path):
+    camera = fake_camera(DEMO_CLIP, tmp_path / "camera.y4m", frames=50)
+    loop, _ = build_pipeline("demo", "browser")
+    settings = ServerSettings(most_sessions=2)
+    with serving(loop, settings) as address, opened(chromium, address, camera) as page:
+        page.locator("#source", has_text="none yet").wait_for()
+        page.get_by_role("button", name="Use my camera").click()
+        page.locator("#source", has_text="browser's camera").wait_for()
+        wait_for_picture(page)
+        assert loop.source_name.startswith("none yet")  # the main loop is not touched
+        page.get_by_role("button", name="Stop my camera").click()
+        page.locator("#source", has_text="none yet").wait_for()
+    assert loop.error is None

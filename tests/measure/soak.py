@@ -1,0 +1,155 @@
+"""Ten minutes of coming and going: does anything grow? Run by hand.
+
+    PYTHONPATH=tests python -m measure.soak [--minutes 10] [--viewers 4]
+
+A publisher with sound sends all the time; viewers join, watch for some seconds and leave, every third without a word.
+Printed are latency and memory over time with their slopes, and what was left open at the end.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import gc
+import json
+import logging
+import os
+import random
+import sys
+import threading
+import time
+from fractions import Fraction
+
+import av
+import httpx
+import numpy as np
+from aiortc import MediaStreamTrack, RTCConfiguration, RTCPeerConnection, RTCSessionDescription
+from aiortc.contrib.media import MediaPlayer
+from live_serving import serving
+
+from live.app import build_pipeline
+from live.bench import memory_mb
+from live.sources import DEMO_CLIP
+from live.streaming.server import ServerSettings
+
+SDP = {"Content-Type": "application/sdp"}
+WARM_UP_S = 60
+
+
+class Tone(MediaStreamTrack):
+    """A microphone that hears a tone."""
+
+    kind = "audio"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._number, self._begin = 0, time.monotonic()
+
+    async def recv(self) -> av.AudioFrame:
+        """20 ms of it, in time."""
+        await asyncio.sleep(max(0.0, self._begin + self._number * 0.02 - time.monotonic()))
+        t = (self._number * 960 + np.arange(960)) / 48_000
+        samples = np.repeat((8000 * np.sin(2 * np.pi * 440 * t)).astype(np.int16), 2)[None]
+        frame = av.AudioFrame.from_ndarray(samples, "s16", "stereo")
+        frame.sample_rate, frame.pts, frame.time_base = 48_000, self._number * 960, Fraction(1, 48_000)
+        self._number += 1
+        return frame
+
+
+async def connect(
+    client: httpx.AsyncClient, path: str, tracks: list[MediaStreamTrack]
+) -> tuple[RTCPeerConnection, str]:
+    """A peer that sends some tracks, or watches; and its resource."""
+    connection = RTCPeerConnection(RTCConfiguration(iceServers=[]))
+    for track in tracks:
+        connection.addTrack(track)
+    if not tracks:
+        for kind in ("video", "audio"):
+            connection.addTransceiver(kind, direction="recvonly")
+    await connection.setLocalDescription(await connection.createOffer())
+    reply = await client.post(path, content=connection.localDescription.sdp, headers=SDP)
+    reply.raise_for_status()
+    await connection.setRemoteDescription(RTCSessionDescription(reply.text, "answer"))
+    return connection, reply.headers["Location"]
+
+
+async def come_and_go(client: httpx.AsyncClient, end_s: float, chance: random.Random) -> int:
+    """One viewer after the other; how many there were."""
+    count = 0
+    while time.monotonic() < end_s:
+        connection, resource = await connect(client, "/whep", [])
+        readers = [asyncio.ensure_future(_drain(t.receiver.track)) for t in connection.getTransceivers()]
+        await asyncio.sleep(chance.uniform(2, 12))
+        if count % 3:
+            await client.delete(resource)
+        await connection.close()
+        for reader in readers:
+            reader.cancel()
+        count += 1
+    return count
+
+
+async def _drain(track: MediaStreamTrack) -> None:
+    while True:
+        await track.recv()
+
+
+async def run(address: str, minutes: float, viewers: int) -> tuple[int, list[int]]:
+    """Everything that happens from outside."""
+    async with httpx.AsyncClient(base_url=address, timeout=30) as client:
+        player = MediaPlayer(str(DEMO_CLIP), loop=True)
+        publisher, resource = await connect(client, "/whip", [player.video, Tone()])
+        end_s = time.monotonic() + 60 * minutes
+        counts = await asyncio.gather(*(come_and_go(client, end_s, random.Random(k)) for k in range(viewers)))
+        assert (await client.delete(resource)).status_code == 200
+        await publisher.close()
+    return sum(counts), counts
+
+
+def main() -> int:
+    """Command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--minutes", type=float, default=10)
+    parser.add_argument("--viewers", type=int, default=4)
+    arguments = parser.parse_args()
+    complaints: list[str] = []
+
+    class Listener(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            if record.levelno >= logging.ERROR:
+                complaints.append(record.getMessage())
+
+    logging.getLogger().addHandler(Listener())
+    loop, _ = build_pipeline("demo", "browser")
+    rows: list[tuple[float, float, float]] = []
+    begin = time.monotonic()
+    with serving(loop, ServerSettings()) as address:
+        before = (threading.active_count(), len(os.listdir("/proc/self/fd")))
+        counts: list[int] = []
+        outside = threading.Thread(
+            target=lambda: counts.append(asyncio.run(run(address, arguments.minutes, arguments.viewers))[0])
+        )
+        outside.start()
+        while outside.is_alive():
+            outside.join(10)
+            rows.append((time.monotonic() - begin, loop.metrics.median_s("capture to encoded") * 1000, memory_mb()))
+        gc.collect()
+        deadline = time.monotonic() + 10
+        while len(os.listdir("/proc/self/fd")) > before[1] and time.monotonic() < deadline:
+            time.sleep(0.2)
+        after = (threading.active_count(), len(os.listdir("/proc/self/fd")))
+        peers = json.loads(httpx.get(f"{address}/status").text)["viewers"]
+    table = np.array([row for row in rows if row[0] > WARM_UP_S] or rows)
+    slope = [float(np.polyfit(table[:, 0] / 60, table[:, k], 1)[0]) if len(table) > 2 else None for k in (1, 2)]
+    print(json.dumps({
+        "minutes": arguments.minutes, "viewers in all": counts, "left at the end": peers,
+        "threads before and after": [before[0], after[0]], "file handles before and after": [before[1], after[1]],
+        "latency, ms (begin, end, slope a minute)": [round(table[0, 1], 1), round(table[-1, 1], 1), slope[0]],
+        "memory, MB (begin, end, slope a minute)": [round(table[0, 2], 1), round(table[-1, 2], 1), slope[1]],
+        "errors told": complaints, "loop's error": str(loop.error) if loop.error else None,
+    }, indent=1))  # fmt: skip
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
