@@ -146,7 +146,7 @@ class Peers:
             aiortc_patches.on_keyframe_request(video.sender, encoder.request_keyframe)
             return peer, await self._answer(peer)
         except BaseException:
-            await self._close(peer)
+            await self.close(peer)
             raise
 
     async def publish(self, offer: str) -> tuple[Peer, str]:
@@ -175,7 +175,7 @@ class Peers:
                 self._spawn(self._receive_sound(peer, tracks["audio"].receiver.track))
             return peer, aiortc_patches.with_start_bitrate(await self._answer(peer))
         except BaseException:
-            await self._close(peer)
+            await self.close(peer)
             raise
 
     def find(self, key: str, publishes: bool) -> Peer | None:
@@ -190,12 +190,22 @@ class Peers:
                 await peer.connection.addIceCandidate(candidate)
 
     async def close(self, peer: Peer) -> None:
-        """End one connection."""
-        await self._close(peer)
+        """End one connection; a publisher's own session ends with it."""
+        if self._peers.pop(peer.key, None) is None:
+            return
+        peer.session.pipeline.dismiss(peer.key)
+        for sender in peer.connection.getSenders():
+            if sender.track is not None:
+                sender.track.stop()
+        await peer.connection.close()
+        if peer.publishes and peer.session is not self._sessions.main:
+            watching = [other for other in self._peers.values() if other.session is peer.session]
+            await asyncio.gather(*(self.close(other) for other in watching))
+            await self._sessions.end(peer.session)
 
     async def close_all(self) -> None:
         """End every connection."""
-        await asyncio.gather(*(self._close(peer) for peer in list(self._peers.values())))
+        await asyncio.gather(*(self.close(peer) for peer in list(self._peers.values())))
         for task in list(self._tasks):
             task.cancel()
 
@@ -208,7 +218,7 @@ class Peers:
         async def changed() -> None:
             logger.info("%s %s", "publisher" if publishes else "viewer", connection.connectionState)
             if connection.connectionState in ("failed", "closed"):
-                await self._close(peer)
+                await self.close(peer)
 
         self._spawn(self._expire(peer))
         return peer
@@ -217,20 +227,7 @@ class Peers:
         """Drop a peer that never connects; aiortc would keep it for ever."""
         await asyncio.sleep(_CONNECT_TIMEOUT_S)
         if peer.connection.connectionState != "connected":
-            await self._close(peer)
-
-    async def _close(self, peer: Peer) -> None:
-        if self._peers.pop(peer.key, None) is None:
-            return
-        peer.session.pipeline.dismiss(peer.key)
-        for sender in peer.connection.getSenders():
-            if sender.track is not None:
-                sender.track.stop()
-        await peer.connection.close()
-        if peer.publishes and peer.session is not self._sessions.main:
-            watching = [other for other in self._peers.values() if other.session is peer.session]
-            await asyncio.gather(*(self._close(other) for other in watching))
-            await self._sessions.end(peer.session)
+            await self.close(peer)
 
     @staticmethod
     async def _take_offer(peer: Peer, offer: str) -> None:
@@ -270,7 +267,7 @@ class Peers:
         except MediaStreamError:
             pass
         finally:
-            await self._close(peer)
+            await self.close(peer)
 
     @staticmethod
     async def _receive_sound(peer: Peer, track: MediaStreamTrack) -> None:
