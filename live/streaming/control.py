@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 import json
 import math
+import time
+import weakref
 from collections.abc import Callable
 
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from face.errors import FaceError
 from face.retarget import Mode
+from live.frames import Generated
 from live.gallery import Gallery
 from live.pipeline import Pipeline
 from live.streaming.guard import SUBPROTOCOL
@@ -20,6 +23,7 @@ from live.streaming.tiles import encode_tiles
 _LARGEST_COMMAND = 4 * 1024
 _STATUS_INTERVAL_S = 0.25
 _TILE_INTERVAL_S = 0.1
+_FULL = 1013  # "try again later", as a WebSocket closes
 
 
 def status(session: Session) -> dict[str, object]:
@@ -62,11 +66,13 @@ class Control:
     Args:
         find: gives the session of a key, once the server runs.
         gallery: targets to choose from.
+        most: how many pages may be connected at a time.
     """
 
-    def __init__(self, find: Callable[[str], Session | None], gallery: Gallery) -> None:
-        self._find, self._gallery = find, gallery
+    def __init__(self, find: Callable[[str], Session | None], gallery: Gallery, most: int) -> None:
+        self._find, self._gallery, self._most = find, gallery, most
         self._sockets: set[WebSocket] = set()
+        self._broadcasts: weakref.WeakKeyDictionary[Session, _Broadcast] = weakref.WeakKeyDictionary()
         self._loading = asyncio.Lock()
 
     async def talk(self, socket: WebSocket) -> None:
@@ -77,8 +83,12 @@ class Control:
             return
         offered = [one.strip() for one in socket.headers.get("sec-websocket-protocol", "").split(",")]
         await socket.accept(SUBPROTOCOL if SUBPROTOCOL in offered else None)
+        if len(self._sockets) >= self._most:
+            await socket.close(_FULL, "too many pages")
+            return
         self._sockets.add(socket)
-        sender = asyncio.create_task(_send_figures(socket, session))
+        broadcast = self._broadcasts.setdefault(session, _Broadcast(session))
+        sender = asyncio.create_task(_send_figures(socket, broadcast))
         try:
             while True:
                 text = await socket.receive_text()
@@ -118,19 +128,45 @@ class Control:
                 raise ValueError("a target is chosen by its name")
 
 
-async def _send_figures(socket: WebSocket, session: Session) -> None:
-    shown = None
+class _Broadcast:
+    """What all pages of a session are sent, made once however many there are."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = weakref.proxy(session)
+        self._figures, self._figures_s = "", -_STATUS_INTERVAL_S
+        self._tiles: asyncio.Future[bytes] | None = None
+        self._tiles_of: Generated | None = None
+
+    def figures(self) -> str:
+        """Figures as JSON, at most half an interval old."""
+        now = time.monotonic()
+        if now - self._figures_s > _STATUS_INTERVAL_S / 2:
+            self._figures, self._figures_s = json.dumps(status(self._session)), now
+        return self._figures
+
+    async def tiles(self, shown: Generated | None) -> tuple[Generated | None, bytes | None]:
+        """The newest picture's tiles, and whose they are; no tiles if it is the one that was shown last."""
+        latest = self._session.pipeline.latest
+        if latest is None or latest is shown:
+            return shown, None
+        if self._tiles is None or latest is not self._tiles_of:
+            self._tiles_of = latest
+            self._tiles = asyncio.ensure_future(asyncio.to_thread(encode_tiles, latest.conditioned))
+        return latest, await asyncio.shield(self._tiles)
+
+
+async def _send_figures(socket: WebSocket, broadcast: _Broadcast) -> None:
+    shown: Generated | None = None
     next_status_s = 0.0
     loop = asyncio.get_running_loop()
     while True:
         try:
             if loop.time() >= next_status_s:
                 next_status_s = loop.time() + _STATUS_INTERVAL_S
-                await socket.send_json(status(session))
-            latest = session.pipeline.latest
-            if latest is not None and latest is not shown:
-                shown = latest
-                await socket.send_bytes(await asyncio.to_thread(encode_tiles, latest.conditioned))
-        except (WebSocketDisconnect, RuntimeError):
+                await socket.send_text(broadcast.figures())
+            shown, tiles = await broadcast.tiles(shown)
+            if tiles is not None:
+                await socket.send_bytes(tiles)
+        except (WebSocketDisconnect, RuntimeError, ReferenceError):  # the page has gone, or the session
             return
         await asyncio.sleep(_TILE_INTERVAL_S)

@@ -118,6 +118,20 @@ def test_controls_and_tiles(loop):
         assert asyncio.run(talk(address)) == {"mode": "face", "relative": True, "strength": 1.5}
 
 
+def test_pages_beyond_the_limit_are_told_to_come_back(loop):
+    async def talk(address):
+        place = address.replace("http", "ws") + "/live"
+        async with websockets.connect(place) as first:
+            await first.recv()
+            async with websockets.connect(place) as second:
+                with pytest.raises(websockets.ConnectionClosed) as caught:
+                    await second.recv()
+            return caught.value.rcvd.code
+
+    with serving(loop, ServerSettings(most_viewers=1)) as address:
+        assert asyncio.run(talk(address)) == 1013
+
+
 class PersonTrack(VideoStreamTrack):
     """A camera that films a synthetic person."""
 
