@@ -20,6 +20,7 @@ from face.tracking import MODEL_PATH
 from live.app import TARGETS
 from live.generators.onnx import choose_precision, has_vnni
 from live.sources import DEMO_CLIP, cameras
+from live.streaming.codecs import h264_encoder
 
 _PACKAGES = ("numpy", "numba", "scipy", "mediapipe", "onnxruntime", "onnx", "aiortc", "av", "starlette", "uvicorn")
 
@@ -51,7 +52,7 @@ def _version(package: str) -> str:
 
 
 def _encoder() -> str:
-    return "libx264" if "libx264" in av.codecs_available else "no H.264 encoder"
+    return h264_encoder() if "libx264" in av.codecs_available else "no H.264 encoder"
 
 
 def report(target: str, source: str) -> int:

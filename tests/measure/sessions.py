@@ -1,0 +1,91 @@
+"""How many sessions this machine holds: publishers at 25 fps, each with a loop of its own. Run by hand.
+
+    PYTHONPATH=tests python -m measure.sessions [--sessions 1 2 3] [--seconds 20]
+
+Printed for each number: every session's pictures a second and their age, so that it shows whether each keeps its share.
+Publishers run in a process of their own, on the same machine.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import multiprocessing
+import sys
+import time
+
+import httpx
+from aiortc.contrib.media import MediaPlayer
+from live_serving import serving
+from measure.soak import connect
+
+from live.app import build_pipeline
+from live.sources import DEMO_CLIP
+from live.streaming.server import ServerSettings
+from live.streaming.session import Sessions
+
+
+def publish(address: str, count: int, connected, ended) -> None:
+    """Another process: cameras that send the demo clip."""
+
+    async def go() -> None:
+        async with httpx.AsyncClient(base_url=address, timeout=60) as client:
+            players = [MediaPlayer(str(DEMO_CLIP), loop=True) for _ in range(count)]
+            peers = [await connect(client, "/whip", [player.video]) for player in players]
+            connected.set()
+            await asyncio.to_thread(ended.wait)
+            for connection, resource in peers:
+                await client.delete(resource)
+                await connection.close()
+
+    asyncio.run(go())
+
+
+def main() -> int:
+    """Command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--sessions", type=int, nargs="+", default=[1, 2, 3])
+    parser.add_argument("--seconds", type=float, default=20)
+    arguments = parser.parse_args()
+    kept: list[Sessions] = []
+    build = Sessions.__init__
+
+    def build_and_keep(self: Sessions, *given: object) -> None:
+        build(self, *given)
+        kept.append(self)
+
+    Sessions.__init__ = build_and_keep
+    context = multiprocessing.get_context("spawn")
+    loop, _ = build_pipeline("demo", "browser")
+    result = {}
+    with serving(loop, ServerSettings(most_sessions=max(2, *arguments.sessions))) as address:
+        for count in arguments.sessions:
+            connected, ended = context.Event(), context.Event()
+            other = context.Process(target=publish, args=(address, count, connected, ended))
+            other.start()
+            connected.wait()
+            time.sleep(8)  # identities are found
+            others = [session.pipeline for session in kept[0].all()[1:]]
+            for one in others:
+                one.metrics.clear()
+            made = [one.metrics.counts().get("out", 0) for one in others]
+            begin = time.monotonic()
+            time.sleep(arguments.seconds)
+            passed = time.monotonic() - begin
+            result[f"{count} sessions"] = [
+                {
+                    "fps": round((one.metrics.counts()["out"] - before) / passed, 1),
+                    "generate, ms (median)": round(one.metrics.median_s("generate") * 1000, 1),
+                    "track, ms (median)": round(one.metrics.median_s("track") * 1000, 1),
+                }
+                for one, before in zip(others, made, strict=True)
+            ]
+            ended.set()
+            other.join()
+    print(json.dumps(result, indent=1))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
