@@ -10,7 +10,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import os
 import platform
 import resource
 import subprocess
@@ -168,7 +167,6 @@ def main() -> int:
     parser.add_argument("--frames", type=int, default=500)
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
-    os.environ.setdefault("GLOG_minloglevel", "2")
     try:
         runs = {
             "unthrottled": measure(arguments.target, arguments.source, arguments.frames, None),

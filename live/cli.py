@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from pathlib import Path
 
 from face.retarget import Mode
-
-_LATENT_LOGS = {"GLOG_minloglevel": "2", "TF_CPP_MIN_LOG_LEVEL": "2"}  # MediaPipe's start-up chatter
 
 
 def parser() -> argparse.ArgumentParser:
@@ -65,8 +62,6 @@ def _positive(text: str) -> int:
 def main(words: list[str] | None = None) -> int:
     """Run; returns the exit status."""
     arguments = parser().parse_args(words)
-    for name, value in _LATENT_LOGS.items():
-        os.environ.setdefault(name, value)
     from face.errors import FaceError
 
     try:

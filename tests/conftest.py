@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from pathlib import Path
-
-os.environ.setdefault("GLOG_minloglevel", "2")
 
 import numpy as np
 import pytest
