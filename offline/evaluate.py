@@ -1,9 +1,11 @@
 """How close a target comes to the truth on the takes that training never saw.
 
     python -m offline.evaluate DATASET --target FILE.onnx [--report DIR]
+    python -m offline.evaluate --source VIDEO [--source VIDEO …] --target FILE.onnx [--report DIR]
 
 Prints the scores of ``offline/metrics.py``. DIR gets them as ``scores.json``, ``sheet.png`` (conditioning, output,
-truth) and ``heat.png`` (mean distance of each pixel, dark to bright).
+truth) and ``heat.png`` (mean distance of each pixel, dark to bright). Driven by other people's videos there is no
+truth: then it is how far the target does what it is told, in ``driven.json``.
 """
 
 from __future__ import annotations
@@ -21,13 +23,16 @@ import onnxruntime as ort
 from face.drawing import draw_conditioning
 from face.errors import FaceError
 from face.morphable import MorphableModel
+from face.retarget import Mode
 from face.target import read_info
 from offline.command import one_sentence
 from offline.dataset import Dataset
 from offline.export import roll_out
-from offline.metrics import distances, score_faces, score_pictures, watch
+from offline.metrics import distances, score_driven, score_faces, score_pictures, watch
+from offline.reenact import reenact
 
 _COLUMNS = 6
+_RATE = 25.0  # pictures a second that the tracker is told
 _BRIGHTEST = 40.0  # distance shown as the brightest colour of the heat map
 
 
@@ -73,16 +78,48 @@ def evaluate(model: MorphableModel, dataset: Dataset, target: Path, report: Path
     return scores
 
 
+def evaluate_driven(
+    model: MorphableModel, target: Path, sources: list[Path], report: Path | None
+) -> dict[str, dict[str, float]]:
+    """Scores of a target driven by each of some videos, printed, and written to a folder if given.
+
+    Raises:
+        FaceError: a video cannot be read, or the file is no target for this model.
+    """
+    info = read_info(target, model.hash)
+    scores: dict[str, dict[str, float]] = {}
+    for source in sources:
+        moments = list(reenact(model, target, info, source, Mode.HEAD))
+        seen = watch(np.stack([moment.output for moment in moments]), _RATE)
+        drawn = [moment.drawn for moment in moments]
+        scores[source.name] = asdict(score_driven(model, np.array(info.identity), seen, drawn))
+    names = list(next(iter(scores.values())))
+    print(f"{'driven by':<24}" + "".join(f"{name:>10}" for name in names))
+    for video, row in scores.items():
+        print(f"{video:<24}" + "".join(f"{row[name]:>10.3f}" for name in names))
+    if report:
+        report.mkdir(parents=True, exist_ok=True)
+        (report / "driven.json").write_text(json.dumps(scores, indent=1))
+    return scores
+
+
 @one_sentence
 def main() -> int:
     """Command line."""
     parser = argparse.ArgumentParser(prog="python -m offline.evaluate", description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip
-    parser.add_argument("dataset", type=Path, help="folder written by offline.reconstruct, with a held-out video")
+    parser.add_argument("dataset", type=Path, nargs="?", help="folder written by offline.reconstruct, with a held-out "
+                                                              "video")  # fmt: skip
+    parser.add_argument("--source", type=Path, action="append", metavar="VIDEO", help="drive with this instead")
     parser.add_argument("--target", type=Path, required=True, help="target file (.onnx)")
     parser.add_argument("--report", type=Path, metavar="DIR", help="write scores and pictures to this folder")
     arguments = parser.parse_args()
+    if (arguments.dataset is None) == (arguments.source is None):
+        parser.error("give a dataset, or videos with --source")
     model = MorphableModel.load()
+    if arguments.source:
+        evaluate_driven(model, arguments.target, arguments.source, arguments.report)
+        return 0
     evaluate(model, Dataset(arguments.dataset, model), arguments.target, arguments.report)
     return 0
 

@@ -16,7 +16,7 @@ from skimage.metrics import structural_similarity
 from face.fit_batch import fit_video
 from face.landmarks import SURFACE_COUNT, Landmarks
 from face.morphable import MorphableModel
-from face.parameters import gaze_rotation
+from face.parameters import FaceParameters, gaze_rotation
 from face.tracking import FaceTracker
 from offline.dataset import mouth_window
 from offline.flow import carried, estimated_flow
@@ -115,14 +115,40 @@ def score_faces(
     wanted: Sequence[Landmarks | None],
 ) -> FaceScores:
     """Compare the faces that the tracker saw in a video with those in another of the same person."""
-    fits = (fit_video(model, video, identity=identity) for video in (seen, wanted))
-    pairs = [(a, b) for a, b in zip(*fits, strict=True) if a is not None and b is not None]
+    found, like = (fit_video(model, video, identity=identity) for video in (seen, wanted))
+    return _compare(found, like, _jitter(seen) / _jitter(wanted))
+
+
+def score_driven(
+    model: MorphableModel,
+    identity: np.ndarray,  # [80] of the person shown
+    seen: Sequence[Landmarks | None],
+    drawn: Sequence[FaceParameters],
+) -> FaceScores:
+    """Compare the faces that the tracker saw in a target's pictures with what the target was told to do.
+
+    Needs no truth, so that it fits cross-reenactment; tracker's and fit's own errors are in it.
+    """
+    told = [_as_seen(model, one) for one in drawn]
+    return _compare(fit_video(model, seen, identity=identity), drawn, _jitter(seen) / _jitter(told))
+
+
+def _as_seen(model: MorphableModel, parameters: FaceParameters) -> Landmarks:
+    """What a perfect tracker would see; the irises, which move with the gaze, stay at rest."""
+    points = model.landmarks_of(model.shape(parameters.identity, parameters.expression))
+    return Landmarks(parameters.camera.project(points)[:, :2], parameters.expression, 0, 0)
+
+
+def _compare(
+    found: Sequence[FaceParameters | None], wanted: Sequence[FaceParameters | None], jitter: float
+) -> FaceScores:
+    pairs = [(a, b) for a, b in zip(found, wanted, strict=True) if a is not None and b is not None]
     return FaceScores(
         aed=float(np.mean([np.abs(a.expression - b.expression).sum() for a, b in pairs])),
         ard_deg=float(np.mean([np.abs(a.camera.euler_deg - b.camera.euler_deg) for a, b in pairs])),
         gaze_deg=float(np.mean([_angle_deg(a.gaze, b.gaze) for a, b in pairs])),
-        jitter=_jitter(seen) / _jitter(wanted),
-        unseen=sum(one is None for one in seen) / len(seen),
+        jitter=jitter,
+        unseen=sum(one is None for one in found) / len(found),
     )
 
 

@@ -8,7 +8,7 @@ from conftest import camera, true_landmarks, units
 
 from face.parameters import FaceParameters
 from offline.flow import estimated_flow
-from offline.metrics import score_faces, score_pictures, warping_error
+from offline.metrics import score_driven, score_faces, score_pictures, warping_error
 
 pytestmark = pytest.mark.unit
 
@@ -65,6 +65,10 @@ def test_faces(model):
 
     same = score_faces(model, np.zeros(80), talk(0), talk(0))
     assert same.aed == 0 and same.ard_deg == 0 and same.gaze_deg < 1e-5 and same.jitter == 1 and same.unseen == 0
+    told = [FaceParameters(np.zeros(80), units(jawOpen=0.1 * k), camera(0), np.zeros(2)) for k in range(5)]
+    driven = score_driven(model, np.zeros(80), talk(0), told)
+    assert driven.aed < 0.3 and driven.ard_deg < 0.3 and driven.jitter == pytest.approx(1, abs=0.05)
+    assert score_driven(model, np.zeros(80), talk(9), told).ard_deg == pytest.approx(3.0, abs=0.3)
     turned = score_faces(model, np.zeros(80), [*talk(9)[:4], None], talk(0))
     assert turned.ard_deg == pytest.approx(3.0, abs=0.3) and turned.unseen == 0.2
     assert turned.aed < 0.3

@@ -14,7 +14,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from face.errors import FaceError
 from face.target import read_info
 from face.video import VideoReader, VideoWriter
-from offline import learn, reenact, train
+from offline import evaluate, learn, reenact, train
 from offline import trainer as trainer_module
 from offline.dataset import Dataset
 from offline.discriminators import MultiScaleDiscriminator
@@ -173,6 +173,12 @@ def test_one_command_from_video_to_target(model, tmp_path, monkeypatch, capsys, 
     assert reenact.main() == 0
     with VideoReader(tmp_path / "driven.mp4") as video:
         assert [image.shape for image, _ in video] == [(64, 192, 3)] * 12
+    monkeypatch.setattr("sys.argv", [
+        "evaluate", "--target", str(tmp_path / "someone.onnx"), "--source", str(tmp_path / "talk.mp4"),
+        "--report", str(tmp_path / "driven"),
+    ])  # fmt: skip
+    assert evaluate.main() == 0
+    assert 0 <= json.loads((tmp_path / "driven" / "driven.json").read_text())["talk.mp4"]["unseen"] <= 1
     dataset = Dataset(tmp_path / "work" / "dataset", model)
     distill(model, dataset, tmp_path / "someone.onnx", [tmp_path / "talk.mp4"], tmp_path / "taught")
     taught = Dataset(tmp_path / "taught", model)
