@@ -65,6 +65,20 @@ def answer_passively(connection: RTCPeerConnection) -> None:
         transceiver.receiver.transport._set_role("server")
 
 
+async def close(connection: RTCPeerConnection) -> None:
+    """Close a connection, whatever its offer was: a broken BUNDLE takes the transport from transceivers, over which
+    aiortc's own close stumbles and leaves the other transports open.
+    """
+    try:
+        await connection.close()
+    except AttributeError:
+        for transceiver in connection.getTransceivers():
+            transport = transceiver.receiver.transport
+            if transport is not None:
+                await transport.stop()
+                await transport.transport.stop()
+
+
 def on_keyframe_request(sender: RTCRtpSender, request: Callable[[], None]) -> None:
     """Send a viewer's picture-loss reports to the shared encoder; the sender's own encoder never runs."""
     sender._send_keyframe = request

@@ -197,7 +197,7 @@ class Peers:
         for sender in peer.connection.getSenders():
             if sender.track is not None:
                 sender.track.stop()
-        await peer.connection.close()
+        await aiortc_patches.close(peer.connection)
         if peer.publishes and peer.session is not self._sessions.main:
             watching = [other for other in self._peers.values() if other.session is peer.session]
             await asyncio.gather(*(self.close(other) for other in watching))
@@ -244,8 +244,8 @@ class Peers:
 
     @staticmethod
     async def _answer(peer: Peer) -> str:
-        aiortc_patches.answer_passively(peer.connection)
         try:
+            aiortc_patches.answer_passively(peer.connection)
             await peer.connection.setLocalDescription(await peer.connection.createAnswer())
         except Exception as error:
             raise BadOffer(f"The offer cannot be answered: {error!r}") from None

@@ -221,6 +221,21 @@ def test_an_offer_of_strange_codecs_is_unacceptable(address):
     assert reply.status_code == 422 and "H.264" in reply.text
 
 
+@pytest.mark.parametrize("name", ["whip", "whep"])
+def test_a_broken_bundle_is_a_bad_offer(address, name):
+    """aiortc takes the transport from what is bundled with a medium that is not there."""
+
+    async def work(http):
+        client, sdp = await offer(name)
+        await client.close()
+        broken = sdp.replace("a=group:BUNDLE 0", "a=group:BUNDLE 9 0")
+        assert broken != sdp
+        return await http.post(f"/{name}", content=broken, headers={"Content-Type": SDP})
+
+    reply = run(address, work)
+    assert reply.status_code == 400 and "cannot be" in reply.text
+
+
 def test_fragments_are_read():
     fragment = parse_fragment(f"a=ice-ufrag:x\r\nm=audio 9 x 0\r\na=mid:7\r\n{CANDIDATE}a=end-of-candidates\r\n")
     assert fragment.user_fragment == "x" and fragment.complete
