@@ -16,12 +16,10 @@ import sys
 import time
 
 import httpx
-from aiortc.contrib.media import MediaPlayer
 from live_serving import serving
-from measure.soak import connect
+from measure.soak import Camera, connect
 
 from live.app import build_pipeline
-from live.sources import DEMO_CLIP
 from live.streaming.server import ServerSettings
 from live.streaming.session import Sessions
 
@@ -31,8 +29,7 @@ def publish(address: str, count: int, connected, ended) -> None:
 
     async def go() -> None:
         async with httpx.AsyncClient(base_url=address, timeout=60) as client:
-            players = [MediaPlayer(str(DEMO_CLIP), loop=True) for _ in range(count)]
-            peers = [await connect(client, "/whip", [player.video]) for player in players]
+            peers = [await connect(client, "/whip", [Camera()]) for _ in range(count)]
             connected.set()
             await asyncio.to_thread(ended.wait)
             for connection, resource in peers:

@@ -23,10 +23,10 @@ from fractions import Fraction
 import av
 import httpx
 import numpy as np
-from aiortc import MediaStreamTrack, RTCConfiguration, RTCPeerConnection, RTCSessionDescription
-from aiortc.contrib.media import MediaPlayer
+from aiortc import MediaStreamTrack, RTCConfiguration, RTCPeerConnection, RTCSessionDescription, VideoStreamTrack
 from live_serving import serving
 
+from face.video import VideoReader
 from live.app import build_pipeline
 from live.bench import memory_mb
 from live.sources import DEMO_CLIP
@@ -34,6 +34,24 @@ from live.streaming.server import ServerSettings
 
 SDP = {"Content-Type": "application/sdp"}
 WARM_UP_S = 60
+
+
+class Camera(VideoStreamTrack):
+    """A camera before which the demo clip is played, there and back again; aiortc's own player stops at its end."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        with VideoReader(DEMO_CLIP) as video:
+            images = [image for image, _ in video]
+        self._images, self._number, self._begin = [*images, *images[-2:0:-1]], 0, time.monotonic()
+
+    async def recv(self) -> av.VideoFrame:
+        """The next frame, at 25 fps."""
+        await asyncio.sleep(max(0.0, self._begin + self._number / 25 - time.monotonic()))
+        frame = av.VideoFrame.from_ndarray(self._images[self._number % len(self._images)], "rgb24")
+        frame.pts, frame.time_base = self._number * 3600, Fraction(1, 90_000)
+        self._number += 1
+        return frame
 
 
 class Tone(MediaStreamTrack):
@@ -97,8 +115,7 @@ async def _drain(track: MediaStreamTrack) -> None:
 async def run(address: str, minutes: float, viewers: int) -> tuple[int, list[int]]:
     """Everything that happens from outside."""
     async with httpx.AsyncClient(base_url=address, timeout=30) as client:
-        player = MediaPlayer(str(DEMO_CLIP), loop=True)
-        publisher, resource = await connect(client, "/whip", [player.video, Tone()])
+        publisher, resource = await connect(client, "/whip", [Camera(), Tone()])
         end_s = time.monotonic() + 60 * minutes
         counts = await asyncio.gather(*(come_and_go(client, end_s, random.Random(k)) for k in range(viewers)))
         assert (await client.delete(resource)).status_code == 200
