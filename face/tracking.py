@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
-import sys
-from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 
@@ -16,24 +12,11 @@ from mediapipe.tasks.python import vision
 
 from face.errors import FaceError
 from face.landmarks import UNIT_NAMES, Landmarks
+from face.quiet import silenced
 
 MODEL_PATH = Path(__file__).parent / "data" / "face_landmarker.task"
 _CANDIDATES = 4  # faces among which the largest is looked for
 _HIDE = 0.15  # of its size, by which a hidden face is covered beyond its points
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """MediaPipe greets with half a page on the process's standard error, past Python's and whatever is set."""
-    sys.stderr.flush()
-    kept, nothing = os.dup(2), os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nothing, 2)
-    try:
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-        os.close(nothing)
 
 
 def _landmarker(mode: vision.RunningMode, faces: int) -> vision.FaceLandmarker:
@@ -43,7 +26,7 @@ def _landmarker(mode: vision.RunningMode, faces: int) -> vision.FaceLandmarker:
         num_faces=faces,
         output_face_blendshapes=True,
     )
-    with _quiet():
+    with silenced(2):  # MediaPipe greets with half a page, whatever is set
         made = vision.FaceLandmarker.create_from_options(options)
         if mode is vision.RunningMode.IMAGE:  # some of it comes with the first picture
             made.detect(_picture(np.zeros((64, 64, 3), np.uint8)))

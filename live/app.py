@@ -6,7 +6,6 @@ import argparse
 import asyncio
 import contextlib
 import ipaddress
-import logging
 import os
 import secrets
 import signal
@@ -38,7 +37,6 @@ TOKEN_VARIABLE, ICE_VARIABLE = "HEAD2HEAD_TOKEN", "HEAD2HEAD_ICE"
 PUBLISH_VARIABLE = "HEAD2HEAD_PUBLISH_TOKEN"
 _LARGEST_MESSAGE = 64 * 1024
 _GOODBYE_S = 0.5
-logger = logging.getLogger(__name__)
 
 
 def build_pipeline(target: str, source: str, size: int | None = None, live: bool = True) -> tuple[Pipeline, Path]:

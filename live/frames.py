@@ -26,12 +26,15 @@ class Frame:
     number: int
 
 
+SOUND_RATE = 48_000  # samples a second, of all sound in the loop
+
+
 @dataclass(frozen=True)
 class Sound:
     """A piece of a source's sound.
 
     Attributes:
-        samples: ``[n, 2]`` int16 at 48 kHz, left and right.
+        samples: ``[n, 2]`` int16 at ``SOUND_RATE``, left and right.
         captured_s: when its first sample was captured, on the clock of the source's frames.
     """
 

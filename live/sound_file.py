@@ -8,7 +8,7 @@ from pathlib import Path
 import av
 import numpy as np
 
-RATE = 48_000
+from live.frames import SOUND_RATE
 
 
 def read_sound(path: Path) -> Iterator[tuple[np.ndarray, float]]:
@@ -22,7 +22,7 @@ def read_sound(path: Path) -> Iterator[tuple[np.ndarray, float]]:
             if not container.streams.audio:
                 return
             stream = container.streams.audio[0]
-            resampler = av.AudioResampler(format="s16", layout="stereo", rate=RATE, frame_size=RATE // 50)
+            resampler = av.AudioResampler(format="s16", layout="stereo", rate=SOUND_RATE, frame_size=SOUND_RATE // 50)
             for frame in container.decode(stream):
                 for piece in resampler.resample(frame):
                     yield piece.to_ndarray().reshape(-1, 2), float(piece.time or 0.0)

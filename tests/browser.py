@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import contextlib
 import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -39,6 +40,11 @@ _CAPTURE = """async (count) => {
   }
   return found;
 }"""
+
+
+def installed() -> str | None:
+    """The Chromium of this machine, if there is one."""
+    return shutil.which("chromium") or shutil.which("google-chrome")
 
 
 @contextlib.contextmanager

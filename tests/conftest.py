@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
+from browser import installed
 
 from face.camera import ScaledOrthographicCamera
 from face.landmarks import UNIT_NAMES, Landmarks
@@ -39,7 +39,7 @@ def clip():
 
 @pytest.fixture(scope="session")
 def chromium() -> str:
-    found = shutil.which("chromium") or shutil.which("google-chrome")
+    found = installed()
     if found is None:
         pytest.skip("no Chromium is installed")
     return found

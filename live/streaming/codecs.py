@@ -8,8 +8,9 @@ from fractions import Fraction
 
 import av
 
+from live.frames import SOUND_RATE
+
 CLOCK = 90_000  # of RTP's video time
-SOUND_RATE = 48_000
 SOUND_FRAME = 960  # samples in a packet of sound: 20 ms
 _LONGEST_GOP = 3000  # frames; key frames come when somebody needs one
 _X264 = {"preset": "superfast", "tune": "zerolatency", "level": "31", "forced-idr": "1"}

@@ -134,16 +134,13 @@ class Peers:
         peer = self._open(session, publishes=False)
         try:
             # Before the offer is taken: aiortc settles on what to send as it reads the offer.
-            track = PacketTrack("video")
-            video = peer.connection.addTransceiver(track, direction="sendonly")
+            video = peer.connection.addTransceiver(PacketTrack("video"), direction="sendonly")
             if "\nm=audio" in offer:
                 peer.connection.addTransceiver(PacketTrack("audio", session.sound), direction="sendonly")
             await self._take_offer(peer, offer)
             if video.mid is None:
                 raise Unacceptable("The offer asks for no video.")
-            encoder = session.encoder(_codec(video))
-            track.feed = encoder
-            aiortc_patches.on_keyframe_request(video.sender, encoder.request_keyframe)
+            feed_pictures(video, session)
             return peer, await self._answer(peer)
         except BaseException:
             await self.close(peer)
@@ -194,10 +191,7 @@ class Peers:
         if self._peers.pop(peer.key, None) is None:
             return
         peer.session.pipeline.dismiss(peer.key)
-        for sender in peer.connection.getSenders():
-            if sender.track is not None:
-                sender.track.stop()
-        await aiortc_patches.close(peer.connection)
+        await hang_up(peer.connection)
         if peer.publishes and peer.session is not self._sessions.main:
             watching = [other for other in self._peers.values() if other.session is peer.session]
             await asyncio.gather(*(self.close(other) for other in watching))
@@ -292,9 +286,24 @@ class Peers:
             logger.error("a connection's task failed", exc_info=task.exception())
 
 
-def _codec(transceiver: RTCRtpTransceiver) -> Codec:
+def feed_pictures(transceiver: RTCRtpTransceiver, session: Session) -> None:
+    """Give the session's packets to a video transceiver with a ``PacketTrack``, once its codec is settled.
+
+    Raises:
+        Unacceptable: it is a codec that cannot be sent.
+    """
     name = aiortc_patches.chosen_codec(transceiver)
     try:
-        return Codec(name)
+        encoder = session.encoder(Codec(name))
     except ValueError:
         raise Unacceptable(f"The offer wants {name}: this server sends H.264 and VP8.") from None
+    transceiver.sender.track.feed = encoder
+    aiortc_patches.on_keyframe_request(transceiver.sender, encoder.request_keyframe)
+
+
+async def hang_up(connection: RTCPeerConnection) -> None:
+    """End a connection and what it subscribed to."""
+    for sender in connection.getSenders():
+        if sender.track is not None:
+            sender.track.stop()
+    await aiortc_patches.close(connection)

@@ -12,9 +12,8 @@ from urllib.parse import urljoin, urlsplit
 from aiortc import RTCConfiguration, RTCPeerConnection, RTCRtpSender, RTCSessionDescription
 
 from live.streaming import aiortc_patches
-from live.streaming.codecs import Codec
 from live.streaming.ice import IceServer
-from live.streaming.peers import PacketTrack
+from live.streaming.peers import PacketTrack, feed_pictures, hang_up
 from live.streaming.session import Session
 
 _TIMEOUT_S = 10.0
@@ -39,6 +38,7 @@ class Publisher:
     def __init__(self, session: Session, url: str, token: str | None, servers: Sequence[IceServer] = ()) -> None:
         aiortc_patches.install()
         self._session, self._url, self._token = session, url, token
+        self._place = urlsplit(url).netloc  # all that is told of the address: the rest may hold a secret
         self._servers = [server.for_aiortc() for server in servers]
 
     async def run(self) -> None:
@@ -49,10 +49,10 @@ class Publisher:
             connection, resource = None, None
             try:
                 connection, resource = await self._publish(broken)
-                logger.info("publishing to %s", urlsplit(self._url).netloc)
+                logger.info("publishing to %s", self._place)
                 attempt = 0
                 await broken.wait()
-                logger.warning("the connection to %s broke off: trying again", urlsplit(self._url).netloc)
+                logger.warning("the connection to %s broke off: trying again", self._place)
             except Refused as error:
                 logger.warning("%s Trying again.", error)
             finally:
@@ -64,8 +64,7 @@ class Publisher:
     async def _publish(self, broken: asyncio.Event) -> tuple[RTCPeerConnection, str | None]:
         connection = RTCPeerConnection(RTCConfiguration(iceServers=self._servers))
         try:
-            track = PacketTrack("video")
-            video = connection.addTransceiver(track, direction="sendonly")
+            video = connection.addTransceiver(PacketTrack("video"), direction="sendonly")
             codecs = RTCRtpSender.getCapabilities("video").codecs
             video.setCodecPreferences(sorted(codecs, key=lambda codec: codec.mimeType != "video/H264"))
             connection.addTransceiver(PacketTrack("audio", self._session.sound), direction="sendonly")
@@ -80,21 +79,16 @@ class Publisher:
             answer, resource = await asyncio.to_thread(self._request, "POST", self._url, offer)
             try:
                 await connection.setRemoteDescription(RTCSessionDescription(answer, "answer"))
+                feed_pictures(video, self._session)
             except Exception as error:  # aiortc's parser raises whatever its code runs into
-                raise Refused(f"The answer of {urlsplit(self._url).netloc} cannot be read: {error!r}.") from None
-            encoder = self._session.encoder(Codec(aiortc_patches.chosen_codec(video)))
-            track.feed = encoder
-            aiortc_patches.on_keyframe_request(video.sender, encoder.request_keyframe)
+                raise Refused(f"The answer of {self._place} cannot be taken: {error!r}.") from None
             return connection, resource
         except BaseException:
             await self._leave(connection, None)
             raise
 
     async def _leave(self, connection: RTCPeerConnection, resource: str | None) -> None:
-        for sender in connection.getSenders():
-            if sender.track is not None:
-                sender.track.stop()
-        await connection.close()
+        await hang_up(connection)
         if resource is not None:
             try:
                 await asyncio.to_thread(self._request, "DELETE", resource, "")
@@ -107,12 +101,11 @@ class Publisher:
         if self._token:
             headers["Authorization"] = f"Bearer {self._token}"
         request = urllib.request.Request(url, body.encode() if body else None, headers, method=method)
-        place = urlsplit(url).netloc
         try:
             with urllib.request.urlopen(request, timeout=_TIMEOUT_S) as reply:
                 location = reply.headers.get("Location")
                 return reply.read().decode(), urljoin(reply.url, location) if location else None
         except urllib.error.HTTPError as error:
-            raise Refused(f"{place} does not want the stream: {error.code} {error.reason}.") from None
+            raise Refused(f"{self._place} does not want the stream: {error.code} {error.reason}.") from None
         except (OSError, ValueError) as error:
-            raise Refused(f"{place} cannot be reached: {error}.") from None
+            raise Refused(f"{self._place} cannot be reached: {error}.") from None

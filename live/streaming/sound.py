@@ -10,9 +10,9 @@ from fractions import Fraction
 import av
 import numpy as np
 
-from live.frames import Sound
+from live.frames import SOUND_RATE, Sound
 from live.metrics import Metrics
-from live.streaming.codecs import SOUND_FRAME, SOUND_RATE, open_sound
+from live.streaming.codecs import SOUND_FRAME, open_sound
 from live.streaming.encoder import Subscription
 
 _LONGEST_WAIT = 100  # pieces held back, a few seconds; then the oldest go

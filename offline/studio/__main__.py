@@ -9,11 +9,8 @@ that the same command goes on where it stopped. ``offline/studio/__init__.py`` s
 from __future__ import annotations
 
 import argparse
-import contextlib
-import os
 import shutil
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import bpy
@@ -24,26 +21,13 @@ from tqdm import tqdm
 from face.errors import FaceError
 from face.landmarks import UNIT_NAMES
 from face.parameters import gaze_rotation
+from face.quiet import silenced
 from face.video import VideoReader, VideoWriter
 from offline.makehuman import MakeHuman
 from offline.motion import FPS, Motion, acted_motion, natural_motion
 from offline.studio import stage
 from offline.studio.actor import Actor
 from offline.studio.people import ROLES
-
-
-@contextlib.contextmanager
-def _silence() -> Iterator[None]:
-    """Blender tells every step on the process's standard output, past Python's."""
-    sys.stdout.flush()
-    kept, nothing = os.dup(1), os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nothing, 1)
-    try:
-        yield
-    finally:
-        os.dup2(kept, 1)
-        os.close(kept)
-        os.close(nothing)
 
 
 def film(actor: Actor, scene: object, motion: Motion, folder: Path) -> list[Path]:
@@ -61,7 +45,7 @@ def film(actor: Actor, scene: object, motion: Motion, folder: Path) -> list[Path
         actor.pose(dict(zip(UNIT_NAMES, units, strict=True)), rotation, gaze_rotation(gaze))
         partial = folder / "part.png"
         scene.render.filepath = str(partial.resolve())  # type: ignore[attr-defined]
-        with _silence():
+        with silenced(1):  # Blender tells every step
             bpy.ops.render.render(write_still=True)
         partial.replace(path)
     return paths

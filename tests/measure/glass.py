@@ -10,12 +10,11 @@ from __future__ import annotations
 
 import argparse
 import json
-import shutil
 import sys
 import time
 
 import numpy as np
-from browser import opened, until
+from browser import installed, opened, until
 from live_serving import serving
 from starlette.responses import JSONResponse
 from starlette.routing import Route
@@ -74,10 +73,7 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=20)
     parser.add_argument("--width", type=int, default=1200, help="of the browser's window, px (default 1200)")
     arguments = parser.parse_args()
-    chromium = shutil.which("chromium")
-    if chromium is None:
-        print("No Chromium is installed.", file=sys.stderr)
-        return 1
+    chromium = installed() or sys.exit("No Chromium is installed.")
     start = time.monotonic()
     put = SharedEncoder.put
 

@@ -12,12 +12,11 @@ import argparse
 import asyncio
 import json
 import random
-import shutil
 import sys
 
 import numpy as np
 from aioice.ice import StunProtocol
-from browser import opened, until
+from browser import installed, opened, until
 from live_serving import serving
 
 from live.app import build_pipeline
@@ -58,10 +57,7 @@ def main() -> int:
     parser.add_argument("--delay-ms", type=float, default=20)
     parser.add_argument("--seconds", type=float, default=30)
     arguments = parser.parse_args()
-    chromium = shutil.which("chromium")
-    if chromium is None:
-        print("No Chromium is installed.", file=sys.stderr)
-        return 1
+    chromium = installed() or sys.exit("No Chromium is installed.")
     worsen(arguments.loss, arguments.jitter_ms / 1000, arguments.delay_ms / 1000)
     loop, _ = build_pipeline("demo", "demo")
     with serving(loop) as address, opened(chromium, address) as page:

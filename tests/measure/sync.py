@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import shutil
 import sys
 import tempfile
 from fractions import Fraction
@@ -19,7 +18,7 @@ from pathlib import Path
 
 import av
 import numpy as np
-from browser import opened, until
+from browser import installed, opened, until
 from live_serving import serving
 
 from live.app import build_pipeline
@@ -93,10 +92,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=float, default=20)
     arguments = parser.parse_args()
-    chromium = shutil.which("chromium")
-    if chromium is None:
-        print("No Chromium is installed.", file=sys.stderr)
-        return 1
+    chromium = installed() or sys.exit("No Chromium is installed.")
     white: set[float] = set()
     take, put = Pipeline._put, SharedEncoder.put
 

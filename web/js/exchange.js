@@ -2,18 +2,17 @@
 
 import { headers } from './access.js';
 
-/** ICE servers that an endpoint names in its Link headers. */
-async function iceServers(endpoint) {
-  const reply = await fetch(endpoint, { method: 'OPTIONS', headers: headers() });
-  return (reply.headers.get('Link') ?? '').split(/,\s*(?=<)/).filter((link) => link.includes('rel="ice-server"')).map((link) => ({
-    urls: link.match(/<([^>]+)>/)[1],
-    username: link.match(/username="([^"]*)"/)?.[1],
-    credential: link.match(/credential="([^"]*)"/)?.[1],
-  }));
+/** A reply's links of some relation: address and parameters of each. */
+function links(reply, relation) {
+  const all = (reply.headers.get('Link') ?? '').split(/,\s*(?=<)/).filter((link) => link.includes(`rel="${relation}"`));
+  return all.map((link) => ({ address: link.match(/<([^>]+)>/)[1], ...Object.fromEntries([...link.matchAll(/(\w+)="([^"]*)"/g)].map(([, name, value]) => [name, value])) }));
 }
 
-/** The address in a Link header of some relation, if there is one. */
-const linked = (header, relation) => (header ?? '').split(/,\s*(?=<)/).find((link) => link.includes(`rel="${relation}"`))?.match(/<([^>]+)>/)[1];
+/** ICE servers that an endpoint names. */
+async function iceServers(endpoint) {
+  const reply = await fetch(endpoint, { method: 'OPTIONS', headers: headers() });
+  return links(reply, 'ice-server').map(({ address, username, credential }) => ({ urls: address, username, credential }));
+}
 
 /** A connection that is not open yet. */
 export const prepare = async (endpoint) => new RTCPeerConnection({ iceServers: await iceServers(endpoint) });
@@ -31,7 +30,7 @@ export async function negotiate(pc, endpoint) {
   const reply = await fetch(endpoint, { method: 'POST', headers: headers({ 'Content-Type': 'application/sdp' }), body: pc.localDescription.sdp });
   if (!reply.ok) throw new Error(await reply.text());
   await pc.setRemoteDescription({ type: 'answer', sdp: await reply.text() });
-  return { resource: reply.headers.get('Location'), watch: linked(reply.headers.get('Link'), 'urn:head2head:whep') };
+  return { resource: reply.headers.get('Location'), watch: links(reply, 'urn:head2head:whep')[0]?.address };
 }
 
 /** End a connection that the server still holds; works while the page goes. */

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import aioice.ice
 import pytest
 from aiortc import RTCConfiguration, RTCPeerConnection, RTCRtpReceiver, rtp
 from aiortc.jitterbuffer import JitterBuffer
 from aiortc.rtcrtpparameters import RTCRtpHeaderExtensionParameters, RTCRtpParameters
+from aiortc.rtcrtpreceiver import RemoteStreamTrack
 
 from live.streaming import aiortc_patches
 
@@ -70,6 +73,29 @@ def test_out_of_order_packets_make_the_same_frame():
     assert patched.add(packet(1, 1000, 0))[1].data == b"\0\1\2"
 
 
+def test_sound_is_not_held_back():
+    class Receiver:
+        pass
+
+    held, receiver = JitterBuffer(capacity=16, prefetch=4), Receiver()
+    receiver._RTCRtpReceiver__jitter_buffer = JitterBuffer(capacity=16, prefetch=4)
+    aiortc_patches.hasten_sound(receiver)
+    hastened = receiver._RTCRtpReceiver__jitter_buffer
+    frames = [(held.add(packet(n, 960 * n, 0))[1], hastened.add(packet(n, 960 * n, 0))[1]) for n in range(3)]
+    assert [slow is None for slow, _ in frames] == [True] * 3
+    assert [fast is None for _, fast in frames] == [True, False, False]
+
+
+def test_a_received_track_tells_whether_more_is_at_hand():
+    async def work():
+        track = RemoteStreamTrack(kind="video")
+        assert aiortc_patches.nothing_waits(track)
+        await track._queue.put(None)
+        assert not aiortc_patches.nothing_waits(track)
+
+    asyncio.run(work())
+
+
 def test_receivers_have_the_private_jitter_buffer():
     receiver = RTCRtpReceiver.__new__(RTCRtpReceiver)
     source = RTCRtpReceiver.__init__.__code__.co_names
@@ -91,8 +117,6 @@ async def _answer() -> str:
 
 
 def test_answers_are_passive_and_negotiate_the_extension():
-    import asyncio
-
     sdp = asyncio.run(_answer())
     assert "a=setup:passive" in sdp and "a=setup:active" not in sdp
     assert aiortc_patches.PLAYOUT_DELAY in sdp

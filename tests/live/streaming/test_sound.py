@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 
 from face.video import VideoWriter
-from live.frames import Frame, Sound
+from live.frames import SOUND_RATE, Frame, Sound
 from live.metrics import Metrics
 from live.sound_file import read_sound
 from live.sources import FileSource
-from live.streaming.codecs import SOUND_FRAME, SOUND_RATE
+from live.streaming.codecs import SOUND_FRAME
 from live.streaming.sound import _PLAYER_S, SoundRelay
 
 pytestmark = pytest.mark.unit
