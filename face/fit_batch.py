@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numba import njit
 
+from face.eyes import GazeEstimator
 from face.fit_online import identity_equations
 from face.fitting import (
     FitSettings,
@@ -18,7 +19,6 @@ from face.fitting import (
     linearise,
     solve_box,
 )
-from face.gaze import GazeEstimator
 from face.landmarks import SURFACE_COUNT, Landmarks
 from face.morphable import MorphableModel
 from face.parameters import FaceParameters
@@ -135,7 +135,7 @@ def fit_video(
             take = [one for one in landmarks[start:stop] if one is not None]
             gaze.reset()
             for k, (one, fit) in enumerate(zip(take, _fit_stretch(basis, take, identity, settings), strict=True)):
-                angles = gaze.estimate(one, identity, fit.expression, fit.camera)
                 camera = head_camera(basis, fit.camera, settings)
+                angles = gaze.estimate(one, identity, fit.expression, camera)
                 result[start + k] = FaceParameters(identity, fit.expression, camera, angles)
     return result

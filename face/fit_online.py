@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from face.eyes import GazeEstimator
 from face.fitting import FitSettings, FrameFit, LandmarkBasis, expression_prior, fit_frame, head_camera, linearise
-from face.gaze import GazeEstimator
 from face.landmarks import SURFACE_COUNT, Landmarks
 from face.morphable import MorphableModel
 from face.parameters import FaceParameters
@@ -56,8 +56,8 @@ class OnlineFitter:
                 fit = fit_frame(self._basis, landmarks, self._identity, fit, self._settings)
             self._faces += 1
         self._previous = fit
-        gaze = self._gaze.estimate(landmarks, self._identity, fit.expression, fit.camera)
         camera = head_camera(self._basis, fit.camera, self._settings)
+        gaze = self._gaze.estimate(landmarks, self._identity, fit.expression, camera)
         return FaceParameters(self._identity, fit.expression, camera, gaze)
 
     def _learn_identity(self, landmarks: Landmarks, fit: FrameFit) -> None:

@@ -65,6 +65,20 @@ def inner_face() -> np.ndarray:
 
 
 @dataclass(frozen=True)
+class EyePicture:
+    """The part of a picture that shows both eyes.
+
+    Attributes:
+        gray: ``[h, w]`` uint8.
+        left, top: px, where its corner lies in the picture.
+    """
+
+    gray: np.ndarray
+    left: int
+    top: int
+
+
+@dataclass(frozen=True)
 class Landmarks:
     """What the tracker sees of one face.
 
@@ -72,12 +86,14 @@ class Landmarks:
         points: ``[478, 2]`` float64, image frame in px (x right, y down, pixel centres at +0.5).
         scores: ``[52]`` float64, the tracker's blendshape scores 0…1 in the model's order of units.
         width, height: size of the image in px.
+        eyes: what the picture shows there; ``None`` for landmarks that come from no picture.
     """
 
     points: np.ndarray
     scores: np.ndarray
     width: int
     height: int
+    eyes: EyePicture | None = None
 
     @property
     def interocular_px(self) -> float:

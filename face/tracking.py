@@ -5,18 +5,20 @@ from __future__ import annotations
 from pathlib import Path
 from types import TracebackType
 
+import cv2
 import mediapipe as mp
 import numpy as np
 from mediapipe.tasks import python as tasks
 from mediapipe.tasks.python import vision
 
 from face.errors import FaceError
-from face.landmarks import UNIT_NAMES, Landmarks
+from face.landmarks import EYE_CORNERS, LEFT_EYE, RIGHT_EYE, UNIT_NAMES, EyePicture, Landmarks
 from face.quiet import silenced
 
 MODEL_PATH = Path(__file__).parent / "data" / "face_landmarker.task"
 _CANDIDATES = 4  # faces among which the largest is looked for
 _HIDE = 0.15  # of its size, by which a hidden face is covered beyond its points
+_AROUND_EYES = 0.3  # of the eyes' distance, shown beyond their points
 
 
 def _landmarker(mode: vision.RunningMode, faces: int) -> vision.FaceLandmarker:
@@ -45,6 +47,16 @@ def _hidden(image: np.ndarray, faces: list[np.ndarray]) -> np.ndarray:
         (left, top), (right, bottom) = (points.min(0) - margin).clip(0), (points.max(0) + margin).clip(0)
         image[int(top) : int(bottom) + 1, int(left) : int(right) + 1] = 128
     return image
+
+
+def _eyes(image: np.ndarray, points: np.ndarray) -> EyePicture:
+    height, width = image.shape[:2]
+    around = points[[*LEFT_EYE, *RIGHT_EYE]]
+    margin = _AROUND_EYES * np.linalg.norm(np.subtract(*points[list(EYE_CORNERS)]))
+    # Eyes beyond the picture's border leave its last row or column.
+    left, top = np.clip((around.min(0) - margin).astype(int), 0, [width - 1, height - 1])
+    right, bottom = np.clip((around.max(0) + margin).astype(int) + 1, [left + 1, top + 1], [width, height])
+    return EyePicture(cv2.cvtColor(image[top:bottom, left:right], cv2.COLOR_RGB2GRAY), int(left), int(top))
 
 
 class FaceTracker:
@@ -99,7 +111,7 @@ class FaceTracker:
         scores = {b.category_name: b.score for b in found.face_blendshapes[largest]}
         ordered = np.array([scores.get(name, 0.0) for name in UNIT_NAMES])
         points = faces.pop(largest)
-        return Landmarks(points, ordered, width, height), faces
+        return Landmarks(points, ordered, width, height, _eyes(image, points)), faces
 
     def count(self, image: np.ndarray) -> int:  # [H, W, 3] uint8 RGB
         """How many faces a picture shows, up to ``_CANDIDATES``; what is followed stays as it is."""

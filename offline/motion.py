@@ -107,6 +107,26 @@ def acted_motion(frames: int, seed: int) -> Motion:
     return Motion(np.clip(expression, 0, 1), _path(frames, 0.6, list(turns)), gaze)
 
 
+def free_lids(motion: Motion, rng: np.random.Generator) -> Motion:
+    """The same motion of somebody whose lids follow the gaze by their own amount, and not always.
+
+    Whoever learns to see gaze from faces in which lids tell it does not learn to look at the eyes.
+    """
+    expression = motion.expression.copy()
+    follow, wide, squint = rng.uniform(0.2, 1.2), rng.uniform(0, 1), rng.uniform(0, 0.5)
+
+    def stray() -> np.ndarray:
+        return np.clip(rng.normal(0, 0.15, (len(expression), 1)), -0.4, 0.4)
+
+    def both(name: str) -> list[int]:
+        return [UNIT_NAMES.index(f"{name}{side}") for side in ("Left", "Right")]
+
+    for name, share in (("eyeLookUp", follow), ("eyeLookDown", follow), ("eyeWide", wide)):
+        expression[:, both(name)] *= np.clip(share + stray(), 0, 1.3)
+    expression[:, both("eyeSquint")] += np.clip(squint + 2 * stray() - 0.2, 0, 0.8)
+    return Motion(np.clip(expression, 0, 1), motion.euler_deg, motion.gaze_deg)
+
+
 def _lids(gaze_deg: np.ndarray) -> np.ndarray:
     """Units ``[F, 52]`` of lids that follow the gaze ``[F, 2]``; the model's own neutral looks sleepy."""
     right, up = gaze_deg[:, 0] / 25, gaze_deg[:, 1] / 20

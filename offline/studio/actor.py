@@ -32,9 +32,10 @@ class Actor:
         source: MakeHuman's base mesh and targets.
         role: who.
         assets: folder of proxies and textures.
+        strands: of hair.
     """
 
-    def __init__(self, scene: Any, source: MakeHuman, role: Role, assets: Path) -> None:
+    def __init__(self, scene: Any, source: MakeHuman, role: Role, assets: Path, strands: int = _STRANDS) -> None:
         self._scene, self._units = scene, source.units
         self._rest = source.vertices + sum(weight * source.target(name) for name, weight in role.targets.items())
         faces, groups = source.mesh.faces, source.groups
@@ -51,7 +52,7 @@ class Actor:
             self._make_proxy(Proxy(assets, "tongue01"), look.tongue),
             self._make_proxy(blouse, look.cloth, _LOWEST_CLOTH_DM),
         ]
-        self._make_hair(Proxy(assets, role.hair), look.hair)
+        self._make_hair(Proxy(assets, role.hair), look.hair, strands)
 
     def pose(
         self,
@@ -75,6 +76,11 @@ class Actor:
         hair = _follow_head(self._hair_rest, self._hair_rest, rotation)
         self._hair.points.foreach_set("position", _to_blender(hair).ravel())
         self._hair.update_tag()
+
+    def eyes(self, rotation: np.ndarray) -> np.ndarray:
+        """Centres of the left and right eyeball for a turn of the head, ``[2, 3]``, in Blender's axes."""
+        rest = np.stack(self._eyes)
+        return _to_blender(_follow_head(rest, rest, rotation))
 
     def _make_body(self, source: MakeHuman, blouse: Proxy, material: Any) -> None:
         mesh = source.mesh
@@ -111,12 +117,12 @@ class Actor:
         modifier.levels = modifier.render_levels = subdivision
         return item
 
-    def _make_hair(self, proxy: Proxy, material: Any) -> None:
-        strands = grow(proxy, _STRANDS, _STRAND_POINTS)
+    def _make_hair(self, proxy: Proxy, material: Any, count: int) -> None:
+        strands = grow(proxy, count, _STRAND_POINTS)
         self._hair_rest = strands.points(proxy.fit(self._rest, self._rest), _HEAD_MIDDLE).reshape(-1, 3)
         self._hair = bpy.data.hair_curves.new("hair")
-        self._hair.add_curves([_STRAND_POINTS] * _STRANDS)
-        radii = np.tile(np.linspace(_ROOT_DM, _TIP_DM, _STRAND_POINTS), _STRANDS)
+        self._hair.add_curves([_STRAND_POINTS] * count)
+        radii = np.tile(np.linspace(_ROOT_DM, _TIP_DM, _STRAND_POINTS), count)
         self._hair.points.foreach_set("radius", radii.astype(np.float32))
         self._hair.materials.append(material)
         self._scene.collection.objects.link(bpy.data.objects.new("hair", self._hair))
