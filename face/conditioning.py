@@ -18,7 +18,14 @@ class ConditioningRenderer(Protocol):
     """Draws conditionings; ``CpuConditioning`` here and the CUDA renderer in ``live/renderers`` are alike."""
 
     def render(self, parameters: FaceParameters) -> np.ndarray:
-        """Conditioning ``[H, W, 6]`` uint8: NMFC, then the gaze image."""
+        """Conditioning ``[H, W, 6]`` uint8: NMFC, then the gaze image.
+
+        A renderer on a GPU may give what stays there and becomes an array when numpy asks for it.
+        """
+        ...
+
+    def another(self) -> ConditioningRenderer:
+        """A renderer of the same kind for another thread, with buffers of its own."""
         ...
 
 
@@ -31,10 +38,14 @@ class CpuConditioning:
     """
 
     def __init__(self, model: MorphableModel, size: int) -> None:
-        self.size = size
+        self.size, self._model = size, model
         self._nmfc, self._gaze = NmfcRenderer(model), GazeRenderer(model)
 
     def render(self, parameters: FaceParameters) -> np.ndarray:
         """Conditioning ``[H, W, 6]`` uint8."""
         nmfc = self._nmfc.render(parameters, self.size, self.size)
         return np.concatenate([nmfc, self._gaze.render(parameters, self.size, self.size)], axis=2)
+
+    def another(self) -> CpuConditioning:
+        """A renderer for another thread."""
+        return CpuConditioning(self._model, self.size)

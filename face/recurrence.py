@@ -7,7 +7,7 @@ import numpy as np
 CONDITIONING_FRAMES = 3  # x_{t-2…t} of Eq. 4
 PREVIOUS_FRAMES = 2  # ỹ_{t-2…t-1}
 INPUTS = ("conditioning", "conditioning_1", "conditioning_2", "output_1", "output_2")
-_NO_OUTPUT = 128  # what stands for an output that is not there yet: zero in the network's range
+NO_OUTPUT = 128  # what stands for an output that is not there yet: zero in the network's range
 
 
 class Recurrence:
@@ -27,7 +27,7 @@ class Recurrence:
         Before there is a past, the first conditioning stands for the earlier ones and grey for the outputs.
         """
         if not self._conditionings:
-            blank = np.full((*conditioning.shape[:2], 3), _NO_OUTPUT, np.uint8)
+            blank = np.full((*conditioning.shape[:2], 3), NO_OUTPUT, np.uint8)
             self._conditionings, self._outputs = [conditioning, conditioning], [blank, blank]
         return dict(zip(INPUTS, (conditioning, *self._conditionings, *self._outputs), strict=True))
 

@@ -22,6 +22,7 @@ from face.retarget import Mode
 from face.target import find_target
 from live import logs
 from live.cast import load_cast
+from live.device import Device, choose
 from live.frames import Generated
 from live.gallery import Gallery
 from live.pipeline import Pipeline
@@ -30,6 +31,7 @@ from live.sources import open_source
 from live.streaming.ice import parse_server
 from live.streaming.server import Server, ServerSettings
 from live.streaming.tls import self_signed
+from trt_engines.gpu import Gpu
 
 TARGETS = Path(__file__).parents[1] / "trt_engines"
 CERTIFICATES = Path.home() / ".config" / "head2head"
@@ -39,7 +41,9 @@ _LARGEST_MESSAGE = 64 * 1024
 _GOODBYE_S = 0.5
 
 
-def build_pipeline(target: str, source: str, size: int | None = None, live: bool = True) -> tuple[Pipeline, Path]:
+def build_pipeline(
+    target: str, source: str, size: int | None = None, live: bool = True, gpu: Gpu | None = None
+) -> tuple[Pipeline, Path]:
     """Loop for a target and a source named as on the command line, and the target's file.
 
     Raises:
@@ -47,7 +51,7 @@ def build_pipeline(target: str, source: str, size: int | None = None, live: bool
     """
     model = MorphableModel.load()
     path = find_target(target, TARGETS)
-    cast = load_cast(path, model)
+    cast = load_cast(path, model, gpu)
     if size not in (None, cast.info.size):
         raise FaceError(f"The target {path} makes pictures of {cast.info.size} px: leave --size out or train it anew.")
     return Pipeline(model, cast, open_source(source, paced=live, loop=live), drop=live), path
@@ -194,7 +198,8 @@ def run(arguments: argparse.Namespace) -> None:
     recorder = None
     try:
         tls = certificate(arguments)
-        pipeline, path = build_pipeline(arguments.target, arguments.source, arguments.size)
+        gpu, where = choose(Device(arguments.device))
+        pipeline, path = build_pipeline(arguments.target, arguments.source, arguments.size, gpu=gpu)
         pipeline.update(mode=Mode(arguments.mode))
         if arguments.output:
             recorder = Recorder(arguments.output)
@@ -203,7 +208,8 @@ def run(arguments: argparse.Namespace) -> None:
         pipeline.on_end = ended.set
         pipeline.sinks.append(Stopper(arguments.frames, ended).put)
         print(f"target: {pipeline.target.title} ({path.name})")
-        print(f"generator: {pipeline.cast.generator.description}; NMFC: numba on the CPU")
+        print(f"generator: {pipeline.cast.generator.description}")
+        print(f"device: {where}")
         print(f"source: {pipeline.source.name}")
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: ended.set())
@@ -211,7 +217,7 @@ def run(arguments: argparse.Namespace) -> None:
         if bound is None:
             ended.wait()
         else:
-            server = Server(pipeline, Gallery(pipeline.model, TARGETS, path), settings)
+            server = Server(pipeline, Gallery(pipeline.model, TARGETS, path, gpu=gpu), settings)
             print(f"open {_address(arguments, bound.getsockname()[1], settings, tls is not None)}", flush=True)
             if tls is None and not is_loopback(arguments.host):
                 print("(browsers give their camera to secure pages only: add --self-signed, or --tls-cert)", flush=True)

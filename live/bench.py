@@ -1,6 +1,6 @@
 """How fast the loop is, stage by stage, and how old a picture is when it is sent.
 
-    python -m live.bench [--target demo] [--source demo|FILE] [--frames 500] [--json]
+    python -m live.bench [--target demo] [--source demo|FILE] [--device auto|cuda|cpu] [--frames 500] [--json]
 
 Two runs: unthrottled (every frame, as fast as they go) and fed at 25 fps (newest frame wins), both encoded.
 """
@@ -25,10 +25,12 @@ from face.morphable import MorphableModel
 from face.target import find_target
 from live.app import TARGETS
 from live.cast import load_cast
+from live.device import Device, choose
 from live.frames import Frame, Generated, Sound
 from live.pipeline import Pipeline
 from live.sources import FileSource, open_source
 from live.streaming.encoder import SharedEncoder
+from trt_engines.gpu import Gpu
 
 _FED_FPS = 25.0
 _WARM_UP = 100  # frames before measuring: compilation, calibration of identity
@@ -70,10 +72,10 @@ class Replay:
             number += 1
 
 
-def measure(target: str, source: str, frames: int, fps: float | None) -> dict[str, object]:
+def measure(target: str, source: str, frames: int, fps: float | None, gpu: Gpu | None = None) -> dict[str, object]:
     """Figures of one run."""
     model = MorphableModel.load()
-    cast = load_cast(find_target(target, TARGETS), model)
+    cast = load_cast(find_target(target, TARGETS), model, gpu)
     opened = open_source(source, paced=False, loop=False)
     if not isinstance(opened, FileSource):
         raise FaceError("The benchmark needs a video file or demo as its source.")
@@ -164,21 +166,24 @@ def main() -> int:
                                      formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip
     parser.add_argument("--target", default="demo")
     parser.add_argument("--source", default="demo")
+    parser.add_argument("--device", choices=[d.value for d in Device], default=Device.AUTO.value)
     parser.add_argument("--frames", type=int, default=500)
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
     try:
+        gpu, where = choose(Device(arguments.device))
         runs = {
-            "unthrottled": measure(arguments.target, arguments.source, arguments.frames, None),
-            "fed at 25 fps": measure(arguments.target, arguments.source, arguments.frames, _FED_FPS),
+            "unthrottled": measure(arguments.target, arguments.source, arguments.frames, None, gpu),
+            "fed at 25 fps": measure(arguments.target, arguments.source, arguments.frames, _FED_FPS, gpu),
         }
     except FaceError as error:
         print(error, file=sys.stderr)
         return 1
     if arguments.json:
-        print(json.dumps({"machine": machine(), "runs": runs}, indent=1))
+        print(json.dumps({"machine": machine() | {"device": where}, "runs": runs}, indent=1))
         return 0
     print(", ".join(machine().values()))
+    print(where)
     for title, result in runs.items():
         print(_table(title, result))
     return 0

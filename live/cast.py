@@ -11,6 +11,9 @@ from face.morphable import MorphableModel
 from face.target import TargetInfo, read_info
 from live.generators import Generator
 from live.generators.onnx import OnnxGenerator
+from trt_engines.engines import runnable
+from trt_engines.gpu import Gpu
+from trt_engines.graph import Precision
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,18 +33,30 @@ class Cast:
     renderer: ConditioningRenderer
     generator: Generator
 
-    def another(self, model: MorphableModel) -> Cast:
+    def another(self) -> Cast:
         """The same target for another loop: the network is shared, state and buffers are not."""
-        return Cast(self.info, CpuConditioning(model, self.info.size), self.generator.another())
+        return Cast(self.info, self.renderer.another(), self.generator.another())
 
 
-def load_cast(path: Path, model: MorphableModel) -> Cast:
+def load_cast(path: Path, model: MorphableModel, gpu: Gpu | None = None, precision: Precision | None = None) -> Cast:
     """Open a target file.
+
+    Args:
+        path: an ONNX target or an engine.
+        model: the morphable model in use.
+        gpu: where it is to run; ``None`` for the processor.
+        precision: of an engine that must be built first; half by default.
 
     Raises:
         FaceError: it is no target of this program, or needs what this machine lacks.
     """
     info = read_info(path, model.hash)
+    if gpu is not None:
+        from live.generators.tensorrt import TensorRtGenerator
+        from live.renderers.cuda import CudaConditioning
+
+        engine = runnable(path, model.hash, gpu.capability, precision or Precision.FP16)
+        return Cast(info, CudaConditioning(model, info.size, gpu), TensorRtGenerator(engine, Gpu()))
     if path.suffix == ".engine":
         raise FaceError(f"{path} is a TensorRT engine, which needs an NVIDIA GPU: give the .onnx target instead.")
     return Cast(info, CpuConditioning(model, info.size), OnnxGenerator(path))

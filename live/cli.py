@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from face.retarget import Mode
+from live.device import Device
 
 
 def parser() -> argparse.ArgumentParser:
@@ -22,6 +23,9 @@ def parser() -> argparse.ArgumentParser:
                            "browser, or demo (default: auto)")  # fmt: skip
     what.add_argument("--mode", choices=[m.value for m in Mode], default=Mode.HEAD.value,
                       help="head: the source's head motion; face: the target's own (default: head)")  # fmt: skip
+    what.add_argument("--device", choices=[d.value for d in Device], default=Device.AUTO.value,
+                      help="where pictures are drawn and generated: an NVIDIA GPU where one can be used, or the "
+                           "processor (default: auto)")  # fmt: skip
     what.add_argument("--size", type=int, metavar="PX", help="height and width of the picture; must be the target's")
     where = top.add_argument_group("where it goes")
     where.add_argument("--host", default="127.0.0.1", help="address to serve on (default: 127.0.0.1)")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.metadata
-import importlib.util
 import os
 import platform
 import shutil
@@ -18,11 +17,14 @@ from face.morphable import DEFAULT_PATH, MorphableModel
 from face.target import find_target, read_info
 from face.tracking import MODEL_PATH
 from live.app import TARGETS
+from live.device import Device, choose
 from live.generators.onnx import choose_precision, has_vnni
 from live.sources import DEMO_CLIP, cameras
 from live.streaming.codecs import h264_encoder
+from trt_engines.library import tensorrt
 
 _PACKAGES = ("numpy", "numba", "scipy", "mediapipe", "onnxruntime", "onnx", "aiortc", "av", "starlette", "uvicorn")
+_CUDA_PACKAGES = ("cuda-core", "cuda-bindings", "nvidia-cuda-nvrtc")
 
 
 def _processor() -> str:
@@ -51,6 +53,14 @@ def _version(package: str) -> str:
         return "missing"
 
 
+def _tensorrt() -> str:
+    try:
+        library = tensorrt()
+    except FaceError:
+        return "not installed (extra gpu or gpu-rtx)"
+    return f"{library.name} {library.version}"
+
+
 def _encoder() -> str:
     return h264_encoder() if "libx264" in av.codecs_available else "no H.264 encoder"
 
@@ -63,7 +73,8 @@ def report(target: str, source: str) -> int:
         ("Processor", _processor()),
         ("8-bit generator", "yes (VNNI)" if has_vnni() else "no VNNI: fp32 is used"),
         ("GPU", _gpu()),
-        ("TensorRT", _version("tensorrt") if importlib.util.find_spec("tensorrt") else "not installed"),
+        ("TensorRT", _tensorrt()),
+        ("CUDA packages", ", ".join(f"{p} {_version(p)}" for p in _CUDA_PACKAGES)),
         ("Cameras", ", ".join(f"camera:{n}" for n in cameras()) or "none"),
         ("Encoder", _encoder()),
         ("Packages", ", ".join(f"{p} {_version(p)}" for p in _PACKAGES) + f", opencv {cv2.__version__}"),
@@ -81,8 +92,8 @@ def report(target: str, source: str) -> int:
     if not DEMO_CLIP.exists():
         problems.append(f"The demo clip {DEMO_CLIP} is missing: reinstall this program.")
     automatic = f"camera:{cameras()[0]}" if cameras() else f"the demo clip {DEMO_CLIP.name}"
-    lines.append(("Would use", f"source {automatic if source == 'auto' else source}; tracker, fit and NMFC on the CPU; "
-                               "generator on ONNX Runtime (CPU)"))  # fmt: skip
+    lines.append(("Would use", f"source {automatic if source == 'auto' else source}"))
+    lines.append(("Device", choose(Device.AUTO)[1]))
     for name, value in lines:
         print(f"{name:<16} {value}")
     for problem in problems:

@@ -47,7 +47,7 @@ class Conditioned:
     """A frame's conditioning.
 
     Attributes:
-        conditioning: ``[H, W, 6]`` uint8.
+        conditioning: ``[H, W, 6]`` uint8; on a GPU, what becomes such an array when numpy asks for it.
         cast: whom it was drawn for.
         parameters: what was drawn, in the target's px.
         landmarks: what the tracker saw, ``None`` without a face.

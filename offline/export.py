@@ -2,6 +2,9 @@
 
     python -m offline.export DATASET --run RUN --name demo --title "Mira" --provenance "…" [--out trt_engines]
     python -m offline.export … --int8       also writes NAME.int8.onnx for processors with VNNI
+    python -m offline.export TARGET.onnx --engine [--precision fp16] [--compute-capability 8.9]
+
+The last makes TARGET.engine for TensorRT: for the GPU at hand or, by TensorRT for RTX, for any other.
 
 The exported step takes and gives uint8 pictures, so that the host does no work per pixel. It is checked against
 torch over a roll-out before anything is written.
@@ -29,11 +32,14 @@ from face.errors import FaceError
 from face.landmarks import UNIT_NAMES
 from face.morphable import MorphableModel
 from face.recurrence import INPUTS, PREVIOUS_FRAMES, Recurrence
-from face.target import TargetInfo, write_onnx
+from face.target import TargetInfo, read_info, write_onnx
 from offline.command import one_sentence
 from offline.dataset import Dataset
 from offline.onnx_graph import halve_maps, quicken_lookups
 from offline.profiles import PROFILES, Generator
+from trt_engines.engines import build_engine, parse_capability
+from trt_engines.gpu import Gpu
+from trt_engines.graph import Precision
 
 _OPSET = 17
 _CHECK_FRAMES = 100
@@ -262,12 +268,21 @@ def export(dataset: Dataset, run: Path, info: dict[str, str], out: Path, int8: b
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Options of the export, for this command and ``offline.train``."""
-    parser.add_argument("--name", required=True, help="short name, as in --target NAME")
+    parser.add_argument("--name", help="short name, as in --target NAME")
     parser.add_argument("--title", help="name for people to read (default: the name)")
-    parser.add_argument(
-        "--provenance", required=True, help="who this is and on what ground the likeness is used; the page shows it"
-    )
+    parser.add_argument("--provenance", help="who this is and on what ground the likeness is used; the page shows it")
     parser.add_argument("--int8", action="store_true", help="also write an 8-bit version, for CPUs with VNNI")
+
+
+def need_names(arguments: argparse.Namespace, *others: str) -> None:
+    """Refuse a command line that lacks what a target file must say.
+
+    Raises:
+        FaceError: an option is missing.
+    """
+    missing = [option for option in (*others, "name", "provenance") if getattr(arguments, option) is None]
+    if missing:
+        raise FaceError(f"To export a run, give {' and '.join(f'--{option}' for option in missing)} as well.")
 
 
 def export_with_options(dataset: Dataset, run: Path, out: Path, arguments: argparse.Namespace) -> Path:
@@ -276,17 +291,42 @@ def export_with_options(dataset: Dataset, run: Path, out: Path, arguments: argpa
     return export(dataset, run, info, out, arguments.int8)
 
 
+def export_engine(source: Path, precision: Precision, capability: str | None) -> Path:
+    """Build ``NAME.engine`` beside the ONNX target ``NAME.onnx``.
+
+    Raises:
+        FaceError: it is no ONNX target, or TensorRT cannot build it.
+    """
+    if source.suffix != ".onnx":
+        raise FaceError(f"{source} is no ONNX target: --engine builds from NAME.onnx.")
+    info = read_info(source, MorphableModel.load().hash)
+    out = source.with_suffix(".engine")
+    wanted = parse_capability(capability) if capability else Gpu().capability
+    build_engine(source, info, out, precision, wanted, at_hand=capability is None)
+    print(f"wrote {out} ({out.stat().st_size / 1e6:.1f} MB)")
+    return out
+
+
 @one_sentence
 def main() -> int:
     """Command line."""
     parser = argparse.ArgumentParser(prog="python -m offline.export", description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip
-    parser.add_argument("dataset", type=Path)
-    parser.add_argument("--run", type=Path, required=True, help="folder written by offline.learn")
+    parser.add_argument("source", type=Path, metavar="DATASET|TARGET.onnx")
+    parser.add_argument("--run", type=Path, help="folder written by offline.learn")
     parser.add_argument("--out", type=Path, default=Path("trt_engines"), help="(default trt_engines)")
+    engine = parser.add_argument_group("engine")
+    engine.add_argument("--engine", action="store_true", help="build a TensorRT engine from an ONNX target")
+    engine.add_argument("--precision", choices=[p.value for p in Precision], default=Precision.FP16.value,
+                        help="of its features (default: fp16)")  # fmt: skip
+    engine.add_argument("--compute-capability", metavar="N.N", help="of the GPU it is for (default: the one at hand)")
     add_options(parser)
     arguments = parser.parse_args()
-    dataset = Dataset(arguments.dataset, MorphableModel.load())
+    if arguments.engine:
+        export_engine(arguments.source, Precision(arguments.precision), arguments.compute_capability)
+        return 0
+    need_names(arguments, "run")
+    dataset = Dataset(arguments.source, MorphableModel.load())
     export_with_options(dataset, arguments.run, arguments.out, arguments)
     return 0
 

@@ -31,6 +31,7 @@ def main() -> int:
     parser.add_argument("--out", type=Path, help="folder for dataset, run and report (default runs/NAME)")
     parser.add_argument("--targets", type=Path, default=Path("trt_engines"), help="folder for the target")
     arguments = parser.parse_args()
+    export.need_names(arguments)
     folder = arguments.out or Path("runs") / arguments.name
     reconstruct.reconstruct(folder / "dataset", arguments.videos, arguments.held_out, arguments.size)
     model = MorphableModel.load()

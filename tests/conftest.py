@@ -63,6 +63,18 @@ def true_landmarks(model: MorphableModel, parameters: FaceParameters, scores: np
     return Landmarks(parameters.camera.project(points)[:, :2], scores, size, size)
 
 
+@pytest.fixture(scope="session")
+def network():
+    """A small generator, untrained, exported."""
+    import torch
+
+    from offline.compact import CompactGenerator
+    from offline.export import export_onnx
+
+    torch.manual_seed(0)
+    return export_onnx(CompactGenerator(64, widths=(8, 12, 16), fine=8), 64)
+
+
 @pytest.fixture
 def target_info(module_target: TargetInfo) -> TargetInfo:
     return module_target

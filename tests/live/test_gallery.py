@@ -57,7 +57,7 @@ def test_the_gallery_shows_what_can_be_shown(model, folder):
 
 def test_twins_share_the_network_and_not_the_state(model, folder):
     cast = Gallery(model, folder).load("anna")
-    twin = cast.another(model)
+    twin = cast.another()
     rng = np.random.default_rng(0)
     a, b = rng.integers(0, 255, (2, 64, 64, 6), dtype=np.uint8)
     first = cast.generator.step(a)

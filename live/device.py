@@ -1,0 +1,34 @@
+"""Where the live loop computes: an NVIDIA GPU, or the processor."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from face.errors import FaceError
+from trt_engines.gpu import Gpu
+from trt_engines.library import tensorrt
+
+
+class Device(StrEnum):
+    """What the user asks for."""
+
+    AUTO = "auto"
+    CUDA = "cuda"
+    CPU = "cpu"
+
+
+def choose(device: Device) -> tuple[Gpu | None, str]:
+    """The GPU to compute on, or ``None`` for the processor, and a sentence that says which and why.
+
+    Raises:
+        FaceError: a GPU is asked for and cannot be used.
+    """
+    if device is Device.CPU:
+        return None, "Renderer and generator run on the processor, as asked."
+    try:
+        library, gpu = tensorrt(), Gpu()
+    except FaceError as error:
+        if device is Device.CUDA:
+            raise
+        return None, f"Renderer and generator run on the processor. {error}"
+    return gpu, f"Renderer and generator run on {gpu.name}, by {library.name} {library.version}."

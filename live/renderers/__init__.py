@@ -1,0 +1,1 @@
+"""Renderers of the live loop on a GPU; the CPU's is ``face.conditioning.CpuConditioning``."""

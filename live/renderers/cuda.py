@@ -1,0 +1,129 @@
+"""NMFC and gaze image on the GPU: ``kernels.cu``, the same maths as ``face.conditioning.CpuConditioning``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from face.conditioning import CHANNELS
+from face.landmarks import LEFT_EYE, RIGHT_EYE
+from face.morphable import MorphableModel
+from face.parameters import FaceParameters
+from live.renderers.packing import FACE, FaceMesh
+from trt_engines.gpu import Gpu
+
+_SOURCE = Path(__file__).with_name("kernels.cu")
+_BLOCK = 256  # threads
+_KEY_BYTES = 8
+_OUTLINE_POINTS = len(LEFT_EYE) + len(RIGHT_EYE)
+
+
+def compile_kernels(architecture: int) -> bytes:  # compute capability without its dot, e.g. 89
+    """Machine code (cubin) of the kernels for a GPU's architecture, by NVRTC: no GPU and no nvcc are needed.
+
+    Raises:
+        RuntimeError: NVRTC refuses; the message holds what it says.
+    """
+    from cuda.bindings import nvrtc
+
+    def done(result: tuple[Any, ...]) -> Any:
+        if result[0] != nvrtc.nvrtcResult.NVRTC_SUCCESS:
+            raise RuntimeError(f"NVRTC: {result[0].name}")
+        return result[1] if len(result) == 2 else result[1:]
+
+    program = done(nvrtc.nvrtcCreateProgram(_SOURCE.read_bytes(), _SOURCE.name.encode(), 0, [], []))
+    try:
+        options = [f"--gpu-architecture=sm_{architecture}".encode(), b"--fmad=false"]
+        (status,) = nvrtc.nvrtcCompileProgram(program, len(options), options)
+        if status != nvrtc.nvrtcResult.NVRTC_SUCCESS:
+            log = b" " * done(nvrtc.nvrtcGetProgramLogSize(program))
+            done(nvrtc.nvrtcGetProgramLog(program, log))
+            raise RuntimeError(f"{_SOURCE.name}: {log.decode().strip()}")
+        code = b" " * done(nvrtc.nvrtcGetCUBINSize(program))
+        done(nvrtc.nvrtcGetCUBIN(program, code))
+        return code
+    finally:
+        nvrtc.nvrtcDestroyProgram(program)
+
+
+class DeviceConditioning:
+    """A conditioning ``[size, size, 6]`` uint8 that stays on the GPU until somebody wants to look at it.
+
+    Attributes:
+        buffer: on the GPU, complete.
+    """
+
+    def __init__(self, gpu: Gpu, buffer: Any, size: int) -> None:
+        self._gpu, self.buffer, self._size = gpu, buffer, size
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        """A copy in the host's memory, for numpy."""
+        self._gpu.enter()
+        array, memory = self._gpu.host_array((self._size, self._size, CHANNELS))
+        stream = self._gpu.device.create_stream()
+        memory.copy_from(self.buffer, stream=stream)
+        stream.sync()
+        return array.astype(dtype or np.uint8)
+
+
+class CudaConditioning:
+    """Draws conditionings on the GPU.
+
+    Args:
+        model: the morphable model.
+        size: height and width of the image in px.
+        gpu: where.
+    """
+
+    def __init__(self, model: MorphableModel, size: int, gpu: Gpu) -> None:
+        from cuda.core import LaunchConfig, ObjectCode
+
+        self.size, self._gpu, self._model = size, gpu, model
+        self._mesh = FaceMesh(model)
+        code = ObjectCode.from_cubin(compile_kernels(gpu.capability[0] * 10 + gpu.capability[1]))
+        self._project, self._rasterise, self._compose = (
+            code.get_kernel(name) for name in ("project", "rasterise", "compose")
+        )
+        self._vertices, self._triangles = self._mesh.expression.shape[1], len(self._mesh.triangles)
+        self._expression = gpu.upload(self._mesh.expression)
+        self._indices = gpu.upload(self._mesh.triangles)
+        self._colors = gpu.upload(self._mesh.colors)
+        self._points = gpu.allocate(self._vertices * 3 * 4)
+        self._keys = gpu.allocate(size * size * _KEY_BYTES)
+        self._face = gpu.allocate(FACE.itemsize)
+        self._packed, self._packed_memory = gpu.host_array((1,), FACE)
+        self._identity: np.ndarray | None = None
+
+        def threads(count: int) -> Any:
+            return LaunchConfig(grid=-(-count // _BLOCK), block=_BLOCK)
+
+        self._per_vertex = threads(max(self._vertices, size * size))
+        self._per_triangle, self._per_pixel = threads(self._triangles), threads(size * size)
+
+    def another(self) -> CudaConditioning:
+        """A renderer for another thread, with a stream and buffers of its own."""
+        return CudaConditioning(self._model, self.size, Gpu())
+
+    def render(self, parameters: FaceParameters) -> Any:
+        """Conditioning ``[H, W, 6]`` uint8, left on the GPU: a ``DeviceConditioning``."""
+        from cuda.core import launch
+
+        self._gpu.enter()
+        stream, size = self._gpu.stream, self.size
+        if self._identity is None or not np.array_equal(self._identity, parameters.identity):
+            self._identity = parameters.identity.copy()
+            self._neutral = self._gpu.upload(self._mesh.neutral(parameters.identity))
+        self._packed[:] = self._mesh.pack(parameters)
+        self._face.copy_from(self._packed_memory, stream=stream)
+        image = self._gpu.allocate(size * size * CHANNELS)
+        outlines = int(self._points.handle) + (self._vertices - _OUTLINE_POINTS) * 3 * 4
+        launch(stream, self._per_vertex, self._project, self._face, self._neutral, self._expression,
+               np.int32(self._vertices), self._points, np.int32(size * size), self._keys)  # fmt: skip
+        launch(stream, self._per_triangle, self._rasterise, self._points, self._indices, np.int32(self._triangles),
+               np.int32(size), self._keys)  # fmt: skip
+        launch(stream, self._per_pixel, self._compose, self._face, self._keys, self._colors, np.intp(outlines),
+               np.int32(size), image)  # fmt: skip
+        stream.sync()  # others use the picture on streams of their own
+        return DeviceConditioning(self._gpu, image, size)

@@ -1,0 +1,43 @@
+// Compiles live/renderers/kernels.cu as C++: threads run one after the other, atomics are plain operations.
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+
+#define __global__
+#define __device__
+using std::max;
+using std::min;
+
+struct Index { int x; };
+static Index blockIdx, blockDim, threadIdx;
+
+static unsigned int __float_as_uint(float value) {
+    unsigned int bits;
+    std::memcpy(&bits, &value, sizeof bits);
+    return bits;
+}
+
+static unsigned long long atomicMax(unsigned long long* at, unsigned long long value) {
+    unsigned long long before = *at;
+    *at = max(before, value);
+    return before;
+}
+
+#include "../../../live/renderers/kernels.cu"
+
+template <typename... Arguments, typename... Given>
+static void launch(int threads, void (*kernel)(Arguments...), Given... given) {
+    blockDim.x = 32;
+    for (blockIdx.x = 0; blockIdx.x * 32 < threads; ++blockIdx.x)
+        for (threadIdx.x = 0; threadIdx.x < 32; ++threadIdx.x) kernel(given...);
+}
+
+extern "C" void render(
+    const Face* face, const float* neutral, const float* expression, int vertices, const int* triangles, int count,
+    const unsigned char* colors, int size, float* points, Key* keys, unsigned char* conditioning
+) {
+    launch(max(vertices, size * size), project, face, neutral, expression, vertices, points, size * size, keys);
+    launch(count, rasterise, points, triangles, count, size, keys);
+    const float* outlines = points + 3 * (vertices - 2 * EYE_POINTS);
+    launch(size * size, compose, face, keys, colors, outlines, size, conditioning);
+}

@@ -1,0 +1,74 @@
+"""The NVIDIA GPU: device, streams, memory. All of CUDA that ``live/`` uses, by NVIDIA's cuda-core.
+
+cuda-core rather than pycuda: it comes as a wheel, where pycuda wants a compiler and the CUDA toolkit to install, and it
+has CUDA graphs.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from ctypes.util import find_library
+from typing import Any
+
+import numpy as np
+
+from face.errors import FaceError
+
+_INSTALL = "install this program with pip install -e '.[gpu]' or '.[gpu-rtx]'"
+
+
+class Gpu:
+    """The first GPU, made current for the calling thread.
+
+    Attributes:
+        name: as NVIDIA calls it.
+        capability: compute capability, e.g. ``(8, 9)``.
+        stream: on which the owner's work runs in order.
+
+    Raises:
+        FaceError: there is no GPU, or its packages are missing.
+    """
+
+    def __init__(self) -> None:
+        try:
+            from cuda.core import Device, LegacyPinnedMemoryResource
+        except ImportError:
+            raise FaceError(f"The GPU needs the package cuda-core: {_INSTALL}, or use --device cpu.") from None
+        if find_library("cuda") is None:
+            raise FaceError("No NVIDIA driver is installed here: install it, or use --device cpu.")
+        try:
+            self.device = Device()
+            self.device.set_current()
+            self.name = str(self.device.name)
+            self.capability = (self.device.compute_capability.major, self.device.compute_capability.minor)
+            self.stream = self.device.create_stream()
+        except Exception as error:  # cuda-core raises bare exceptions of many kinds
+            raise FaceError(f"No NVIDIA GPU can be used here ({str(error).splitlines()[0]}): "
+                            "check nvidia-smi, or use --device cpu.") from None  # fmt: skip
+        self._host_memory = LegacyPinnedMemoryResource()
+
+    def enter(self) -> None:
+        """Make the GPU current for the calling thread; cheap when it is already."""
+        self.device.set_current()
+
+    def allocate(self, size: int) -> Any:
+        """A buffer of some bytes on the GPU; freed when nothing refers to it."""
+        return self.device.allocate(size, stream=self.stream)
+
+    def host_array(self, shape: tuple[int, ...], dtype: Any = np.uint8) -> tuple[np.ndarray, Any]:
+        """A page-locked array, zeroed, and the buffer behind it, which must outlive it."""
+        size = int(np.prod(shape)) * np.dtype(dtype).itemsize
+        buffer = self._host_memory.allocate(size)
+        array = np.ctypeslib.as_array((ctypes.c_uint8 * size).from_address(int(buffer.handle)))
+        array[:] = 0
+        return array.view(dtype).reshape(shape), buffer
+
+    def upload(self, array: np.ndarray) -> Any:
+        """A buffer on the GPU with an array's content."""
+        array = np.ascontiguousarray(array)
+        staged, source = self.host_array((array.nbytes,))
+        staged[:] = array.reshape(-1).view(np.uint8)
+        buffer = self.allocate(array.nbytes)
+        buffer.copy_from(source, stream=self.stream)
+        self.stream.sync()
+        return buffer
