@@ -7,6 +7,8 @@ has CUDA graphs.
 from __future__ import annotations
 
 import ctypes
+from collections.abc import Iterator
+from contextlib import contextmanager
 from ctypes.util import find_library
 from typing import Any
 
@@ -47,9 +49,24 @@ class Gpu:
                             "check nvidia-smi, or use --device cpu.") from None  # fmt: skip
         self._host_memory = LegacyPinnedMemoryResource()
 
-    def enter(self) -> None:
-        """Make the GPU current for the calling thread; cheap when it is already."""
-        self.device.set_current()
+    @contextmanager
+    def working(self) -> Iterator[None]:
+        """Make the GPU current for the calling thread, and tell its failures in one sentence.
+
+        Raises:
+            FaceError: it ran out of memory, or was lost.
+        """
+        try:
+            self.device.set_current()
+            yield
+        except Exception as error:
+            reason = str(error).split(":")[0]
+            if not reason.startswith("CUDA_ERROR"):
+                raise
+            if "OUT_OF_MEMORY" in reason:
+                raise FaceError(f"{self.name} has too little free memory: end what else runs on it (nvidia-smi), or "
+                                "use --device cpu.") from error  # fmt: skip
+            raise FaceError(f"{self.name} failed ({reason}): check nvidia-smi, and start again.") from error
 
     def allocate(self, size: int) -> Any:
         """A buffer of some bytes on the GPU; freed when nothing refers to it."""

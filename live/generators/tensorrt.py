@@ -44,7 +44,8 @@ class TensorRtGenerator:
         self.size = int(engine.get_tensor_shape(INPUTS[0])[0])
         self.description = f"{library.name} {library.version} on {gpu.name}, {path.name}"
         self._engine = engine
-        self._prepare(gpu)
+        with gpu.working():
+            self._prepare(gpu)
 
     def _prepare(self, gpu: Gpu) -> None:
         """Buffers, context and past of one run."""
@@ -73,16 +74,16 @@ class TensorRtGenerator:
 
     def step(self, conditioning: np.ndarray | DeviceConditioning) -> np.ndarray:
         """Next picture ``[H, W, 3]`` uint8 RGB from a conditioning ``[H, W, 6]`` uint8, on the host or on the GPU."""
-        self._gpu.enter()
         turn = self._steps % _SLOTS
-        self._take(conditioning, turn)
-        if self._graphs[turn] is None and self._steps >= _WARM_UP:
-            self._graphs[turn] = self._record(turn)
-        if self._graphs[turn] is not None:
-            self._graphs[turn].launch(self._gpu.stream)
-        else:
-            self._enqueue(turn, self._gpu.stream)
-        self._gpu.stream.sync()
+        with self._gpu.working():
+            self._take(conditioning, turn)
+            if self._graphs[turn] is None and self._steps >= _WARM_UP:
+                self._graphs[turn] = self._record(turn)
+            if self._graphs[turn] is not None:
+                self._graphs[turn].launch(self._gpu.stream)
+            else:
+                self._enqueue(turn, self._gpu.stream)
+            self._gpu.stream.sync()
         self._steps += 1
         return self._made.copy()
 
@@ -111,7 +112,7 @@ class TensorRtGenerator:
         self._context.set_tensor_address("output", int(self._pictures[turn].handle))
         handle = int(getattr(stream, "stream", stream).handle)
         if not self._context.execute_async_v3(handle):
-            raise RuntimeError("TensorRT could not run a step.")
+            raise FaceError(f"TensorRT could not run a step on {self._gpu.name}: check nvidia-smi, and start again.")
         self._made_memory.copy_from(self._pictures[turn], stream=stream)
 
     def _record(self, turn: int) -> Any:

@@ -60,11 +60,11 @@ class DeviceConditioning:
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         """A copy in the host's memory, for numpy."""
-        self._gpu.enter()
-        array, memory = self._gpu.host_array((self._size, self._size, CHANNELS))
-        stream = self._gpu.device.create_stream()
-        memory.copy_from(self.buffer, stream=stream)
-        stream.sync()
+        with self._gpu.working():
+            array, memory = self._gpu.host_array((self._size, self._size, CHANNELS))
+            stream = self._gpu.device.create_stream()
+            memory.copy_from(self.buffer, stream=stream)
+            stream.sync()
         return array.astype(dtype or np.uint8)
 
 
@@ -108,9 +108,12 @@ class CudaConditioning:
 
     def render(self, parameters: FaceParameters) -> Any:
         """Conditioning ``[H, W, 6]`` uint8, left on the GPU: a ``DeviceConditioning``."""
+        with self._gpu.working():
+            return self._draw(parameters)
+
+    def _draw(self, parameters: FaceParameters) -> DeviceConditioning:
         from cuda.core import launch
 
-        self._gpu.enter()
         stream, size = self._gpu.stream, self.size
         if self._identity is None or not np.array_equal(self._identity, parameters.identity):
             self._identity = parameters.identity.copy()

@@ -1,0 +1,38 @@
+"""What the GPU's own failures become."""
+
+from __future__ import annotations
+
+import pytest
+
+from face.errors import FaceError
+from trt_engines.gpu import Gpu
+
+pytestmark = pytest.mark.unit
+
+
+class Device:
+    def set_current(self) -> None:
+        pass
+
+
+def gpu() -> Gpu:
+    made = object.__new__(Gpu)
+    made.device, made.name = Device(), "GPU 0"
+    return made
+
+
+@pytest.mark.parametrize(
+    ("said", "sentence"),
+    [
+        ("CUDA_ERROR_OUT_OF_MEMORY: The API call failed", "GPU 0 has too little free memory.*--device cpu"),
+        ("CUDA_ERROR_DEVICE_UNAVAILABLE: busy", r"GPU 0 failed \(CUDA_ERROR_DEVICE_UNAVAILABLE\): check nvidia-smi"),
+    ],
+)
+def test_failures_are_one_sentence(said, sentence):
+    with pytest.raises(FaceError, match=sentence), gpu().working():
+        raise RuntimeError(said)
+
+
+def test_our_own_mistakes_stay_what_they_are():
+    with pytest.raises(ValueError, match="broken"), gpu().working():
+        raise ValueError("broken")
