@@ -1,4 +1,4 @@
-"""The discriminators at work (Eq. 5): frames, mouths, and motion at three temporal scales."""
+"""The discriminators at work (Eq. 5): frames, mouths, eyes, and motion at three temporal scales."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from offline.dataset import Window, mouth_window
+from offline.dataset import Window, part_window
 from offline.discriminators import MultiScaleDiscriminator
 from offline.losses import discriminator_loss, feature_matching, generator_loss
 from offline.profiles import Weights
@@ -39,7 +39,7 @@ class Scene:
         shown: conditioning [B, 6, H, W].
         output, truth: pictures [B, 3, H, W], of which the output bears gradients.
         windows: where the costly losses look in each.
-        mouths: centre of each one's mouth, px (x, y).
+        mouths, eyes: middle of each one's mouth, and of its eyes, px (x, y).
         motions: per temporal scale that has a past, earlier outputs and true pictures (two each, nearest first,
             [B, 3, H, W]) and flows between neighbours ([B, 2, H, W] px, nearest first).
     """
@@ -49,6 +49,7 @@ class Scene:
     truth: Tensor
     windows: list[Window]
     mouths: list[np.ndarray]
+    eyes: list[np.ndarray]
     motions: dict[int, tuple[list[Tensor], list[Tensor], list[Tensor]]]
 
 
@@ -65,15 +66,20 @@ class Adversaries(nn.Module):
         moving = 3 * _PICTURE + 2 * 2
         self.image = MultiScaleDiscriminator(still, width)
         self.mouth = MultiScaleDiscriminator(still, width)
+        self.eyes = MultiScaleDiscriminator(still, width)
         self.dynamics = nn.ModuleList([MultiScaleDiscriminator(moving, width) for _ in STRIDES])
 
     def pairs(self, scene: Scene, weights: Weights) -> Iterator[Pair]:
         """What the discriminators see of a frame, those that weigh nothing left out."""
         if weights.image:
             yield self._still("image", self.image, weights.image, scene, scene.windows)
+        size = scene.truth.shape[-1]
         if weights.mouth:
-            windows = [mouth_window(mouth, scene.truth.shape[-1]) for mouth in scene.mouths]
+            windows = [part_window(mouth, size) for mouth in scene.mouths]
             yield self._still("mouth", self.mouth, weights.mouth, scene, windows)
+        if weights.eyes:
+            windows = [part_window(eyes, size) for eyes in scene.eyes]
+            yield self._still("eyes", self.eyes, weights.eyes, scene, windows)
         if weights.dynamics:
             for stride, judge in zip(STRIDES, self.dynamics, strict=True):
                 if stride in scene.motions:

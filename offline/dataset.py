@@ -15,14 +15,14 @@ import numpy as np
 
 from face.camera import ScaledOrthographicCamera
 from face.errors import FaceError
-from face.landmarks import INNER_LIPS, OUTER_LIPS, SURFACE_COUNT
+from face.landmarks import INNER_LIPS, LEFT_EYE, OUTER_LIPS, RIGHT_EYE, SURFACE_COUNT
 from face.morphable import MorphableModel
 from face.nmfc import NmfcRenderer
 from face.parameters import FaceParameters
 from offline.flow import composite_flow, estimated_flow, face_flow
 
 Window = tuple[slice, slice]  # rows and columns
-MOUTH_BOX = 72 / 256  # side of the box about the mouth over the picture's (the paper's crop)
+PART_BOX = 72 / 256  # side of the box about mouth or eyes over the picture's (the paper's crop)
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Clip:
         conditionings: ``[T + 2, H, W, 6]`` uint8, from two frames earlier on; the take's first is repeated
             where there is none earlier.
         weights: ``[T, H, W]`` float32, how much each pixel counts: more in the face, most at mouth and eyes.
-        mouths: ``[T, 2]`` float64, centre of the mouth in px.
+        mouths, eyes: ``[T, 2]`` float64, middle of the mouth, and of both eyes, in px.
         start: the first frame's number in the dataset.
     """
 
@@ -42,6 +42,7 @@ class Clip:
     conditionings: np.ndarray
     weights: np.ndarray
     mouths: np.ndarray
+    eyes: np.ndarray
     start: int
 
 
@@ -52,7 +53,7 @@ class Dataset:
         manifest: the folder's ``manifest.json``.
         parameters: arrays of ``parameters.npz``.
         frames: ``[N, H, W, 3]`` uint8, conditionings: ``[N, H, W, 6]`` uint8.
-        mouths: ``[N, 2]`` float64, centre of the mouth in px.
+        mouths, eyes: ``[N, 2]`` float64, middle of the mouth, and of both eyes, in px.
         fingerprint: tells datasets apart.
         train, test: takes as half-open ranges of frame numbers.
 
@@ -81,15 +82,16 @@ class Dataset:
         self.train = [r for r in ranges if take[r[0]] not in held_out]
         self.test = [r for r in ranges if take[r[0]] in held_out]
         self.fingerprint = hashlib.sha256(manifest.encode()).hexdigest()
-        self.mouths = self._mouths(model)
+        self.mouths = self._middles(model, [k for k in {*OUTER_LIPS, *INNER_LIPS} if k < SURFACE_COUNT])
+        self.eyes = self._middles(model, [*LEFT_EYE, *RIGHT_EYE])
         self._model = model
 
-    def _mouths(self, model: MorphableModel) -> np.ndarray:
+    def _middles(self, model: MorphableModel, landmarks: list[int]) -> np.ndarray:
+        """Where the middle of some landmarks lies in each frame, ``[N, 2]`` px."""
         mean, identity, expression = model.landmark_bases
-        lips = [k for k in {*OUTER_LIPS, *INNER_LIPS} if k < SURFACE_COUNT]
         p = self.parameters
-        shape = (mean + np.tensordot(p["identity"], identity, 1))[lips].mean(0)
-        shape = shape + np.tensordot(p["expression"], expression[:, lips].mean(1), 1)
+        shape = (mean + np.tensordot(p["identity"], identity, 1))[landmarks].mean(0)
+        shape = shape + np.tensordot(p["expression"], expression[:, landmarks].mean(1), 1)
         turned = np.einsum("nij,nj->ni", p["rotation"], shape) * p["scale"][:, None]
         return turned[:, :2] * [1, -1] + p["translation"]
 
@@ -112,7 +114,8 @@ class Dataset:
         """Frames ``start … stop-1`` of the take that begins at ``take_start``."""
         wanted = np.maximum(np.arange(start - 2, stop), take_start)
         weights = np.stack([self._weight(k) for k in range(start, stop)])
-        return Clip(self.frames[start:stop], self.conditionings[wanted], weights, self.mouths[start:stop], start)
+        here = slice(start, stop)
+        return Clip(self.frames[here], self.conditionings[wanted], weights, self.mouths[here], self.eyes[here], start)
 
     @functools.cached_property
     def _renderer(self) -> NmfcRenderer:
@@ -137,16 +140,16 @@ class Dataset:
         eyes = cv2.dilate(conditioning[..., 3], np.ones((3, 3), np.uint8), iterations=max(1, size // 64)) > 0
         weight[eyes] += 3.0
         x, y = self.mouths[number]
-        half = MOUTH_BOX * size / 2
+        half = PART_BOX * size / 2
         rows, columns = np.ogrid[:size, :size]
         weight[(abs(rows + 0.5 - y) < half * 0.7) & (abs(columns + 0.5 - x) < half)] += 2.5
         return weight / np.float32(1.6)
 
 
-def mouth_window(mouth: np.ndarray, size: int) -> Window:
-    """The square about a mouth ``[2]`` px, moved into the picture where it would leave it."""
-    side = round(MOUTH_BOX * size)
-    left, top = (min(max(round(float(centre) - side / 2), 0), size - side) for centre in mouth)
+def part_window(middle: np.ndarray, size: int) -> Window:
+    """The square about a mouth or a pair of eyes ``[2]`` px, moved into the picture where it would leave it."""
+    side = round(PART_BOX * size)
+    left, top = (min(max(round(float(centre) - side / 2), 0), size - side) for centre in middle)
     return slice(top, top + side), slice(left, left + side)
 
 

@@ -18,7 +18,7 @@ from face.landmarks import SURFACE_COUNT, Landmarks
 from face.morphable import MorphableModel
 from face.parameters import FaceParameters, gaze_rotation
 from face.tracking import FaceTracker
-from offline.dataset import mouth_window
+from offline.dataset import part_window
 from offline.flow import carried, estimated_flow
 
 
@@ -75,7 +75,7 @@ def score_pictures(
 ) -> PictureScores:
     """Compare a video with the truth, frame by frame."""
     distance = distances(pictures, truth)
-    boxes = [d[mouth_window(mouth, truth.shape[1])] for d, mouth in zip(distance, mouths, strict=True)]
+    boxes = [d[part_window(mouth, truth.shape[1])] for d, mouth in zip(distance, mouths, strict=True)]
     change = [np.abs(np.diff(v.astype(np.float32), axis=0)).mean() for v in (pictures, truth)]
     similar = [structural_similarity(a, b, channel_axis=-1) for a, b in zip(pictures, truth, strict=True)]
     flows = [estimated_flow(now, earlier) for earlier, now in itertools.pairwise(truth)]

@@ -18,7 +18,8 @@ class Weights:
     Attributes:
         l1, gradient: of the pixels and of their differences, weighted towards the face.
         perceptual: of a VGG trunk's features.
-        image, mouth, dynamics: of the discriminators (Eq. 5): frame, mouth, three frames with their flow.
+        image, mouth, eyes, dynamics: of the discriminators: frame, mouth, three frames with their flow (Eq. 5), and
+            the eyes, which the paper leaves out and the profiles too.
         matching: of the discriminators' features, times the discriminator's own weight.
         warping: of the change from the output before, moved along the flow.
     """
@@ -28,6 +29,7 @@ class Weights:
     perceptual: float = 0.0
     image: float = 0.0
     mouth: float = 0.0
+    eyes: float = 0.0
     dynamics: float = 0.0
     matching: float = 10.0
     warping: float = 0.0

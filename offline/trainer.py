@@ -144,7 +144,8 @@ class Trainer:
                 output = self.generator(conditioning, previous).float()
                 scene = Scene(
                     conditioning[:, -6:], output, truth, self._windows(pixels, chances),
-                    [one.mouths[t] for one in sequences], past.motions(t) if phase.weights.dynamics else {},
+                    [one.mouths[t] for one in sequences], [one.eyes[t] for one in sequences],
+                    past.motions(t) if phase.weights.dynamics else {},
                 )  # fmt: skip
                 losses = self._losses(phase.weights, scene, pixels)
                 if phase.weights.warping and t > 0:

@@ -24,6 +24,9 @@ def test_reconstruction(dataset_folder, model):
     for k in (0, 15, 29):  # the mouth lies in the lower half of the drawn face
         x, y = dataset.mouths[k]
         assert abs(columns[shown[k]].mean() - x) < 15 and rows[shown[k]].mean() < y < rows[shown[k]].max()
+        openings = dataset.conditionings[k, :, :, 3] > 0  # and the eyes where the gaze image shows them
+        x, y = dataset.eyes[k]
+        assert abs(columns[openings].mean() - x) < 4 and abs(rows[openings].mean() - y) < 3
 
 
 def test_the_last_third_is_held_out_where_no_video_is():

@@ -77,7 +77,7 @@ def profile(base, *phases):
 
 
 @pytest.mark.parametrize("base", [COMPACT, SMALL_PAPER], ids=["compact", "paper"])
-@pytest.mark.parametrize("name", ["l1", "gradient", "perceptual", "image", "mouth", "dynamics", "warping"])
+@pytest.mark.parametrize("name", ["l1", "gradient", "perceptual", "image", "mouth", "eyes", "dynamics", "warping"])
 def test_every_loss_reaches_the_generator(dataset_folder, model, tmp_path, base, name):
     only = profile(base, (9, 5, Weights(**{name: 1.0})))
     trainer = Trainer(Dataset(dataset_folder, model), tmp_path, only, PyramidDistance())
