@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +10,6 @@ import onnxruntime as ort
 
 from face.errors import FaceError
 from face.recurrence import INPUTS, Recurrence
-from live.generators.threads import Fastest
 
 
 def has_vnni() -> bool:
@@ -29,35 +27,29 @@ def choose_precision(path: Path) -> Path:
     return small if has_vnni() and small.exists() else path
 
 
-def _load(path: Path, threads: int) -> ort.InferenceSession:
-    options = ort.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.log_severity_level = 3
-    # Idle threads must sleep: on two cores their spinning would starve the tracker.
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    try:
-        return ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # onnxruntime raises bare exceptions of many kinds
-        raise FaceError(f"ONNX Runtime cannot load {path}: {str(error).splitlines()[0]}") from None
-
-
 class OnnxGenerator:
     """Runs a target's network step by step.
 
     Args:
         path: the target file.
-        threads: how many processor threads a step may use: whichever of these is fastest just now; 0 is one for
-            each core.
+        threads: processor threads; 0 lets ONNX Runtime choose.
 
     Raises:
         FaceError: the file holds no network of this program.
     """
 
-    def __init__(self, path: Path, threads: Sequence[int] = (0, 1)) -> None:
+    def __init__(self, path: Path, threads: int = 0) -> None:
         chosen = choose_precision(path)
-        sessions = [_load(chosen, count) for count in threads]
-        self._run = Fastest([session.run for session in sessions])
-        inputs = {i.name: i.shape for i in sessions[0].get_inputs()}
+        options = ort.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.log_severity_level = 3
+        # Idle threads must sleep: on two cores their spinning would starve the tracker.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        try:
+            self._session = ort.InferenceSession(str(chosen), options, providers=["CPUExecutionProvider"])
+        except Exception as error:  # onnxruntime raises bare exceptions of many kinds
+            raise FaceError(f"ONNX Runtime cannot load {chosen}: {str(error).splitlines()[0]}") from None
+        inputs = {i.name: i.shape for i in self._session.get_inputs()}
         if set(inputs) != set(INPUTS):
             raise FaceError(f"{chosen} holds no generator of this program.")
         self.size = int(inputs["conditioning"][0])
@@ -77,6 +69,6 @@ class OnnxGenerator:
 
     def step(self, conditioning: np.ndarray) -> np.ndarray:
         """Next picture ``[H, W, 3]`` uint8 RGB from a conditioning ``[H, W, 6]`` uint8."""
-        picture: np.ndarray = self._run(None, self._past.inputs(conditioning))[0]
+        picture: np.ndarray = self._session.run(None, self._past.inputs(conditioning))[0]
         self._past.advance(conditioning, picture)
         return picture

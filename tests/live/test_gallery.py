@@ -62,7 +62,7 @@ def test_twins_share_the_network_and_not_the_state(model, folder):
     a, b = rng.integers(0, 255, (2, 64, 64, 6), dtype=np.uint8)
     first = cast.generator.step(a)
     cast.generator.step(b)
-    assert twin.generator._run is cast.generator._run
+    assert twin.generator._session is cast.generator._session
     assert np.array_equal(twin.generator.step(a), first)
 
 

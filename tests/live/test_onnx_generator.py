@@ -32,7 +32,7 @@ def test_follows_torch_over_a_roll_out(exported, model):
     network, path = exported
     person, renderer = Person(model, 4), CpuConditioning(model, 64)
     conditionings = np.stack([renderer.render(p) for p in act(person, natural_motion(20, 4), 64)])
-    generator = OnnxGenerator(path, threads=[1])
+    generator = OnnxGenerator(path, threads=1)
     pictures = np.stack([generator.step(c) for c in conditionings])
     assert pictures.dtype == np.uint8
     assert np.abs(pictures.astype(int) - _torch_roll_out(network, conditionings)).max() <= 1
@@ -40,7 +40,7 @@ def test_follows_torch_over_a_roll_out(exported, model):
 
 def test_state_matters_and_reset_forgets_it(exported):
     _, path = exported
-    generator = OnnxGenerator(path, threads=[1])
+    generator = OnnxGenerator(path, threads=1)
     rng = np.random.default_rng(1)
     a, b = rng.integers(0, 255, (2, 64, 64, 6), dtype=np.uint8)
     first = generator.step(a)
