@@ -38,14 +38,13 @@ class Cast:
         return Cast(self.info, self.renderer.another(), self.generator.another())
 
 
-def load_cast(path: Path, model: MorphableModel, gpu: Gpu | None = None, precision: Precision | None = None) -> Cast:
+def load_cast(path: Path, model: MorphableModel, gpu: Gpu | None = None) -> Cast:
     """Open a target file.
 
     Args:
         path: an ONNX target or an engine.
         model: the morphable model in use.
         gpu: where it is to run; ``None`` for the processor.
-        precision: of an engine that must be built first; half by default.
 
     Raises:
         FaceError: it is no target of this program, or needs what this machine lacks.
@@ -55,7 +54,7 @@ def load_cast(path: Path, model: MorphableModel, gpu: Gpu | None = None, precisi
         from live.generators.tensorrt import TensorRtGenerator
         from live.renderers.cuda import CudaConditioning
 
-        engine = runnable(path, model.hash, gpu.capability, precision or Precision.FP16)
+        engine = runnable(path, info, gpu.capability, Precision.FP16)
         return Cast(info, CudaConditioning(model, info.size, gpu), TensorRtGenerator(engine, Gpu()))
     if path.suffix == ".engine":
         raise FaceError(f"{path} is a TensorRT engine, which needs an NVIDIA GPU: give the .onnx target instead.")

@@ -91,6 +91,14 @@ class MakeHuman:
         raw = self._zip.read(f"{_DATA}/targets/{name}.target.gz")
         return self._read_target(gzip.decompress(raw).decode())
 
+    def eye_middles(self, vertices: np.ndarray) -> np.ndarray:  # [19158, 3]
+        """Centres of the left and right eyeball of a shape, ``[2, 3]``."""
+        faces = list(zip(self.mesh.faces, self.groups, strict=True))
+        return np.stack([
+            vertices[np.unique([i for face, group in faces if group == name for i in face])].mean(0)
+            for name in ("helper-l-eye", "helper-r-eye")
+        ])  # fmt: skip
+
     @cached_property
     def units(self) -> dict[str, np.ndarray]:
         """The 52 ARKit face units by name, each [19158, 3], in alphabetical order."""

@@ -48,32 +48,26 @@ def parse_capability(text: str) -> tuple[int, int]:
     return int(major), int(minor)
 
 
-class _Progress:
-    """TensorRT's own count of its steps, as a bar. Made a subclass of its interface at run time."""
-
-    def __init__(self, name: str) -> None:
-        self._name, self._bars = name, {}  # type: ignore[var-annotated]
-
-    def phase_start(self, phase: str, parent: str | None, steps: int) -> None:
-        if parent is None:
-            self._bars[phase] = tqdm(total=steps, desc=f"{self._name}: {phase}", unit="step", leave=False)
-
-    def phase_finish(self, phase: str) -> None:
-        bar = self._bars.pop(phase, None)
-        if bar is not None:
-            bar.close()
-
-    def step_complete(self, phase: str, step: int) -> bool:
-        if phase in self._bars:
-            self._bars[phase].update()
-        return True
-
-
 def _monitor(api: Any, name: str) -> Any:
-    class Monitor(_Progress, api.IProgressMonitor):
+    """TensorRT's own count of its steps, as bars."""
+
+    class Monitor(api.IProgressMonitor):
         def __init__(self) -> None:
-            api.IProgressMonitor.__init__(self)
-            _Progress.__init__(self, name)
+            super().__init__()
+            self._bars: dict[str, tqdm] = {}
+
+        def phase_start(self, phase: str, parent: str | None, steps: int) -> None:
+            if parent is None:
+                self._bars[phase] = tqdm(total=steps, desc=f"{name}: {phase}", unit="step", leave=False)
+
+        def phase_finish(self, phase: str) -> None:
+            if phase in self._bars:
+                self._bars.pop(phase).close()
+
+        def step_complete(self, phase: str, step: int) -> bool:
+            if phase in self._bars:
+                self._bars[phase].update()
+            return True
 
     return Monitor()
 
@@ -187,13 +181,12 @@ def why_not(info: TargetInfo, capability: tuple[int, int]) -> str | None:
     return None
 
 
-def runnable(path: Path, model_hash: str, capability: tuple[int, int], precision: Precision) -> Path:
+def runnable(path: Path, info: TargetInfo, capability: tuple[int, int], precision: Precision) -> Path:
     """An engine that runs here for a target file: itself, or built anew from the ONNX target beside it.
 
     Raises:
         FaceError: it is an engine for another machine, and there is no ONNX target of that name to build from.
     """
-    info = read_info(path, model_hash)
     if path.suffix == ".onnx":
         return engine_for(path, info, capability, precision)
     reason = why_not(info, capability)
@@ -204,4 +197,4 @@ def runnable(path: Path, model_hash: str, capability: tuple[int, int], precision
         raise FaceError(f"The engine {path} cannot run here: {reason}; build it anew from the ONNX target with "
                         "python -m offline.export NAME.onnx --engine.")  # fmt: skip
     print(f"The engine {path} cannot run here: {reason}; {source.name} is used instead.")
-    return engine_for(source, read_info(source, model_hash), capability, precision)
+    return engine_for(source, read_info(source, info.model_hash), capability, precision)

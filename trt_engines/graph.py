@@ -53,41 +53,35 @@ def _cast_inputs(graph: onnx.GraphProto) -> None:
     graph.value_info.extend(kept)
 
 
-def _feature_nodes(graph: onnx.GraphProto) -> list[onnx.NodeProto]:
-    maker = {output: node for node in graph.node for output in node.output}
-    chosen: list[onnx.NodeProto] = []
-    made_by_features: set[str] = set()
+def _made_by_features(graph: onnx.GraphProto) -> set[str]:
+    """Names of what the feature nodes put out."""
+    made: set[str] = set()
     for node in graph.node:  # in the order of execution
-        features = node.op_type in _FEATURE_OPS or (
-            node.op_type in _SUMS and all(name in maker and name in made_by_features for name in node.input)
-        )
-        if features:
-            chosen.append(node)
-            made_by_features.update(node.output)
-    return chosen
+        if node.op_type in _FEATURE_OPS or (node.op_type in _SUMS and made.issuperset(node.input)):
+            made.update(node.output)
+    return made
 
 
 def _narrow(model: onnx.ModelProto, kind: int) -> None:
     """Run the feature nodes in a 16-bit type, with casts wherever features begin and end."""
     graph = model.graph
-    features = _feature_nodes(graph)
-    inside = {output for node in features for output in node.output}
+    inside = _made_by_features(graph)
     weights = {tensor.name: tensor for tensor in graph.initializer}
-    chosen = {id(node) for node in features}
     nodes: list[onnx.NodeProto] = []
     narrowed: set[str] = set()
     widened: set[str] = set()
     outputs = {output.name for output in graph.output}
     for node in graph.node:
+        is_feature = inside.issuperset(node.output)
         for k, name in enumerate(node.input):
-            if id(node) in chosen and name and name not in inside:
+            if is_feature and name and name not in inside:
                 if name not in narrowed:
                     narrowed.add(name)
                     nodes.append(
                         helper.make_node("Cast", [name], [f"{name}.narrow"], name=f"{name}.to_narrow", to=kind)
                     )
                 node.input[k] = f"{name}.narrow"
-            elif id(node) not in chosen and name in inside:
+            elif not is_feature and name in inside:
                 if name not in widened:
                     widened.add(name)
                     wide = helper.make_node("Cast", [name], [f"{name}.wide"], name=f"{name}.to_wide",

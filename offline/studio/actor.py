@@ -38,11 +38,7 @@ class Actor:
     def __init__(self, scene: Any, source: MakeHuman, role: Role, assets: Path, strands: int = _STRANDS) -> None:
         self._scene, self._units = scene, source.units
         self._rest = source.vertices + sum(weight * source.target(name) for name, weight in role.targets.items())
-        faces, groups = source.mesh.faces, source.groups
-        self._eyes = [
-            self._rest[np.unique([i for f, g in zip(faces, groups, strict=True) if g == name for i in f])].mean(0)
-            for name in ("helper-l-eye", "helper-r-eye")
-        ]
+        self._eyes = source.eye_middles(self._rest)
         look = Materials(role, assets)
         blouse = Proxy(assets, "female_elegantsuit01")
         self._make_body(source, blouse, look.skin)
@@ -79,8 +75,7 @@ class Actor:
 
     def eyes(self, rotation: np.ndarray) -> np.ndarray:
         """Centres of the left and right eyeball for a turn of the head, ``[2, 3]``, in Blender's axes."""
-        rest = np.stack(self._eyes)
-        return _to_blender(_follow_head(rest, rest, rotation))
+        return _to_blender(_follow_head(self._eyes, self._eyes, rotation))
 
     def _make_body(self, source: MakeHuman, blouse: Proxy, material: Any) -> None:
         mesh = source.mesh

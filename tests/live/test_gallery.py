@@ -11,7 +11,6 @@ from dataclasses import replace
 import httpx
 import numpy as np
 import pytest
-import torch
 import websockets
 from live_parts import ListSource, NmfcGenerator, pipeline
 from live_serving import serving
@@ -22,8 +21,6 @@ from face.target import write_onnx
 from live.cast import Cast
 from live.gallery import Gallery
 from live.sources import DEMO_CLIP, FileSource
-from offline.compact import CompactGenerator
-from offline.export import export_onnx
 from offline.motion import natural_motion
 from offline.people import Person, act
 
@@ -31,11 +28,9 @@ pytestmark = pytest.mark.unit
 
 
 @pytest.fixture(scope="module")
-def folder(model, module_target, tmp_path_factory):
+def folder(model, module_target, network, tmp_path_factory):
     """Two small targets with a portrait, one for another model, and one that is damaged."""
     folder = tmp_path_factory.mktemp("targets")
-    torch.manual_seed(0)
-    network = export_onnx(CompactGenerator(64, widths=(8, 12, 16), fine=8), 64)
     for name in ("anna", "bert"):
         info = replace(module_target, name=name, title=name.title(), portrait=base64.b64encode(b"jpeg").decode())
         write_onnx(folder / f"{name}.onnx", network, info)
