@@ -101,12 +101,14 @@ def cut(pictures: Tensor, windows: list[Window]) -> Tensor:
     return torch.stack([one[:, rows, columns] for one, (rows, columns) in zip(pictures, windows, strict=True)])
 
 
-def learn_to_judge(pair: Pair, optimizer: torch.optim.Optimizer, ranks: Ranks) -> None:
+def learn_to_judge(pair: Pair, optimizer: torch.optim.Optimizer, scaler: torch.amp.GradScaler, ranks: Ranks) -> None:
     """One step of a discriminator, on all processes' pairs; the optimiser's other parameters are left alone."""
     optimizer.zero_grad(set_to_none=True)
-    discriminator_loss(pair.discriminator(pair.real), pair.discriminator(pair.fake.detach())).backward()
+    loss = discriminator_loss(pair.discriminator(pair.real), pair.discriminator(pair.fake.detach()))
+    scaler.scale(loss).backward()
     ranks.average_gradients(pair.discriminator.parameters())
-    optimizer.step()
+    scaler.step(optimizer)
+    scaler.update()
 
 
 def judged(pair: Pair, matching: float) -> dict[str, Tensor]:

@@ -21,6 +21,7 @@ _DEPTHS = np.linspace(1.0, -6.0, 15)  # planes tried for the relief
 _SWEEP_TEXELS = 128
 _FARTHEST = 0.1  # share of the frames in which a pixel is farthest from the head: those show the backdrop
 _TOLERANCE = 0.06  # of the range -1…1: a pixel nearer than this to the backdrop is taken for it
+REMEMBERED = ("backdrop", "head", "face", "relief", "camera_mean", "camera_spread")  # of the generator: one person's
 _FADE_TEXELS = 6.0  # over which the face's coverage fades at its border
 
 

@@ -14,12 +14,15 @@ import cv2
 import numpy as np
 
 from face.camera import ScaledOrthographicCamera
+from face.conditioning import CpuConditioning
 from face.errors import FaceError
 from face.landmarks import INNER_LIPS, LEFT_EYE, OUTER_LIPS, RIGHT_EYE, SURFACE_COUNT
 from face.morphable import MorphableModel
 from face.nmfc import NmfcRenderer
 from face.parameters import FaceParameters
-from offline.flow import composite_flow, estimated_flow, face_flow
+from offline.augmentation import Similarity
+from offline.flow import FlowKind, composite_flow, estimated_flow, face_flow
+from offline.flow_network import FlowNetwork
 
 Window = tuple[slice, slice]  # rows and columns
 PART_BOX = 72 / 256  # side of the box about mouth or eyes over the picture's (the paper's crop)
@@ -35,7 +38,7 @@ class Clip:
             where there is none earlier.
         weights: ``[T, H, W]`` float32, how much each pixel counts: more in the face, most at mouth and eyes.
         mouths, eyes: ``[T, 2]`` float64, middle of the mouth, and of both eyes, in px.
-        start: the first frame's number in the dataset.
+        faces: the fitted face of each frame.
     """
 
     frames: np.ndarray
@@ -43,7 +46,7 @@ class Clip:
     weights: np.ndarray
     mouths: np.ndarray
     eyes: np.ndarray
-    start: int
+    faces: tuple[FaceParameters, ...]
 
 
 class Dataset:
@@ -110,16 +113,32 @@ class Dataset:
             spans.append((start, start + length, first))
         return spans
 
-    def sequence(self, start: int, stop: int, take_start: int) -> Clip:
-        """Frames ``start … stop-1`` of the take that begins at ``take_start``."""
+    def sequence(self, start: int, stop: int, take_start: int, moved: Similarity | None = None) -> Clip:
+        """Frames ``start … stop-1`` of the take that begins at ``take_start``, moved if a move is given."""
         wanted = np.maximum(np.arange(start - 2, stop), take_start)
-        weights = np.stack([self._weight(k) for k in range(start, stop)])
         here = slice(start, stop)
-        return Clip(self.frames[here], self.conditionings[wanted], weights, self.mouths[here], self.eyes[here], start)
+        frames, conditionings = self.frames[here], self.conditionings[wanted]
+        mouths, eyes = self.mouths[here], self.eyes[here]
+        faces = tuple(self.face(k) for k in range(start, stop))
+        if moved is not None:
+            frames = np.stack([moved.image(frame) for frame in frames])
+            conditionings = np.stack([self._conditioning.render(moved.face(self.face(k))) for k in wanted])
+            mouths, eyes = moved.points(mouths), moved.points(eyes)
+            faces = tuple(moved.face(face) for face in faces)
+        weights = np.stack([_weight(c, mouth) for c, mouth in zip(conditionings[2:], mouths, strict=True)])
+        return Clip(frames, conditionings, weights, mouths, eyes, faces)
+
+    @functools.cached_property
+    def _conditioning(self) -> CpuConditioning:
+        return CpuConditioning(self._model, self.frames.shape[1])  # only moved sequences need it
 
     @functools.cached_property
     def _renderer(self) -> NmfcRenderer:
         return NmfcRenderer(self._model)  # only flows need it
+
+    @functools.cached_property
+    def _network(self) -> FlowNetwork:
+        return FlowNetwork.load()
 
     def face(self, number: int) -> FaceParameters:
         """The fitted face of a frame."""
@@ -127,23 +146,29 @@ class Dataset:
         camera = ScaledOrthographicCamera(p["rotation"][number], float(p["scale"][number]), p["translation"][number])
         return FaceParameters(p["identity"], p["expression"][number], camera, p["gaze"][number])
 
-    def flow(self, now: int, earlier: int) -> np.ndarray:
-        """Flow ``[H, W, 2]`` float32 px from a frame to an earlier one: the fitted face's, elsewhere estimated."""
-        on_face, inside = face_flow(self._renderer, self.face(now), self.face(earlier), self.frames.shape[1])
-        return composite_flow(on_face, inside, estimated_flow(self.frames[now], self.frames[earlier]))
+    def flow(self, clip: Clip, now: int, earlier: int, kind: FlowKind) -> np.ndarray:
+        """Flow ``[H, W, 2]`` float32 px from a frame of a clip to an earlier one."""
+        estimate = estimated_flow(clip.frames[now], clip.frames[earlier])
+        if kind is FlowKind.DIS:
+            return estimate
+        if kind is FlowKind.LEARNED:
+            return self._network.refine(clip.frames[now], clip.frames[earlier], estimate)
+        on_face, inside = face_flow(self._renderer, clip.faces[now], clip.faces[earlier], len(estimate))
+        return composite_flow(on_face, inside, estimate)
 
-    def _weight(self, number: int) -> np.ndarray:
-        conditioning = self.conditionings[number]
-        size = len(conditioning)
-        weight = np.ones((size, size), np.float32)
-        weight[conditioning[..., :3].any(-1)] += 1.0
-        eyes = cv2.dilate(conditioning[..., 3], np.ones((3, 3), np.uint8), iterations=max(1, size // 64)) > 0
-        weight[eyes] += 3.0
-        x, y = self.mouths[number]
-        half = PART_BOX * size / 2
-        rows, columns = np.ogrid[:size, :size]
-        weight[(abs(rows + 0.5 - y) < half * 0.7) & (abs(columns + 0.5 - x) < half)] += 2.5
-        return weight / np.float32(1.6)
+
+def _weight(conditioning: np.ndarray, mouth: np.ndarray) -> np.ndarray:
+    """How much each pixel counts, ``[H, W]`` float32."""
+    size = len(conditioning)
+    weight = np.ones((size, size), np.float32)
+    weight[conditioning[..., :3].any(-1)] += 1.0
+    eyes = cv2.dilate(conditioning[..., 3], np.ones((3, 3), np.uint8), iterations=max(1, size // 64)) > 0
+    weight[eyes] += 3.0
+    x, y = mouth
+    half = PART_BOX * size / 2
+    rows, columns = np.ogrid[:size, :size]
+    weight[(abs(rows + 0.5 - y) < half * 0.7) & (abs(columns + 0.5 - x) < half)] += 2.5
+    return weight / np.float32(1.6)
 
 
 def part_window(middle: np.ndarray, size: int) -> Window:

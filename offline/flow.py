@@ -6,12 +6,22 @@ classical estimator stands in (DIS; Kroeger et al. 2016). The paper learns this 
 
 from __future__ import annotations
 
+from enum import StrEnum
+
 import cv2
 import numpy as np
 
 from face.nmfc import NmfcRenderer
 from face.parameters import FaceParameters
 from face.raster import interpolate, rasterise
+
+
+class FlowKind(StrEnum):
+    """Whose word is taken for how the picture moved."""
+
+    MESH = "mesh"  # the fitted face's, elsewhere DIS
+    DIS = "dis"  # DIS alone: for comparison
+    LEARNED = "learned"  # a network that learned from people whose flow is known; see offline/flow_network.py
 
 
 def face_flow(

@@ -3,10 +3,11 @@
     python -m offline.learn DATASET --run RUN          starts, or goes on where RUN stopped
     python -m offline.learn DATASET --run RUN --minutes 60
     python -m offline.learn DATASET --run RUN --init OTHER_RUN     starts from what another run has learned
+    python -m offline.learn DATASET --run RUN --config FILE        with the numbers of a config.json, edited
     torchrun --nproc-per-node N -m offline.learn … --batch M       on several GPUs or machines
 
-RUN gets ``checkpoint.pt`` (everything needed to go on), videos in ``samples/``, and what ``tensorboard --logdir RUN``
-shows. Ctrl-C saves and stops.
+RUN gets ``checkpoint.pt`` (everything needed to go on), ``config.json`` (the profile's numbers), videos
+in ``samples/``, and what ``tensorboard --logdir RUN`` shows. Ctrl-C saves and stops.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from __future__ import annotations
 import argparse
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -24,11 +26,12 @@ from face.errors import FaceError
 from face.morphable import MorphableModel
 from face.video import VideoWriter
 from offline.command import one_sentence
+from offline.config import read_config
 from offline.dataset import Dataset
 from offline.perceptual import load_perceptual
-from offline.profiles import COMPACT, PROFILES
+from offline.profiles import COMPACT, PROFILES, Profile
 from offline.ranks import Ranks
-from offline.trainer import Trainer
+from offline.trainer import Precision, Trainer
 
 _SAVE_SECONDS = 120
 _SAMPLE_EVERY, _LOG_EVERY = 500, 20  # steps
@@ -55,6 +58,7 @@ def learn(trainer: Trainer, minutes: float | None) -> None:
 def _learn(trainer: Trainer, deadline: float) -> None:
     saved = time.monotonic()
     means: dict[str, float] = {}
+    speed = Speed(trainer)
     log = SummaryWriter(str(trainer.run)) if trainer.ranks.first else None
     with tqdm(total=trainer.last_step, initial=trainer.step, desc="training", unit="sequence", mininterval=5,
               disable=log is None) as bar:  # fmt: skip
@@ -72,10 +76,37 @@ def _learn(trainer: Trainer, deadline: float) -> None:
             if trainer.step % _LOG_EVERY == 0:
                 for name, value in means.items():
                     log.add_scalar(f"training/{name}", value, trainer.step)
+                for name, value in speed.figures().items():
+                    log.add_scalar(f"speed/{name}", value, trainer.step)
             if trainer.step % _SAMPLE_EVERY == 0:
                 bar.write(f"sequence {trainer.step}: held-out APD {_show(trainer, log):.2f}")
     if log is not None:
         log.close()
+        print(", ".join(f"{name} {value:.2f}" for name, value in speed.figures().items()))
+
+
+class Speed:
+    """How fast training goes, from now on.
+
+    Args:
+        trainer: who trains.
+    """
+
+    def __init__(self, trainer: Trainer) -> None:
+        self._trainer, self._begin = trainer, time.perf_counter()
+        self._step, self._frames, self._waited_s = trainer.step, trainer.frames, trainer.loader.waited_s
+
+    def figures(self) -> dict[str, float]:
+        """Sequences and frames a second over all processes, share of the time spent waiting for data, GPU memory."""
+        trainer, elapsed_s = self._trainer, time.perf_counter() - self._begin
+        found = {
+            "sequences/s": (trainer.step - self._step) * trainer.loader.size / elapsed_s,
+            "frames/s": (trainer.frames - self._frames) / elapsed_s,
+            "waiting for data, %": 100 * (trainer.loader.waited_s - self._waited_s) / elapsed_s,
+        }
+        if trainer.device.type == "cuda":
+            found["GPU memory, MB"] = torch.cuda.max_memory_allocated() / 1e6
+        return found
 
 
 def _show(trainer: Trainer, log: SummaryWriter) -> float:
@@ -85,7 +116,7 @@ def _show(trainer: Trainer, log: SummaryWriter) -> float:
     log.add_image("held out", shown[::_SHEET_EVERY].reshape(-1, *shown.shape[2:]), trainer.step, dataformats="HWC")
     samples = trainer.run / "samples"
     samples.mkdir(exist_ok=True)
-    with VideoWriter(samples / f"{trainer.step:06d}.mp4", float(trainer.dataset.manifest["rate"])) as video:
+    with VideoWriter(samples / f"{trainer.step:06d}.mp4", float(trainer.people[0].manifest["rate"])) as video:
         for picture in shown:
             video.write(picture)
     return apd
@@ -93,30 +124,57 @@ def _show(trainer: Trainer, log: SummaryWriter) -> float:
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Options of training, for this command and ``offline.train``."""
-    parser.add_argument("--profile", choices=sorted(PROFILES), default=COMPACT.name, help="(default compact)")
-    parser.add_argument("--init", type=Path, metavar="RUN", help="another run to start a new one from")
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument("--profile", choices=sorted(PROFILES), help="(default compact, or the run's own)")
+    what.add_argument("--config", type=Path, metavar="FILE", help="a run's config.json, edited; a weight of 0 leaves a "
+                                                                  "loss out")  # fmt: skip
+    parser.add_argument("--init", type=Path, metavar="RUN", help="another run, or its checkpoint.pt, to start from")
     parser.add_argument("--minutes", type=float, help="stop training after this long (default: the schedule's end)")
     parser.add_argument("--perceptual-weights", type=Path, metavar="NPZ", help="VGG16 trunk (default: VGG19, fetched)")
     parser.add_argument(
-        "--bf16", action="store_true", help="compute in bfloat16: faster on GPUs and on processors with AVX512-BF16"
-    )
+        "--precision", choices=[p.value for p in Precision],
+        help="of the features (default: fp32 on a CPU, bf16 on a GPU that has it, else fp16)",
+    )  # fmt: skip
     parser.add_argument("--batch", type=int, default=1, help="sequences of a step, over all processes (default 1)")
     parser.add_argument("--threads", type=int, help="CPU threads")
 
 
-def learn_with_options(dataset: Dataset, run: Path, arguments: argparse.Namespace) -> None:
-    """Train with what ``add_options`` took from the command line."""
+def chosen_profile(run: Path, arguments: argparse.Namespace) -> Profile:
+    """What to train: as the command line says, else as the run was begun, else the compact profile.
+
+    Raises:
+        FaceError: the configuration cannot be read.
+    """
+    if arguments.config:
+        return read_config(arguments.config)
+    if arguments.profile is None and (run / "config.json").exists():
+        return read_config(run / "config.json")
+    return PROFILES[arguments.profile or COMPACT.name]
+
+
+def _chosen_precision(given: str | None, device: torch.device) -> Precision:
+    if given:
+        return Precision(given)
+    if device.type != "cuda":
+        return Precision.FP32
+    return Precision.BF16 if torch.cuda.is_bf16_supported() else Precision.FP16
+
+
+def learn_with_options(people: Sequence[Dataset], run: Path, arguments: argparse.Namespace, ranks: Ranks) -> None:
+    """Train with what ``add_options`` took from the command line.
+
+    Raises:
+        FaceError: see ``Trainer`` and ``learn``; or the batch does not share out among the processes.
+    """
     if arguments.threads:
         torch.set_num_threads(arguments.threads)
+    if arguments.batch % ranks.count:
+        raise FaceError(f"--batch {arguments.batch} does not share out evenly among {ranks.count} processes.")
+    profile = chosen_profile(run, arguments)
     perceptual = load_perceptual(arguments.perceptual_weights)
-    profile = PROFILES[arguments.profile]
-    with Ranks.join() as ranks:
-        if arguments.batch % ranks.count:
-            raise FaceError(f"--batch {arguments.batch} does not share out evenly among {ranks.count} processes.")
-        trainer = Trainer(
-            dataset, run, profile, perceptual, ranks, arguments.batch, arguments.bf16, arguments.init
-        )  # fmt: skip
-        learn(trainer, arguments.minutes)
+    precision = _chosen_precision(arguments.precision, ranks.device)
+    learn(Trainer(people, run, profile, perceptual, ranks, arguments.batch, precision, arguments.init),
+          arguments.minutes)  # fmt: skip
 
 
 @one_sentence
@@ -124,11 +182,14 @@ def main() -> int:
     """Command line."""
     parser = argparse.ArgumentParser(prog="python -m offline.learn", description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip
-    parser.add_argument("dataset", type=Path, help="folder written by offline.reconstruct")
+    parser.add_argument("datasets", type=Path, nargs="+", metavar="DATASET",
+                        help="folder written by offline.reconstruct; several people train one network")  # fmt: skip
     parser.add_argument("--run", type=Path, required=True, help="folder of the run; resumed if it exists")
     add_options(parser)
     arguments = parser.parse_args()
-    learn_with_options(Dataset(arguments.dataset, MorphableModel.load()), arguments.run, arguments)
+    model = MorphableModel.load()
+    with Ranks.join() as ranks:
+        learn_with_options([Dataset(folder, model) for folder in arguments.datasets], arguments.run, arguments, ranks)
     return 0
 
 

@@ -44,21 +44,23 @@ def warping_l1(output: Tensor, output_before: Tensor, truth: Tensor, truth_befor
 
 def discriminator_loss(real: list[list[Tensor]], fake: list[list[Tensor]]) -> Tensor:
     """Least-squares GAN loss of a multi-scale discriminator (real → 1, fake → 0)."""
-    total = real[0][-1].new_zeros(())
+    total = torch.zeros((), device=real[0][-1].device)
     for r, f in zip(real, fake, strict=True):
-        total = total + ((r[-1] - 1) ** 2).mean() + (f[-1] ** 2).mean()
+        total = total + ((r[-1].float() - 1) ** 2).mean() + (f[-1].float() ** 2).mean()
     return total / len(real)
 
 
 def generator_loss(fake: list[list[Tensor]]) -> Tensor:
     """Least-squares GAN loss of the generator (fake → 1)."""
-    return sum((((f[-1] - 1) ** 2).mean() for f in fake), fake[0][-1].new_zeros(())) / len(fake)
+    return sum((((f[-1].float() - 1) ** 2).mean() for f in fake), torch.zeros((), device=fake[0][-1].device)) / len(
+        fake
+    )
 
 
 def feature_matching(real: list[list[Tensor]], fake: list[list[Tensor]]) -> Tensor:
     """Mean absolute difference of the discriminator's features (pix2pixHD)."""
-    total = real[0][0].new_zeros(())
+    total = torch.zeros((), device=real[0][0].device)
     for r, f in zip(real, fake, strict=True):
         for a, b in zip(r[:-1], f[:-1], strict=True):
-            total = total + (a.detach() - b).abs().mean() / (len(r) - 1)
+            total = total + (a.detach() - b).abs().float().mean() / (len(r) - 1)
     return total / len(real)

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from offline.augmentation import Augmentation
 from offline.compact import CompactGenerator
+from offline.flow import FlowKind
 from offline.paper import PaperGenerator
 
 Generator = CompactGenerator | PaperGenerator
+WARM_UP = 200  # steps over which the learning rate rises
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -65,6 +68,8 @@ class Profile:
         discriminator_width: channels after a discriminator's first layer.
         crop: side in px of the square that the costly losses see; ``None`` for the whole picture.
         blank: share of the sequences that begin without earlier outputs.
+        flow: whose flow the dynamics discriminators and the warping loss go by.
+        augmentation: how far sequences are moved at random.
     """
 
     name: str
@@ -75,6 +80,18 @@ class Profile:
     discriminator_width: int
     crop: int | None
     blank: float
+    flow: FlowKind = FlowKind.MESH
+    augmentation: Augmentation = Augmentation()
+
+    def at(self, step: int) -> tuple[Phase, float]:
+        """The phase at a step and the generator's learning rate."""
+        begin, rate = 0, self.first_rate
+        for phase in self.phases:
+            if step < phase.until:
+                part = (step - begin) / (phase.until - begin)
+                return phase, (rate + (phase.rate - rate) * part) * min(1.0, (step + 1) / WARM_UP)
+            begin, rate = phase.until, phase.rate
+        return self.phases[-1], self.phases[-1].rate
 
 
 _PIXELS = Weights(l1=1.0, gradient=1.0)
@@ -110,5 +127,6 @@ PAPER = Profile(
     discriminator_width=64,
     crop=None,
     blank=1.0,
+    augmentation=Augmentation(zoom=0.03, turn_deg=1.5, shift=0.015),
 )
 PROFILES = {profile.name: profile for profile in (COMPACT, PAPER)}

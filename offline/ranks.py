@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import datetime
 import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -10,6 +11,8 @@ from dataclasses import dataclass
 import torch
 import torch.distributed as dist
 from torch import Tensor
+
+_PATIENCE = datetime.timedelta(hours=12)  # the others wait while the first reconstructs
 
 
 @dataclass(frozen=True)
@@ -39,12 +42,19 @@ class Ranks:
         if "WORLD_SIZE" not in os.environ:
             yield Ranks(device=device)
             return
-        dist.init_process_group("nccl" if cuda else "gloo")
+        if cuda:
+            torch.cuda.set_device(device)
+        dist.init_process_group("nccl" if cuda else "gloo", timeout=_PATIENCE)
         try:
             yield Ranks(dist.get_rank(), dist.get_world_size(), device)
             dist.barrier()  # a process that leaves early takes the connection from the others
         finally:
             dist.destroy_process_group()
+
+    def wait(self) -> None:
+        """Wait for the other processes to come here as well."""
+        if self.count > 1:
+            dist.barrier()
 
     def average_gradients(self, parameters: Iterable[Tensor]) -> None:
         """Replace the parameters' gradients by their mean over all processes."""

@@ -1,6 +1,7 @@
 """From videos of a person to a target: reconstruct, train, export, evaluate.
 
     python -m offline.train VIDEO [VIDEO …] --name NAME --provenance TEXT [--profile paper] [--out DIR]
+    torchrun --nproc-per-node N -m offline.train … --batch M      on several GPUs or machines
 
 DIR (default runs/NAME) gets ``dataset/``, ``run/`` and ``report/``; the target goes to ``trt_engines/``. What is done
 and up to date is not done again: the same command goes on after an interruption. Each step is a command of its own:
@@ -18,6 +19,7 @@ from offline import export, learn, reconstruct
 from offline.command import one_sentence
 from offline.dataset import Dataset
 from offline.evaluate import evaluate
+from offline.ranks import Ranks
 
 
 @one_sentence
@@ -33,12 +35,16 @@ def main() -> int:
     arguments = parser.parse_args()
     export.need_names(arguments)
     folder = arguments.out or Path("runs") / arguments.name
-    reconstruct.reconstruct(folder / "dataset", arguments.videos, arguments.held_out, arguments.size)
     model = MorphableModel.load()
-    dataset = Dataset(folder / "dataset", model)
-    learn.learn_with_options(dataset, folder / "run", arguments)
-    target = export.export_with_options(dataset, folder / "run", arguments.targets, arguments)
-    evaluate(model, dataset, target, folder / "report")
+    with Ranks.join() as ranks:
+        if ranks.first:
+            reconstruct.reconstruct(folder / "dataset", arguments.videos, arguments.held_out, arguments.size)
+        ranks.wait()
+        dataset = Dataset(folder / "dataset", model)
+        learn.learn_with_options([dataset], folder / "run", arguments, ranks)
+    if ranks.first:
+        target = export.export_with_options(dataset, folder / "run", arguments.targets, arguments)
+        evaluate(model, dataset, target, folder / "report")
     return 0
 
 

@@ -3,88 +3,143 @@
 from __future__ import annotations
 
 import os
+import pickle
+from collections.abc import Sequence
+from enum import StrEnum
 from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
 import torch
 from torch import Tensor, nn
+from tqdm import tqdm
 
 from face.errors import FaceError
 from offline.adversaries import Adversaries, Scene, cut, judged, learn_to_judge
-from offline.atlas import remember
+from offline.atlas import REMEMBERED, remember
 from offline.compact import CompactGenerator
+from offline.config import as_config, differences, write_config
 from offline.dataset import Clip, Dataset, Window
+from offline.loader import Loader
 from offline.losses import gradient_l1, weighted_l1
 from offline.metrics import distances
 from offline.past import Past
-from offline.profiles import Generator, Phase, Profile, Weights
+from offline.profiles import Generator, Profile, Weights
 from offline.ranks import Ranks
 
 EMA_DECAY = 0.998
-_WARM_UP = 200
 _FASTEST_JUDGE = 2e-4  # learning rate that the discriminators' never exceeds
 _SAVED = ("generator", "average", "adversaries", "g_optimizer", "d_optimizer")
+_SCALERS = ("g_scaler", "d_scaler")
+
+
+class Precision(StrEnum):
+    """What features are computed in; weights and losses stay float32."""
+
+    FP32 = "fp32"
+    BF16 = "bf16"  # GPUs since Ampere, processors with AVX512-BF16
+    FP16 = "fp16"  # older GPUs
 
 
 class Trainer:
     """Networks, optimisers, position and random state of a run.
 
     Args:
-        dataset: what to learn.
+        people: what to learn: the dataset of a person, or those of many, who then share one network and keep the
+            maps that were guessed for each.
         run: folder of the run; a checkpoint in it is resumed exactly.
         profile: what to train, and how.
         perceptual: distance of pictures by a network's features; see ``offline/perceptual.py``.
         ranks: the processes that train together; each learns from its share of the sequences.
         batch: sequences of a step, over all processes.
-        half: compute in bfloat16 where that does no harm; weights and losses stay float32.
-        init: folder of another run whose generator a new run starts from.
+        precision: of the features.
+        init: another run, by folder or checkpoint, whose generator a new run starts from; a run over many people
+            gives all but what is remembered of each.
 
     Raises:
-        FaceError: ``init`` holds no checkpoint, or the checkpoint to go on with is of another profile or
-            dataset.
+        FaceError: ``init`` holds no fitting checkpoint, the checkpoint to go on with is of another configuration or
+            dataset, or the people's pictures differ in size.
     """
 
     def __init__(
-        self, dataset: Dataset, run: Path, profile: Profile, perceptual: nn.Module, ranks: Ranks | None = None,
-        batch: int = 1, half: bool = False, init: Path | None = None,
+        self, people: Sequence[Dataset], run: Path, profile: Profile, perceptual: nn.Module,
+        ranks: Ranks | None = None, batch: int = 1, precision: Precision = Precision.FP32, init: Path | None = None,
     ) -> None:  # fmt: skip
-        self.dataset, self.run, self.profile, self.batch, self.half = dataset, run, profile, batch, half
+        self.people, self.run, self.profile = people, run, profile
         self.ranks = ranks or Ranks()
         self.device = device = self.ranks.device
+        self._half = {Precision.BF16: torch.bfloat16, Precision.FP16: torch.float16}.get(precision)
         run.mkdir(parents=True, exist_ok=True)
         torch.manual_seed(0)
         torch.set_flush_denormal(True)  # moments of texels no longer seen fade into denormals, ten times as slow
-        self.rng = np.random.default_rng(0)
-        size = dataset.frames.shape[1]
+        sizes = {one.frames.shape[1] for one in people}
+        if len(sizes) > 1:
+            raise FaceError("The datasets differ in picture size: reconstruct them with one --size.")
+        size = sizes.pop()
         self.generator = _placed(profile.generator(size), device)
         self.average = _placed(profile.generator(size), device)
         self.adversaries = _placed(Adversaries(profile.discriminator_width), device)
         self.perceptual = perceptual.to(device)
+        self._maps = self._guess_maps() if len(people) > 1 else []
         self.g_optimizer = torch.optim.Adam(
             _groups(self.generator), profile.first_rate, betas=profile.betas, fused=True
         )
         self.d_optimizer = torch.optim.Adam(self.adversaries.parameters(), _FASTEST_JUDGE, betas=(0.5, 0.999))
-        self.step = 0
+        scaled = precision is Precision.FP16  # its gradients would vanish
+        self.g_scaler = torch.amp.GradScaler(device.type, enabled=scaled)
+        self.d_scaler = torch.amp.GradScaler(device.type, enabled=scaled)
+        self.loader = Loader(people, profile, batch, self.ranks)
+        self.step = self.frames = 0  # the frames of this process's life, over all processes
         if (run / "checkpoint.pt").exists():
             self._load()
-        else:
-            if init is not None:
-                self.generator.load_state_dict(_learned(init))
-            elif isinstance(self.generator, CompactGenerator):
-                remember(self.generator, dataset)
-            self.average.load_state_dict(self.generator.state_dict())
+            return
+        if init is None and len(people) == 1 and isinstance(self.generator, CompactGenerator):
+            remember(self.generator, people[0])
+        elif init is not None:
+            self._start_from(init)
+        self.average.load_state_dict(self.generator.state_dict())
+        if self.ranks.first:
+            write_config(profile, run / "config.json")
 
-    @property
-    def phase(self) -> tuple[Phase, float]:
-        """The current phase and the generator's learning rate."""
-        begin, rate = 0, self.profile.first_rate
-        for phase in self.profile.phases:
-            if self.step < phase.until:
-                part = (self.step - begin) / (phase.until - begin)
-                return phase, (rate + (phase.rate - rate) * part) * min(1.0, (self.step + 1) / _WARM_UP)
-            begin, rate = phase.until, phase.rate
-        return self.profile.phases[-1], self.profile.phases[-1].rate
+    def _guess_maps(self) -> list[dict[str, Tensor]]:
+        """What is remembered of each of many people, which training leaves as it is."""
+        if not isinstance(self.generator, CompactGenerator):
+            return []
+        guesses = []
+        for dataset in tqdm(self.people, desc="getting to know", unit="person", disable=not self.ranks.first):
+            remember(self.generator, dataset)
+            guesses.append({name: getattr(self.generator, name).detach().clone() for name in REMEMBERED})
+        for network in (self.generator, self.average):
+            for name in REMEMBERED:
+                getattr(network, name).requires_grad_(False)
+        return guesses
+
+    @torch.no_grad()
+    def _think_of(self, network: Generator, person: int) -> None:
+        """Let a network that many people share remember one of them."""
+        if self._maps:
+            for name, value in self._maps[person].items():
+                getattr(network, name).copy_(value)
+
+    def _start_from(self, init: Path) -> None:
+        path = init / "checkpoint.pt" if init.is_dir() else init
+        try:
+            state = torch.load(path, map_location="cpu", weights_only=False)
+            learned: dict[str, Tensor] = state["average"]
+            several = state["people"] > 1
+        except FileNotFoundError:
+            raise FaceError(f"{init} holds no checkpoint to start from.") from None
+        except (RuntimeError, OSError, KeyError, ValueError, pickle.UnpicklingError):
+            raise FaceError(
+                f"{init} is no checkpoint of this program: give a run's folder or its checkpoint.pt."
+            ) from None
+        if several and isinstance(self.generator, CompactGenerator):
+            remember(self.generator, self.people[0])
+            learned |= {name: getattr(self.generator, name) for name in REMEMBERED}
+        try:
+            self.generator.load_state_dict(learned)
+        except RuntimeError:
+            raise FaceError(f"{init} holds another network: start from a run of the same profile and --size.") from None
 
     @property
     def last_step(self) -> int:
@@ -95,12 +150,18 @@ class Trainer:
         """Write the checkpoint, atomically; only the first process does."""
         if not self.ranks.first:
             return
-        state = {name: getattr(self, name).state_dict() for name in _SAVED}
-        state |= {"step": self.step, "rng": self.rng.bit_generator.state, "torch_rng": torch.get_rng_state(),
-                  "profile": self.profile.name, "dataset": self.dataset.fingerprint}  # fmt: skip
+        state = {name: getattr(self, name).state_dict() for name in (*_SAVED, *_SCALERS)}
+        state |= {
+            "step": self.step, "torch_rng": torch.get_rng_state(), "people": len(self.people),
+            "profile": self.profile.name, "config": as_config(self.profile), "dataset": self._fingerprint,
+        }  # fmt: skip
         partial = self.run / "checkpoint.pt.part"
         torch.save(state, partial)
         os.replace(partial, self.run / "checkpoint.pt")
+
+    @property
+    def _fingerprint(self) -> str:
+        return " ".join(one.fingerprint for one in self.people)
 
     def _load(self) -> None:
         state = torch.load(self.run / "checkpoint.pt", map_location=self.device, weights_only=False)
@@ -109,13 +170,21 @@ class Trainer:
                 f"{self.run} trains the {state['profile']} profile: go on with --profile {state['profile']},"
                 " or give another folder."
             )
-        if state["dataset"] != self.dataset.fingerprint:
+        changed = differences(state["config"], as_config(self.profile))
+        if changed:
+            raise FaceError(
+                f"{self.run} was begun with another {' and '.join(changed)}: go on with --config"
+                f" {self.run / 'config.json'}, or give another folder, with --init {self.run}."
+            )
+        if state["dataset"] != self._fingerprint:
             raise FaceError(f"{self.run} learned from another dataset: give another folder, with --init {self.run}.")
         for name in _SAVED:
             getattr(self, name).load_state_dict(state[name])
+        for name in _SCALERS:
+            if state[name]:  # a run in another precision has none
+                getattr(self, name).load_state_dict(state[name])
         self.step = state["step"]
-        self.rng.bit_generator.state = state["rng"]
-        torch.set_rng_state(state["torch_rng"])
+        torch.set_rng_state(state["torch_rng"].cpu())
 
     def train_step(self) -> dict[str, float]:
         """Learn from a batch of sequences, frame by frame.
@@ -123,28 +192,26 @@ class Trainer:
         The generator rolls out on its own outputs; gradients go through one step, and each frame is learned from
         at once: neighbouring frames are so alike that adding their gradients up would waste them.
         """
-        phase, rate = self.phase
+        phase, rate = self.profile.at(self.step)
         for group in self.g_optimizer.param_groups:
             group["lr"] = rate * group["factor"]
         for group in self.d_optimizer.param_groups:
             group["lr"] = min(rate, _FASTEST_JUDGE)
-        spans = self.dataset.draw(self.rng, phase.length, self.batch)
-        own = range(self.ranks.number, self.batch, self.ranks.count)
-        sequences = [self.dataset.sequence(*spans[k]) for k in own]
-        # Chance belongs to the sequence, not to the process that learns from it.
-        chances = [np.random.default_rng([self.step, k]) for k in own]
-        x, y, w = _tensors(sequences, self.device)
-        previous = self._start(x, chances)
-        past = Past(self.dataset, [one.start for one in sequences], self.device)
+        batch = self.loader.batch(self.step)
+        for network in (self.generator, self.average):
+            self._think_of(network, batch.person)
+        x, y, w = _tensors(batch.clips, self.device)
+        previous = self._start(x, batch.chances)
+        past = Past(batch, self.device)
         sums: dict[str, float] = {}
         count = y.shape[1]
         for t in range(count):
             conditioning, truth, pixels = x[:, t : t + 3].flatten(1, 2), y[:, t], w[:, t]
-            with torch.autocast(self.device.type, torch.bfloat16, enabled=self.half):
+            with torch.autocast(self.device.type, self._half, enabled=self._half is not None):
                 output = self.generator(conditioning, previous).float()
                 scene = Scene(
-                    conditioning[:, -6:], output, truth, self._windows(pixels, chances),
-                    [one.mouths[t] for one in sequences], [one.eyes[t] for one in sequences],
+                    conditioning[:, -6:], output, truth, self._windows(pixels, batch.chances),
+                    [one.mouths[t] for one in batch.clips], [one.eyes[t] for one in batch.clips],
                     past.motions(t) if phase.weights.dynamics else {},
                 )  # fmt: skip
                 losses = self._losses(phase.weights, scene, pixels)
@@ -162,16 +229,19 @@ class Trainer:
             for slow, fast in zip(self.average.parameters(), self.generator.parameters(), strict=True):
                 slow.lerp_(fast, 1 - decay)
         self.step += 1
+        self.frames += count * self.loader.size
         return self.ranks.average(sums) | {"rate": rate}
 
     def _descend(self, total: Tensor) -> None:
         if not torch.isfinite(total):
             raise FaceError(f"The loss is not finite at sequence {self.step}: lower the learning rate and resume.")
         self.g_optimizer.zero_grad(set_to_none=True)
-        total.backward()
+        self.g_scaler.scale(total).backward()
         self.ranks.average_gradients(self.generator.parameters())
+        self.g_scaler.unscale_(self.g_optimizer)
         torch.nn.utils.clip_grad_norm_(self.generator.parameters(), 1.0)
-        self.g_optimizer.step()
+        self.g_scaler.step(self.g_optimizer)
+        self.g_scaler.update()
 
     def _start(self, x: Tensor, chances: list[np.random.Generator]) -> Tensor:
         """Previous outputs [B, 6, H, W] before the first frame: none, or the averaged generator's own."""
@@ -193,7 +263,7 @@ class Trainer:
             output, truth = cut(scene.output, scene.windows), cut(scene.truth, scene.windows)
             losses["perceptual"] = weights.perceptual * self.perceptual(output, truth)
         for pair in self.adversaries.pairs(scene, weights):
-            learn_to_judge(pair, self.d_optimizer, self.ranks)
+            learn_to_judge(pair, self.d_optimizer, self.d_scaler, self.ranks)
             losses |= judged(pair, weights.matching)
         return losses
 
@@ -220,26 +290,21 @@ class Trainer:
             apd: mean distance of outputs and truth, 0…255.
         """
         errors, shown = [], []
-        for first, last in self.dataset.test or self.dataset.train[:1]:
-            clip = self.dataset.sequence(first, last, first)
-            x, _, _ = _tensors([clip], self.device)
-            previous = torch.zeros(1, 6, *x.shape[3:], device=self.device)
-            for t in range(last - first):
-                output = self.average(x[:, t : t + 3].flatten(1, 2), previous)
-                previous = torch.cat([previous[:, 3:], output.clamp(-1, 1)], 1)
-                picture = ((output[0].permute(1, 2, 0).cpu().numpy() + 1) * 127.5 + 0.5).clip(0, 255).astype(np.uint8)
-                errors.append(distances(picture, clip.frames[t]).mean())
-                shown.append(np.hstack([clip.conditionings[t + 2][..., :3], picture, clip.frames[t]]))
+        for person, dataset in enumerate(self.people):
+            self._think_of(self.average, person)
+            for first, last in dataset.test or dataset.train[:1]:
+                clip = dataset.sequence(first, last, first)
+                x, _, _ = _tensors([clip], self.device)
+                previous = torch.zeros(1, 6, *x.shape[3:], device=self.device)
+                for t in range(last - first):
+                    output = self.average(x[:, t : t + 3].flatten(1, 2), previous)
+                    previous = torch.cat([previous[:, 3:], output.clamp(-1, 1)], 1)
+                    picture = ((output[0].permute(1, 2, 0).cpu().numpy() + 1) * 127.5 + 0.5).clip(0, 255)
+                    errors.append(distances(picture.astype(np.uint8), clip.frames[t]).mean())
+                    shown.append(
+                        np.hstack([clip.conditionings[t + 2][..., :3], picture.astype(np.uint8), clip.frames[t]])
+                    )
         return np.stack(shown), float(np.mean(errors))
-
-
-def _learned(run: Path) -> dict[str, Tensor]:
-    """The averaged generator's weights of another run."""
-    try:
-        state: dict[str, Tensor] = torch.load(run / "checkpoint.pt", map_location="cpu", weights_only=False)["average"]
-    except FileNotFoundError:
-        raise FaceError(f"{run} holds no checkpoint to start from.") from None
-    return state
 
 
 M = TypeVar("M", bound=nn.Module)

@@ -28,7 +28,7 @@ def losses(dataset: Path, run: Path, ranks: Ranks) -> list[dict[str, float]]:
     weights = Weights(l1=1.0, gradient=1.0, perceptual=0.1, image=0.1, mouth=0.1, dynamics=0.1, warping=1.0)
     quick = replace(COMPACT, phases=(Phase(until=9, length=3, rate=1e-4, weights=weights),), discriminator_width=8)
     data = Dataset(dataset, MorphableModel.load())
-    trainer = Trainer(data, run, quick, PyramidDistance(), ranks, batch=2)
+    trainer = Trainer([data], run, quick, PyramidDistance(), ranks, batch=2)
     return [trainer.train_step() for _ in range(STEPS)]
 
 

@@ -14,7 +14,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from face.errors import FaceError
 from face.target import read_info
 from face.video import VideoReader, VideoWriter
-from offline import evaluate, learn, reenact, train
+from offline import evaluate, learn, profiles, reenact, train
 from offline import trainer as trainer_module
 from offline.dataset import Dataset
 from offline.discriminators import MultiScaleDiscriminator
@@ -80,7 +80,7 @@ def profile(base, *phases):
 @pytest.mark.parametrize("name", ["l1", "gradient", "perceptual", "image", "mouth", "eyes", "dynamics", "warping"])
 def test_every_loss_reaches_the_generator(dataset_folder, model, tmp_path, base, name):
     only = profile(base, (9, 5, Weights(**{name: 1.0})))
-    trainer = Trainer(Dataset(dataset_folder, model), tmp_path, only, PyramidDistance())
+    trainer = Trainer([Dataset(dataset_folder, model)], tmp_path, only, PyramidDistance())
     before = [p.detach().clone() for p in trainer.generator.parameters()]
     losses = trainer.train_step()
     assert {key.split()[0] for key in losses} == {name, "rate"}
@@ -94,7 +94,7 @@ def test_resuming_is_exact(dataset_folder, model, tmp_path):
     dataset = Dataset(dataset_folder, model)
 
     def trainer(name, **options):
-        return Trainer(dataset, tmp_path / name, short, PyramidDistance(), **options)
+        return Trainer([dataset], tmp_path / name, short, PyramidDistance(), **options)
 
     whole = trainer("whole")
     losses = [whole.train_step() for _ in range(5)]
@@ -116,17 +116,17 @@ def test_resuming_is_exact(dataset_folder, model, tmp_path):
     with pytest.raises(FaceError, match="no checkpoint"):
         trainer("third", init=tmp_path / "nowhere")
     with pytest.raises(FaceError, match="--profile compact"):
-        Trainer(dataset, tmp_path / "parts", SMALL_PAPER, PyramidDistance())
+        Trainer([dataset], tmp_path / "parts", SMALL_PAPER, PyramidDistance())
 
 
 def test_training_learns_and_a_target_comes_out(dataset_folder, model, tmp_path, monkeypatch):
-    monkeypatch.setattr(trainer_module, "_WARM_UP", 5)
+    monkeypatch.setattr(profiles, "WARM_UP", 5)
     monkeypatch.setattr(learn, "_SAMPLE_EVERY", 60)
     monkeypatch.setattr(trainer_module, "remember", lambda *_: None)  # from a blank: what is learned is training's own
     pixels = Phase(until=60, length=2, rate=1e-3, weights=Weights(l1=1.0, gradient=1.0))
     dataset = Dataset(dataset_folder, model)
     blank = replace(COMPACT, phases=(pixels,))
-    trainer = Trainer(dataset, tmp_path / "run", blank, PyramidDistance())
+    trainer = Trainer([dataset], tmp_path / "run", blank, PyramidDistance())
     _, before = trainer.sample()
     learn.learn(trainer, None)
     _, after = trainer.sample()
@@ -197,7 +197,7 @@ def test_one_command_from_video_to_target(model, tmp_path, monkeypatch, capsys, 
 
 def test_ctrl_c_saves(dataset_folder, model, tmp_path, monkeypatch):
     short = profile(COMPACT, (9, 2, Weights(l1=1.0)))
-    trainer = Trainer(Dataset(dataset_folder, model), tmp_path, short, PyramidDistance())
+    trainer = Trainer([Dataset(dataset_folder, model)], tmp_path, short, PyramidDistance())
     trainer.train_step()
     monkeypatch.setattr(trainer, "train_step", lambda: (_ for _ in ()).throw(KeyboardInterrupt))
     with pytest.raises(KeyboardInterrupt):

@@ -1,0 +1,96 @@
+"""What a run learns from, step by step: drawn, moved and with its flows, made ready while the step before is learned.
+
+A step's draw depends on its number alone, so that a resumed run sees what it would have seen.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+
+from offline.adversaries import STRIDES
+from offline.dataset import Clip, Dataset
+from offline.profiles import Profile, Weights
+from offline.ranks import Ranks
+
+Pair = tuple[int, int]  # numbers of a frame and of an earlier one in a sequence
+
+
+@dataclass(frozen=True)
+class Batch:
+    """A process's share of a step: sequences of one length, of one person.
+
+    Attributes:
+        person: the person's number.
+        clips: the sequences, B of them.
+        flows: between frames of each sequence, ``[B, H, W, 2]`` float32 px.
+        chances: a random generator for each sequence: chance belongs to it, not to the process that learns from it.
+    """
+
+    person: int
+    clips: list[Clip]
+    flows: dict[Pair, np.ndarray]
+    chances: list[np.random.Generator]
+
+
+class Loader:
+    """Batches of a run.
+
+    Args:
+        people: the datasets to draw from, each of one person.
+        profile: decides lengths, moves and flows.
+        size: sequences of a step, over all processes.
+        ranks: whose share to make.
+
+    Attributes:
+        size: as given.
+        waited_s: for batches that were not ready in time.
+    """
+
+    def __init__(self, people: Sequence[Dataset], profile: Profile, size: int, ranks: Ranks) -> None:
+        self._people, self._profile = people, profile
+        self.size, self._own = size, range(ranks.number, size, ranks.count)
+        self._worker = ThreadPoolExecutor(1, "loader")
+        self._ahead: dict[int, Future[Batch]] = {}
+        self.waited_s = 0.0
+
+    def batch(self, step: int) -> Batch:
+        """The process's share of a step."""
+        wanted = self._ahead.pop(step, None) or self._worker.submit(self._make, step)
+        begin = time.perf_counter()
+        made = wanted.result()
+        self.waited_s += time.perf_counter() - begin
+        self._ahead = {step + 1: self._worker.submit(self._make, step + 1)}
+        return made
+
+    def _make(self, step: int) -> Batch:
+        phase, _ = self._profile.at(step)
+        rng = np.random.default_rng([0, step])
+        person = int(rng.integers(len(self._people)))
+        dataset = self._people[person]
+        spans = dataset.draw(rng, phase.length, self.size)
+        clips = []
+        for k in self._own:
+            moved = self._profile.augmentation.draw(np.random.default_rng([1, step, k]), dataset.frames.shape[1])
+            clips.append(dataset.sequence(*spans[k], moved))
+        flows = {
+            (now, earlier): np.stack([dataset.flow(clip, now, earlier, self._profile.flow) for clip in clips])
+            for now, earlier in needed_flows(len(clips[0].frames), phase.weights)
+        }
+        return Batch(person, clips, flows, [np.random.default_rng([2, step, k]) for k in self._own])
+
+
+def needed_flows(length: int, weights: Weights) -> set[Pair]:
+    """The frames of a sequence between which its losses want flows."""
+    pairs: set[Pair] = set()
+    if weights.warping:
+        pairs |= {(t, t - 1) for t in range(1, length)}
+    if weights.dynamics:
+        for stride in STRIDES:
+            for t in range(2 * stride, length):
+                pairs |= {(t, t - stride), (t - stride, t - 2 * stride)}
+    return pairs
