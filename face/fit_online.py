@@ -20,13 +20,22 @@ class OnlineFitter:
     While calibrating, every few frames add their (camera- and expression-eliminated) normal equations to a
     running estimate of identity; after ``CALIBRATION_FRAMES`` faces it stays fixed, so that the shape cannot
     drift under the expression. ``recalibrate`` starts over, for another person before the camera.
+
+    Args:
+        model: the morphable model.
+        settings: weights of Eq. 2.
+        identity: ``[80]`` if the person is known; then there is nothing to calibrate.
     """
 
-    def __init__(self, model: MorphableModel, settings: FitSettings | None = None) -> None:
+    def __init__(
+        self, model: MorphableModel, settings: FitSettings | None = None, identity: np.ndarray | None = None
+    ) -> None:
         self._basis = LandmarkBasis(model)
         self._gaze = GazeEstimator(model)
         self._settings = settings or FitSettings()
         self.recalibrate()
+        if identity is not None:
+            self._identity, self._faces = identity, CALIBRATION_FRAMES
 
     def recalibrate(self) -> None:
         """Forget the person and find identity anew."""

@@ -13,6 +13,7 @@ import numpy as np
 
 from face.errors import FaceError
 
+_CLOCK = 90_000  # ticks a second of written videos
 _HDR_TRANSFERS = (16, 18)  # SMPTE ST 2084 (PQ) and ARIB STD-B67 (HLG), as FFmpeg numbers them
 
 
@@ -105,17 +106,22 @@ class VideoWriter:
                 self.abort()
                 raise
 
-    def write(self, image: np.ndarray) -> None:  # [H, W, 3] uint8 RGB, even height and width
-        """Append a frame."""
+    def write(self, image: np.ndarray, time_s: float | None = None) -> None:  # [H, W, 3] uint8 RGB, even sizes
+        """Append a frame, shown from ``time_s`` on, which must come after the last one's; evenly by default."""
         if self._stream is None:
             self._stream = self._container.add_stream("libx264", rate=self._rate)
             self._stream.height, self._stream.width = image.shape[:2]
             self._stream.pix_fmt = "yuv420p"
+            self._stream.codec_context.time_base = Fraction(1, _CLOCK)
             self._stream.options = {"crf": str(self._quality), "preset": "medium"}
-        self._container.mux(self._stream.encode(av.VideoFrame.from_ndarray(np.ascontiguousarray(image), "rgb24")))
+        if time_s is None:
+            time_s = self._written / float(self._rate)
+        frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(image), "rgb24")
+        frame.pts, frame.time_base = round(time_s * _CLOCK), Fraction(1, _CLOCK)
+        self._container.mux(self._stream.encode(frame))
         self._written += 1
         if self._sound is not None:
-            self._sound.write(until_s=self._written / float(self._rate))
+            self._sound.write(until_s=time_s + 1 / float(self._rate))
 
     def close(self) -> None:
         """Finish the file."""

@@ -24,10 +24,12 @@ from face.parameters import FaceParameters
 from offline.atlas import Shots, flat_sheet, mean_of, sweep_relief
 from offline.layers import HEAD_EXTENT, head_places
 
-_SIZE = 128  # px that frames are aligned at
+_SIZE = 96  # px that frames are aligned at
 _TEXELS = 192
 _ROUNDS = 3
 _STEPS = 4  # Gauss-Newton steps of a frame in a round
+_TEXTURE_FRAMES = 300  # that all rounds but the last are content with
+_TOGETHER = 16  # frames fitted at once
 _RELIEF_FRAMES = 120
 _NOISE = 0.12  # of a texel whose frames agree, in the range -1…1
 _OUTLIER = 0.3  # differences beyond this lose weight
@@ -51,14 +53,20 @@ def align_poses(
     first = [one.camera for one in parameters]
     moves = np.zeros((len(frames), 6))
     some = np.unique(np.linspace(0, shown - 1, _RELIEF_FRAMES).astype(int))
+    seen_often = np.unique(np.linspace(0, shown - 1, _TEXTURE_FRAMES).astype(int))
     for number in range(_ROUNDS):
+        last = number == _ROUNDS - 1
         cameras = _affine([_moved(c, m, size) for c, m in zip(first, moves, strict=True)], box, size)
         if number < 2:
             relief = sweep_relief(Shots(small[some], cameras[some]))
-        texture = _texture(Shots(small[:shown], cameras[:shown]), relief)
+        texture = _texture(Shots(small[seen_often], cameras[seen_often]), relief)
         head = _Head(texture, torch.from_numpy(flat_sheet(relief))[None], box, size)
-        for k in tqdm(range(len(frames)), desc=f"aligning, round {number + 1} of {_ROUNDS}", unit="frame"):
-            moves[k] = _fit(small[k], first[k], moves[k], head)
+        wanted = np.arange(len(frames)) if last else seen_often
+        with tqdm(total=len(wanted), desc=f"aligning, round {number + 1} of {_ROUNDS}", unit="frame") as bar:
+            for begin in range(0, len(wanted), _TOGETHER):
+                chosen = wanted[begin : begin + _TOGETHER]
+                moves[chosen] = _fit(small[chosen], [first[k] for k in chosen], moves[chosen], head)
+                bar.update(len(chosen))
     return [replace(one, camera=_moved(one.camera, move, size)) for one, move in zip(parameters, moves, strict=True)]
 
 
@@ -71,10 +79,9 @@ class _Head:
     box: tuple[np.ndarray, np.ndarray]
     size: int
 
-    def seen(self, camera: ScaledOrthographicCamera, moves: np.ndarray) -> np.ndarray:  # moves [N, 6]
-        """What a camera sees after each move, ``[N, 4, _SIZE, _SIZE]``."""
-        cameras = _affine([_moved(camera, move, self.size) for move in moves], self.box, self.size)
-        places = head_places(cameras, self.relief, None, _SIZE) / HEAD_EXTENT
+    def seen(self, cameras: list[ScaledOrthographicCamera]) -> np.ndarray:
+        """What cameras see, ``[N, 4, _SIZE, _SIZE]``."""
+        places = head_places(_affine(cameras, self.box, self.size), self.relief, None, _SIZE) / HEAD_EXTENT
         layers = self.texture.expand(len(cameras), -1, -1, -1)
         return F.grid_sample(layers, places.permute(0, 2, 3, 1), align_corners=False).numpy()
 
@@ -107,22 +114,30 @@ def _texture(shots: Shots, relief: np.ndarray) -> torch.Tensor:
 
 
 def _fit(
-    frame: np.ndarray,  # [S, S, 3]
-    camera: ScaledOrthographicCamera,
-    move: np.ndarray,  # [6] where to start
+    frames: np.ndarray,  # [N, S, S, 3]
+    cameras: list[ScaledOrthographicCamera],
+    moves: np.ndarray,  # [N, 6] where to start
     head: _Head,
 ) -> np.ndarray:
-    """The move ``[6]`` at which the texture looks most like the frame."""
-    prior = np.diag(_SPREAD**-2.0)
-    for _ in range(_STEPS):
-        seen = head.seen(camera, np.vstack([move, move + np.diag(_PROBE)]))
-        difference = frame.transpose(2, 0, 1) - seen[0, :3]
-        robust = 1 / (1 + (difference**2).sum(0) / _OUTLIER**2) ** 2
-        root = np.sqrt(seen[0, 3] * robust * _INDEPENDENCE) / _NOISE
-        slopes = ((seen[1:, :3] - seen[0, :3]) / _PROBE[:, None, None, None] * root).reshape(6, -1)
-        right = slopes @ (difference * root).ravel() - prior @ move
-        step = np.linalg.solve(slopes @ slopes.T + prior, right)
-        move = move + np.clip(step, -2 * _PROBE, 2 * _PROBE)
+    """The moves ``[N, 6]`` at which the texture looks most like the frames.
+
+    The pictures' slopes are taken once, where the fit starts: it does not go far.
+    """
+    count, prior = len(frames), np.diag(_SPREAD**-2.0)
+    wanted = frames.transpose(0, 3, 1, 2)
+    look = lambda at: head.seen([_moved(c, m, head.size) for c, m in zip(cameras, at, strict=True)])  # noqa: E731
+    seen = look(moves)
+    slopes = np.stack([(look(moves + probe) - seen)[:, :3] / probe.max() for probe in np.diag(_PROBE)], axis=1)
+    for step_number in range(_STEPS):
+        if step_number:
+            seen = look(moves)
+        difference = wanted - seen[:, :3]
+        robust = 1 / (1 + (difference**2).sum(1) / _OUTLIER**2) ** 2
+        root = (np.sqrt(seen[:, 3] * robust * _INDEPENDENCE) / _NOISE)[:, None]
+        weighted = (slopes * root[:, None]).reshape(count, 6, -1)
+        right = (weighted @ (difference * root).reshape(count, -1, 1))[..., 0] - moves @ prior
+        step = np.linalg.solve(weighted @ weighted.transpose(0, 2, 1) + prior, right[..., None])[..., 0]
+        moves = moves + np.clip(step, -2 * _PROBE, 2 * _PROBE)
         if np.all(np.abs(step) < 0.03 * _PROBE):
             break
-    return move
+    return moves

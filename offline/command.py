@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import functools
 import sys
 from collections.abc import Callable
@@ -19,8 +20,18 @@ def one_sentence(main: Callable[[], int]) -> Callable[[], int]:
         except FaceError as error:
             print(error, file=sys.stderr)
             return 1
+        except (OSError, RuntimeError) as error:
+            if not _full(error):
+                raise
+            print("The disk is full: make room, and give the same command again; it goes on.", file=sys.stderr)
+            return 1
         except KeyboardInterrupt:
             print("\nStopped: the same command goes on.", file=sys.stderr)
             return 130
 
     return guarded
+
+
+def _full(error: OSError | RuntimeError) -> bool:
+    """Whether a disk is full: torch says so in words only."""
+    return getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT) or "PytorchStreamWriter failed" in str(error)

@@ -3,7 +3,8 @@
     python -m offline.evaluate DATASET --target FILE.onnx [--report DIR]
     python -m offline.evaluate --source VIDEO [--source VIDEO …] --target FILE.onnx [--report DIR]
 
-Prints the scores of ``offline/metrics.py``. DIR gets them as ``scores.json``, ``sheet.png`` (conditioning, output,
+Prints the scores of ``offline/metrics.py`` and, where weights are at hand, of ``offline/likeness.py``. DIR gets them as
+``scores.json`` and ``scores.txt``, ``sheet.png`` (conditioning, output,
 truth) and ``heat.png`` (mean distance of each pixel, dark to bright). Driven by other people's videos there is no
 truth: then it is how far the target does what it is told, in ``driven.json``.
 """
@@ -11,28 +12,34 @@ truth: then it is how far the target does what it is told, in ``driven.json``.
 from __future__ import annotations
 
 import argparse
+import base64
+import hashlib
 import json
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import cv2
 import numpy as np
 import onnxruntime as ort
+from tqdm import tqdm
 
 from face.drawing import draw_conditioning
 from face.errors import FaceError
+from face.landmarks import Landmarks
 from face.morphable import MorphableModel
 from face.retarget import Mode
-from face.target import read_info
+from face.target import TargetInfo, read_info
 from offline.command import one_sentence
 from offline.dataset import Dataset
 from offline.export import roll_out
+from offline.likeness import Lpips, Recogniser, load_lpips
 from offline.metrics import distances, score_driven, score_faces, score_pictures, watch
 from offline.reenact import reenact
 
 _COLUMNS = 6
 _RATE = 25.0  # pictures a second that the tracker is told
+_SHORTEST = 3  # frames of a take that shows motion
 _BRIGHTEST = 40.0  # distance shown as the brightest colour of the heat map
 
 
@@ -50,36 +57,108 @@ def heat_map(pictures: np.ndarray, truth: np.ndarray) -> np.ndarray:
     return cv2.cvtColor(coloured, cv2.COLOR_BGR2RGB)
 
 
-def evaluate(model: MorphableModel, dataset: Dataset, target: Path, report: Path | None) -> dict[str, float]:
-    """Scores of a target on the first held-out take, printed, and written with pictures to a folder if given.
+@dataclass(frozen=True)
+class Judges:
+    """Networks that others trained, where they are at hand."""
+
+    lpips: Lpips | None = None
+    recogniser: Recogniser | None = None
+
+
+@dataclass(frozen=True)
+class _Shown:
+    """A held-out take: pictures and truth ``[T, H, W, 3]``, and the faces seen in both."""
+
+    pictures: np.ndarray
+    truth: np.ndarray
+    seen: list[Landmarks | None]
+    wanted: list[Landmarks | None]
+
+
+def evaluate(
+    model: MorphableModel, dataset: Dataset, target: Path, report: Path | None, judges: Judges | None = None
+) -> dict[str, float]:
+    """Scores of a target on the held-out takes, printed, and written with pictures to a folder if given.
+
+    Takes count by their frames; those too short to show motion are left out. A report that is up to date is only
+    printed.
 
     Raises:
         FaceError: nothing is held out, or the file is no target for this model.
     """
+    judges = judges or Judges()
     info = read_info(target, model.hash)
-    if not dataset.test:
+    takes = [(first, last) for first, last in dataset.test if last - first >= _SHORTEST]
+    if not takes:
         raise FaceError("The dataset holds nothing out: reconstruct it with --held-out VIDEO.")
+    asked: dict[str, object] = {
+        "target": hashlib.sha256(target.read_bytes()).hexdigest(), "dataset": dataset.fingerprint,
+        "lpips": judges.lpips.name if judges.lpips else None, "recogniser": judges.recogniser is not None,
+    }  # fmt: skip
+    known = _known(report / "scores.json", asked) if report else None
+    if known is not None:
+        print(f"{report} is up to date.\n{_table(info, takes, known)}")
+        return known
     session = ort.InferenceSession(str(target), providers=["CPUExecutionProvider"])
-    first, last = dataset.test[0]
-    conditionings, truth = np.asarray(dataset.conditionings[first:last]), np.asarray(dataset.frames[first:last])
-    pictures = np.stack(list(roll_out(session, conditionings)))
     rate = float(dataset.manifest["rate"])
-    scores: dict[str, float] = asdict(score_pictures(pictures, truth, conditionings, dataset.mouths[first:last]))
-    scores |= asdict(score_faces(model, np.array(info.identity), watch(pictures, rate), watch(truth, rate)))
-    print(f"{info.title}, {last - first} frames never trained on")
-    for name, value in scores.items():
-        print(f"{name:<18}{value:>8.3f}")
+    scores: dict[str, float] = {}
+    shown: list[_Shown] = []
+    for first, last in tqdm(takes, desc="evaluating", unit="take"):
+        conditionings, truth = np.asarray(dataset.conditionings[first:last]), np.asarray(dataset.frames[first:last])
+        pictures = np.stack(list(roll_out(session, conditionings)))
+        one = _Shown(pictures, truth, watch(pictures, rate), watch(truth, rate))
+        shown.append(one)
+        found: dict[str, float] = asdict(score_pictures(pictures, truth, conditionings, dataset.mouths[first:last]))
+        found |= asdict(score_faces(model, np.array(info.identity), one.seen, one.wanted))
+        found |= _judged(judges, one)
+        share = (last - first) / sum(b - a for a, b in takes)
+        scores = {name: scores.get(name, 0.0) + share * value for name, value in found.items()}
+    table = _table(info, takes, scores)
+    print(table)
     if report:
+        told = np.concatenate([dataset.conditionings[first:last] for first, last in takes])
+        pictures, truth = (np.concatenate([getattr(one, name) for one in shown]) for name in ("pictures", "truth"))
         report.mkdir(parents=True, exist_ok=True)
-        (report / "scores.json").write_text(json.dumps(scores, indent=1))
-        sheet = contact_sheet(pictures, truth, conditionings)
-        for file, picture in (("sheet.png", sheet), ("heat.png", heat_map(pictures, truth))):
+        for file, picture in (
+            ("sheet.png", contact_sheet(pictures, truth, told)), ("heat.png", heat_map(pictures, truth))
+        ):  # fmt: skip
             cv2.imwrite(str(report / file), cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
+        (report / "scores.txt").write_text(table + "\n")
+        write_json(report / "scores.json", scores | {"of": asked})  # last: it says that the report is whole
     return scores
 
 
+def _judged(judges: Judges, shown: _Shown) -> dict[str, float]:
+    """Scores by networks that others trained."""
+    found = {}
+    if judges.lpips:
+        pairs = zip(shown.pictures, shown.truth, strict=True)
+        found[judges.lpips.name] = float(np.mean([judges.lpips.distance(a, b) for a, b in pairs]))
+    if judges.recogniser:
+        known = [judges.recogniser.embedding(p, one) for p, one in zip(shown.truth, shown.wanted, strict=True) if one]
+        reference = np.mean(known, axis=0)
+        reference /= np.linalg.norm(reference)
+        found["identity"] = judges.recogniser.similarity(shown.pictures, shown.seen, reference)
+        found["identity_of_truth"] = judges.recogniser.similarity(shown.truth, shown.wanted, reference)
+    return found
+
+
+def _table(info: TargetInfo, takes: list[tuple[int, int]], scores: dict[str, float]) -> str:
+    rows = [f"{info.title}, {sum(b - a for a, b in takes)} frames never trained on"]
+    return "\n".join([*rows, *(f"{name:<18}{value:>9.3f}" for name, value in scores.items())])
+
+
+def _known(path: Path, asked: dict[str, object]) -> dict[str, float] | None:
+    """The scores in a report, if it answers what is asked."""
+    try:
+        found = json.loads(path.read_text())
+    except (OSError, ValueError):
+        return None
+    return found if found.pop("of", None) == asked else None
+
+
 def evaluate_driven(
-    model: MorphableModel, target: Path, sources: list[Path], report: Path | None
+    model: MorphableModel, target: Path, sources: list[Path], report: Path | None, recogniser: Recogniser | None = None
 ) -> dict[str, dict[str, float]]:
     """Scores of a target driven by each of some videos, printed, and written to a folder if given.
 
@@ -90,17 +169,56 @@ def evaluate_driven(
     scores: dict[str, dict[str, float]] = {}
     for source in sources:
         moments = list(reenact(model, target, info, source, Mode.HEAD))
-        seen = watch(np.stack([moment.output for moment in moments]), _RATE)
+        pictures = np.stack([moment.output for moment in moments])
+        seen = watch(pictures, _RATE)
         drawn = [moment.drawn for moment in moments]
         scores[source.name] = asdict(score_driven(model, np.array(info.identity), seen, drawn))
+        if recogniser:
+            portrait = read_portrait(info)
+            (face,) = watch(portrait[None], _RATE)
+            if face is not None:
+                reference = recogniser.embedding(portrait, face)
+                scores[source.name]["identity"] = recogniser.similarity(pictures, seen, reference)
     names = list(next(iter(scores.values())))
-    print(f"{'driven by':<24}" + "".join(f"{name:>10}" for name in names))
-    for video, row in scores.items():
-        print(f"{video:<24}" + "".join(f"{row[name]:>10.3f}" for name in names))
+    rows = [f"{'driven by':<24}" + "".join(f"{name:>10}" for name in names)]
+    rows += [f"{video:<24}" + "".join(f"{row[name]:>10.3f}" for name in names) for video, row in scores.items()]
+    print("\n".join(rows))
     if report:
         report.mkdir(parents=True, exist_ok=True)
-        (report / "driven.json").write_text(json.dumps(scores, indent=1))
+        (report / "driven.txt").write_text("\n".join(rows) + "\n")
+        write_json(report / "driven.json", scores)
     return scores
+
+
+def read_portrait(info: TargetInfo) -> np.ndarray:
+    """The picture of the person that a target carries, ``[H, W, 3]`` uint8 RGB."""
+    picture = cv2.imdecode(np.frombuffer(base64.b64decode(info.portrait), np.uint8), cv2.IMREAD_COLOR)
+    return cv2.cvtColor(picture, cv2.COLOR_BGR2RGB)
+
+
+def write_json(path: Path, content: object) -> None:
+    """Write a file, whole or not at all."""
+    partial = path.with_name(f"{path.name}.part")
+    partial.write_text(json.dumps(content, indent=1) + "\n")
+    partial.replace(path)
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Weights that some scores want, besides ``--perceptual-weights``."""
+    parser.add_argument("--lpips-heads", type=Path, metavar="FILE", help="LPIPS' heads for VGG (default: those of the "
+                                                                        "package lpips, if installed)")  # fmt: skip
+    parser.add_argument("--identity-weights", type=Path, metavar="ONNX", help="a face recogniser (ArcFace's crops): "
+                                                                             "is it the same person?")  # fmt: skip
+
+
+def judges_of(arguments: argparse.Namespace) -> Judges:
+    """The judges that the command line's weights make.
+
+    Raises:
+        FaceError: a file does not hold what it should.
+    """
+    recogniser = Recogniser(arguments.identity_weights) if arguments.identity_weights else None
+    return Judges(load_lpips(arguments.perceptual_weights, arguments.lpips_heads), recogniser)
 
 
 @one_sentence
@@ -113,14 +231,17 @@ def main() -> int:
     parser.add_argument("--source", type=Path, action="append", metavar="VIDEO", help="drive with this instead")
     parser.add_argument("--target", type=Path, required=True, help="target file (.onnx)")
     parser.add_argument("--report", type=Path, metavar="DIR", help="write scores and pictures to this folder")
+    parser.add_argument("--perceptual-weights", type=Path, metavar="NPZ", help="VGG16 trunk (default: fetched)")
+    add_options(parser)
     arguments = parser.parse_args()
     if (arguments.dataset is None) == (arguments.source is None):
         parser.error("give a dataset, or videos with --source")
     model = MorphableModel.load()
+    judges = judges_of(arguments)
     if arguments.source:
-        evaluate_driven(model, arguments.target, arguments.source, arguments.report)
+        evaluate_driven(model, arguments.target, arguments.source, arguments.report, judges.recogniser)
         return 0
-    evaluate(model, Dataset(arguments.dataset, model), arguments.target, arguments.report)
+    evaluate(model, Dataset(arguments.dataset, model), arguments.target, arguments.report, judges)
     return 0
 
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import base64
+import hashlib
 import sys
 import tempfile
 from collections.abc import Iterable, Iterator
@@ -241,18 +242,22 @@ def export(dataset: Dataset, run: Path, info: dict[str, str], out: Path, int8: b
     checkpoint = run / "checkpoint.pt"
     if not checkpoint.exists():
         raise FaceError(f"{run} holds no checkpoint: train with 'python -m offline.learn' first.")
+    path, small_path = out / f"{info['name']}.onnx", out / f"{info['name']}.int8.onnx"
+    stamp = hashlib.sha256(checkpoint.read_bytes()).hexdigest()
+    if all(_made_of(one, info, stamp) for one in (path, *([small_path] if int8 else []))):
+        print(f"{path} is up to date.")
+        return path
     state = torch.load(checkpoint, map_location="cpu", weights_only=False)
     size = int(dataset.frames.shape[1])
     generator = PROFILES[state["profile"]].generator(size)
     generator.load_state_dict(state["average"])
     described = describe(dataset, state["profile"], **info)
-    described.versions["trained_sequences"] = str(state["step"])
+    described.versions.update(trained_sequences=str(state["step"]), checkpoint=stamp)
     model = export_onnx(generator, size)
     first, last = (dataset.test or dataset.train)[0]
     shown = np.asarray(dataset.conditionings[first : min(last, first + _CHECK_FRAMES)])
     exact = check(model, generator, shown)
     out.mkdir(parents=True, exist_ok=True)
-    path = out / f"{described.name}.onnx"
     write_onnx(path, model, described)
     print(f"wrote {path} ({path.stat().st_size / 1e6:.1f} MB)")
     if int8:
@@ -260,10 +265,18 @@ def export(dataset: Dataset, run: Path, info: dict[str, str], out: Path, int8: b
         rough = np.stack(list(roll_out(ort.InferenceSession(small.SerializeToString()), shown)))
         error = ((exact.astype(float) - rough) ** 2).mean()
         print(f"int8 against fp32: PSNR {10 * np.log10(255**2 / error):.1f} dB")
-        small_path = out / f"{described.name}.int8.onnx"
         write_onnx(small_path, small, described)
         print(f"wrote {small_path} ({small_path.stat().st_size / 1e6:.1f} MB)")
     return path
+
+
+def _made_of(path: Path, info: dict[str, str], stamp: str) -> bool:
+    """Whether a target file was made of a checkpoint, under the same names."""
+    try:
+        found = read_info(path, MorphableModel.load().hash)
+    except FaceError:
+        return False
+    return found.versions.get("checkpoint") == stamp and all(getattr(found, k) == v for k, v in info.items())
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
@@ -17,10 +18,26 @@ _CUT_LEVELS = 25.0  # mean change of a small grey copy, 0…255, at which a fram
 _CUT_OVER_USUAL = 8.0  # and how far above the usual change
 _COUNT_EVERY_S = 2.0  # seconds between frames that are searched for other people
 _LOST_S = 1.0  # without a face
+_LATE = 3.5  # of the usual time between frames
 _WANDER = 1.5  # of the face's height, from its usual place
 
 
-def track_video(path: Path) -> list[Landmarks | None]:
+@dataclass(frozen=True)
+class Track:
+    """What was seen in a video.
+
+    Attributes:
+        landmarks: of every frame, ``None`` where there is no face.
+        breaks: numbers of frames before which the recording paused: what follows does not go on from what was.
+        rate: frames per second.
+    """
+
+    landmarks: list[Landmarks | None]
+    breaks: list[int]
+    rate: float
+
+
+def track_video(path: Path) -> Track:
     """Landmarks of every frame of a video of one person.
 
     Raises:
@@ -54,7 +71,13 @@ def track_video(path: Path) -> list[Landmarks | None]:
         raise FaceError(f"{path} is cut into scenes at {places}: give each scene as a video of its own.")
     _refuse_lost(path, seen, times)
     _refuse_wandering(path, seen, times)
-    return seen
+    return Track(seen, find_breaks(np.array(times)), video.rate)
+
+
+def find_breaks(times_s: np.ndarray) -> list[int]:  # [F]
+    """Numbers of the frames that come late after the one before, as recordings with a varying rate have them."""
+    steps = np.diff(times_s)
+    return [int(k) + 1 for k in np.flatnonzero(steps > _LATE * np.median(steps))] if len(steps) else []
 
 
 def find_cuts(changes: np.ndarray) -> np.ndarray:

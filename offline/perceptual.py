@@ -6,6 +6,7 @@ Pictures are [B, 3, H, W], RGB, -1…1.
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from urllib.error import URLError
 
@@ -17,7 +18,7 @@ from torch import Tensor, nn
 from face.errors import FaceError
 
 VGG19_URL = "https://download.pytorch.org/models/vgg19-dcbb9e9d.pth"
-_MEAN, _SPREAD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # ImageNet's, of RGB 0…1
+IMAGENET_MEAN, IMAGENET_SPREAD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # ImageNet's, of RGB 0…1
 _CAFFE_MEAN = (123.68, 116.779, 103.939)  # the same, as the VGG16 trunk was trained, of RGB 0…255
 _LEVELS = 4  # of the pyramid
 
@@ -41,8 +42,8 @@ class Vgg19Perceptual(nn.Module):
                     self.register_buffer(f"{block}_{k}_{kind}", weights[f"features.{number}.{kind}"], persistent=False)
                 number += 2
             number += 1
-        self.register_buffer("mean", torch.tensor(_MEAN).view(1, 3, 1, 1), persistent=False)
-        self.register_buffer("spread", torch.tensor(_SPREAD).view(1, 3, 1, 1), persistent=False)
+        self.register_buffer("mean", torch.tensor(IMAGENET_MEAN).view(1, 3, 1, 1), persistent=False)
+        self.register_buffer("spread", torch.tensor(IMAGENET_SPREAD).view(1, 3, 1, 1), persistent=False)
 
     def features(self, picture: Tensor) -> list[Tensor]:
         """Activations after the first convolution of each block."""
@@ -66,6 +67,57 @@ class Vgg19Perceptual(nn.Module):
         )
 
 
+class Vgg16Trunk(nn.Module):
+    """Activations of a VGG16's convolutions.
+
+    Args:
+        weights: by name, ``conv{block}_{i}.weight`` and ``.bias``.
+        used: names of the convolutions (``{block}_{i}``) whose activations are wanted; what lies beyond is left out.
+        mean, spread: of the pictures it was trained on, RGB in -1…1.
+    """
+
+    LAYERS = ("1_1", "1_2", "2_1", "2_2", "3_1", "3_2", "3_3", "4_1", "4_2", "4_3", "5_1", "5_2", "5_3")
+
+    def __init__(
+        self, weights: Mapping[str, np.ndarray | Tensor], used: tuple[str, ...], mean: Sequence[float],
+        spread: Sequence[float],
+    ) -> None:  # fmt: skip
+        super().__init__()
+        self._used = used
+        self._layers = self.LAYERS[: self.LAYERS.index(used[-1]) + 1]
+        for name in self._layers:
+            for kind in ("weight", "bias"):
+                value = torch.as_tensor(weights[f"conv{name}.{kind}"]).float()
+                self.register_buffer(f"conv{name}_{kind}", value, persistent=False)
+        self.register_buffer("mean", torch.tensor(mean).view(1, 3, 1, 1), persistent=False)
+        self.register_buffer("spread", torch.tensor(spread).view(1, 3, 1, 1), persistent=False)
+
+    @classmethod
+    def of_file(cls, path: Path, used: tuple[str, ...]) -> Vgg16Trunk:
+        """The trunk in an npz, which takes RGB 0…255 less the ImageNet mean.
+
+        Raises:
+            FaceError: the file holds no such trunk.
+        """
+        try:
+            with np.load(path) as data:
+                return cls(data, used, [m / 127.5 - 1 for m in _CAFFE_MEAN], [1 / 127.5] * 3)
+        except (OSError, ValueError, KeyError):
+            raise FaceError(f"{path} holds no VGG16 trunk: give the npz with its convolutions.") from None
+
+    def forward(self, picture: Tensor) -> list[Tensor]:
+        x = (picture - self.get_buffer("mean")) / self.get_buffer("spread")
+        found = []
+        for name in self._layers:
+            if name.endswith("_1") and name != "1_1":
+                x = F.max_pool2d(x, 2)
+            kernel, bias = (self.get_buffer(f"conv{name}_{kind}") for kind in ("weight", "bias"))
+            x = F.relu(F.conv2d(x, kernel, bias, padding=1))
+            if name in self._used:
+                found.append(x)
+        return found
+
+
 class Vgg16Perceptual(nn.Module):
     """Feature distance in a VGG16 trunk, up to the third block.
 
@@ -74,38 +126,22 @@ class Vgg16Perceptual(nn.Module):
 
     Args:
         weights: npz with ``conv{block}_{i}.weight`` and ``.bias``; input RGB 0…255 less the ImageNet mean.
+
+    Raises:
+        FaceError: the file holds no such trunk.
     """
 
-    LAYERS = ("1_1", "1_2", "2_1", "2_2", "3_1", "3_2", "3_3")
     USED = ("1_2", "2_2", "3_3")
 
     def __init__(self, weights: Path) -> None:
         super().__init__()
-        with np.load(weights) as data:
-            for name in self.LAYERS:
-                for kind in ("weight", "bias"):
-                    value = torch.from_numpy(data[f"conv{name}.{kind}"].astype(np.float32))
-                    self.register_buffer(f"conv{name}_{kind}", value, persistent=False)
-        self.register_buffer("mean", torch.tensor(_CAFFE_MEAN).view(1, 3, 1, 1), persistent=False)
-
-    def features(self, picture: Tensor) -> list[Tensor]:
-        """Activations of the used layers."""
-        x = (picture + 1) * 127.5 - self.get_buffer("mean")
-        found = []
-        for name in self.LAYERS:
-            if name.endswith("_1") and name != "1_1":
-                x = F.max_pool2d(x, 2)
-            kernel, bias = (self.get_buffer(f"conv{name}_{kind}") for kind in ("weight", "bias"))
-            x = F.relu(F.conv2d(x, kernel, bias, padding=1))
-            if name in self.USED:
-                found.append(x)
-        return found
+        self.trunk = Vgg16Trunk.of_file(weights, self.USED)
 
     def forward(self, output: Tensor, truth: Tensor) -> Tensor:
         with torch.no_grad():
-            wanted = self.features(truth)
+            wanted = self.trunk(truth)
         total = output.new_zeros(())
-        for a, b in zip(self.features(output), wanted, strict=True):
+        for a, b in zip(self.trunk(output), wanted, strict=True):
             total = total + ((a - b).abs().mean((1, 2, 3)) / b.mean((1, 2, 3))).mean()
         return total / len(wanted)
 
@@ -129,10 +165,7 @@ def load_perceptual(weights: Path | None) -> nn.Module:
         FaceError: the given file holds no such trunk.
     """
     if weights is not None:
-        try:
-            return Vgg16Perceptual(weights)
-        except (OSError, ValueError, KeyError):
-            raise FaceError(f"{weights} holds no VGG16 trunk: give the npz with its convolutions.") from None
+        return Vgg16Perceptual(weights)
     try:
         return Vgg19Perceptual(torch.hub.load_state_dict_from_url(VGG19_URL, map_location="cpu"))
     except (URLError, OSError) as error:

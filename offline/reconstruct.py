@@ -13,7 +13,10 @@ import hashlib
 import itertools
 import json
 import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
+from importlib.metadata import version
 from pathlib import Path
 
 import cv2
@@ -32,7 +35,7 @@ from face.video import VideoReader
 from offline.align import align_poses
 from offline.command import one_sentence
 from offline.dataset import refuse_foreign, stack_parameters, write_dataset
-from offline.footage import track_video
+from offline.footage import Track, track_video
 from offline.report import write_report
 
 _FORMAT = 2
@@ -84,17 +87,38 @@ class Take:
     last: int
 
 
-def split_takes(lengths: list[int], held_out: int) -> tuple[list[Take], list[Take]]:
-    """Takes to train on and to test on, of videos with so many frames.
+def split_takes(tracks: list[Track], held_out: int) -> tuple[list[Take], list[Take]]:
+    """Takes to train on and to test on: the stretches of the videos in which the recording goes on.
 
     The last ``held_out`` videos are tested on; if there are none, the last third of every video, as in the paper.
     """
-    if held_out:
-        whole = [Take(k, 0, length) for k, length in enumerate(lengths)]
-        return whole[:-held_out], whole[-held_out:]
-    cuts = [length - length // 3 for length in lengths]
-    train = [Take(k, 0, cut) for k, cut in enumerate(cuts)]
-    return train, [Take(k, cut, length) for k, (cut, length) in enumerate(zip(cuts, lengths, strict=True))]
+    train: list[Take] = []
+    test: list[Take] = []
+    for video, track in enumerate(tracks):
+        length = len(track.landmarks)
+        test_from = length - length // 3 if not held_out else 0 if video >= len(tracks) - held_out else length
+        bounds = sorted({0, *track.breaks, test_from, length})
+        for first, last in itertools.pairwise(bounds):
+            (test if first >= test_from else train).append(Take(video, first, last))
+    return train, test
+
+
+class Stages:
+    """How long each stage of some work took."""
+
+    def __init__(self) -> None:
+        self._begin = self._since = time.perf_counter()
+        self._took: dict[str, float] = {}
+
+    def done(self, stage: str) -> None:
+        """The stage that went on until now is done."""
+        now = time.perf_counter()
+        self._took[stage] = now - self._since
+        self._since = now
+
+    def __str__(self) -> str:
+        parts = ", ".join(f"{stage} {seconds:.1f} s" for stage, seconds in self._took.items())
+        return f"{self._since - self._begin:.1f} s ({parts})"
 
 
 def reconstruct(out: Path, videos: list[Path], held_out: list[Path], size: int = 256) -> None:
@@ -119,46 +143,89 @@ def reconstruct(out: Path, videos: list[Path], held_out: list[Path], size: int =
     if _made_by(out, recipe):
         print(f"{out} is up to date.")
         return
-    tracked = [track_video(path) for path in paths]
-    if len({(one.width, one.height) for landmarks in tracked for one in landmarks if one is not None}) > 1:
+    stages = Stages()
+    tracks = [track_video(path) for path in paths]
+    stages.done("tracking")
+    if len({(one.width, one.height) for track in tracks for one in track.landmarks if one is not None}) > 1:
         raise FaceError("The videos differ in size: give videos of one camera setting.")
-    with VideoReader(paths[0]) as video:
-        rate = video.rate
-    seconds = sum(len(landmarks) for landmarks in tracked[: len(videos)]) / rate
+    lengths_s = [len(track.landmarks) / track.rate for track in tracks]
+    seconds = sum(lengths_s[: len(videos)])
     if seconds < _SHORTEST_S:
         raise FaceError(f"The videos last {seconds:.1f} s: give {_SHORTEST_S:.0f} s at least, better some minutes.")
-    train, test = split_takes([len(landmarks) for landmarks in tracked], len(held_out))
-    seen = [tracked[take.video][take.first : take.last] for take in (*train, *test)]
+    train, test = split_takes(tracks, len(held_out))
+    seen = [tracks[take.video].landmarks[take.first : take.last] for take in (*train, *test)]
     crop = choose_crop([one for landmarks in seen[: len(train)] for one in landmarks if one is not None], size)
-    fitted = _fit_takes(model, seen[: len(train)], None)
-    identity = next(one.identity for faces in fitted for one in faces if one is not None)
-    fitted += _fit_takes(model, seen[len(train) :], identity)
-
-    basis = LandmarkBasis(model)
-    pictures, kept, take_of, errors = [], [], [], []
-    for number, (take, faces) in enumerate(zip((*train, *test), fitted, strict=True)):
-        with VideoReader(paths[take.video]) as video:
-            shots = itertools.islice(video, take.first, take.last)
-            for (image, _), found, landmarks in zip(shots, faces, seen[number], strict=True):
-                if found is not None and landmarks is not None:
-                    errors.append(_error(basis, landmarks, found))
-                    pictures.append(crop.image(image))
-                    kept.append(crop.parameters(found))
-                    take_of.append(number)
-    shown = sum(number < len(train) for number in take_of)
-    frames = np.stack(pictures)
-    kept = align_poses(model, frames, kept, shown)
+    with ThreadPoolExecutor(1) as reader:  # decoding leaves Python to the fit
+        cutting = reader.submit(_cut_out, paths, [*train, *test], seen, crop)
+        fitted = _fit_takes(model, seen[: len(train)], None)
+        identity = next(one.identity for faces in fitted for one in faces if one is not None)
+        fitted += _fit_takes(model, seen[len(train) :], identity)
+        shots = _found(model, seen, fitted, crop, cutting.result())
+    stages.done("fitting and cutting")
+    shown = sum(number < len(train) for number in shots.takes)
+    kept = align_poses(model, shots.frames, shots.faces, shown)
+    stages.done("aligning")
     renderer = CpuConditioning(model, size)
     conditionings = np.stack([renderer.render(one) for one in tqdm(kept, desc="drawing", unit="frame")])
+    stages.done("drawing")
     manifest = recipe | {
-        "rate": rate,
+        "versions": {name: version(name) for name in ("head2head-live", "mediapipe", "numpy", "opencv-contrib-python")},
+        "rate": tracks[0].rate,
         "crop": asdict(crop),
         "takes": [asdict(take) for take in (*train, *test)],
         "held_out_takes": list(range(len(train), len(train) + len(test))),
     }
-    parameters = stack_parameters(kept, np.array(take_of))
-    write_dataset(out, frames, conditionings, parameters, manifest)
-    write_report(out, frames, conditionings, parameters, np.array(errors))
+    parameters = stack_parameters(kept, np.array(shots.takes))
+    write_dataset(out, shots.frames, conditionings, parameters, manifest)
+    write_report(out, shots.frames, conditionings, parameters, np.array(shots.errors))
+    stages.done("writing")
+    print(f"{sum(lengths_s):.1f} s of video in {stages}")
+
+
+@dataclass(frozen=True)
+class Shots:
+    """What is kept of the videos: frames ``[F, S, S, 3]`` uint8 with a face, its parameters, take and error each."""
+
+    frames: np.ndarray
+    faces: list[FaceParameters]
+    takes: list[int]
+    errors: list[float]
+
+
+def _cut_out(paths: list[Path], takes: list[Take], seen: list[list[Landmarks | None]], crop: Crop) -> np.ndarray:
+    """The square with the face out of every frame that shows one, ``[F, S, S, 3]`` uint8, in the takes' order."""
+    cut: list[list[np.ndarray]] = [[] for _ in takes]
+    for k, path in enumerate(paths):
+        with VideoReader(path) as video:
+            images = iter(video)
+            for number in sorted((n for n, take in enumerate(takes) if take.video == k), key=lambda n: takes[n].first):
+                of_take = itertools.islice(images, takes[number].last - takes[number].first)
+                cut[number] = [
+                    crop.image(image)
+                    for (image, _), landmarks in zip(of_take, seen[number], strict=True)
+                    if landmarks is not None
+                ]
+    return np.array([image for images_of_take in cut for image in images_of_take])
+
+
+def _found(
+    model: MorphableModel, seen: list[list[Landmarks | None]], fitted: list[list[FaceParameters | None]], crop: Crop,
+    frames: np.ndarray,
+) -> Shots:  # fmt: skip
+    """The frames with what was found in them."""
+    basis = LandmarkBasis(model)
+    pairs = [
+        (number, landmarks, found)
+        for number, (take, faces) in enumerate(zip(seen, fitted, strict=True))
+        for landmarks, found in zip(take, faces, strict=True)
+        if landmarks is not None and found is not None
+    ]
+    return Shots(
+        frames=frames,
+        faces=[crop.parameters(found) for _, _, found in pairs],
+        takes=[number for number, _, _ in pairs],
+        errors=[_error(basis, landmarks, found) for _, landmarks, found in pairs],
+    )
 
 
 def _fit_takes(

@@ -1,6 +1,6 @@
 """Drive a target with videos, frame by frame, as the live loop does.
 
-    python -m offline.reenact --target FILE.onnx --source VIDEO --out FILE.mp4 [--mode head|face] [--compare]
+    python -m offline.reenact --target FILE.onnx --source VIDEO --out FILE.mp4 [--mode self|head|face] [--compare]
     python -m offline.reenact --target FILE.onnx --source VIDEO --source VIDEO … --sheet OUT.png
 
 The video keeps the source's sound; with --compare it shows source, NMFC with gaze, and output side by side. The sheet
@@ -22,6 +22,7 @@ from tqdm import tqdm
 
 from face.conditioning import CpuConditioning
 from face.drawing import draw_conditioning, draw_landmarks
+from face.errors import FaceError
 from face.fit_online import CALIBRATION_FRAMES, OnlineFitter
 from face.landmarks import Landmarks
 from face.morphable import MorphableModel
@@ -32,39 +33,82 @@ from face.tracking import FaceTracker
 from face.video import VideoReader, VideoWriter
 from offline.command import one_sentence
 from offline.export import roll_out
+from offline.fit_quality import track
+from offline.reconstruct import choose_crop
 
 _COLUMNS = 5  # of a sheet, per video
 
 
+SELF = "self"  # self-reenactment: a video of the target person
+
+
 @dataclass(frozen=True)
 class Driven:
-    """A moment: what the tracker saw, what was drawn, the conditioning ``[H, W, 6]`` and the output ``[H, W, 3]``."""
+    """A moment of a video.
 
+    Attributes:
+        time_s: when it is, from the start.
+        seen: what the tracker saw.
+        drawn: what was drawn.
+        conditioning: ``[H, W, 6]`` uint8.
+        output: ``[H, W, 3]`` uint8.
+    """
+
+    time_s: float
     seen: Landmarks | None
     drawn: FaceParameters
     conditioning: np.ndarray
     output: np.ndarray
 
 
-def reenact(model: MorphableModel, target: Path, info: TargetInfo, source: Path, mode: Mode) -> Iterator[Driven]:
-    """Every frame of a video and what it makes the target do.
+class Own:
+    """Places a video of the target person as training did: pose, place and scale as filmed, in the video's crop.
+
+    Args:
+        target: the person.
+        source: a video of the same person.
 
     Raises:
-        FaceError: the video cannot be read.
+        FaceError: the video cannot be read, or shows no face.
+    """
+
+    def __init__(self, target: TargetInfo, source: Path) -> None:
+        seen = [one for one in track(source) if one is not None]
+        if not seen:
+            raise FaceError(f"No face was found in {source}: give a video that shows {target.title}.")
+        self._crop, self._shown = choose_crop(seen, target.size), target.resting()
+
+    def step(self, found: FaceParameters | None) -> FaceParameters:
+        """Parameters to draw: what was found, or what was drawn last."""
+        if found is not None:
+            self._shown = self._crop.parameters(found)
+        return self._shown
+
+
+def reenact(model: MorphableModel, target: Path, info: TargetInfo, source: Path, mode: str) -> Iterator[Driven]:
+    """Every frame of a video and what it makes the target do, in one of the live loop's modes or ``SELF``.
+
+    Raises:
+        FaceError: the video cannot be read, or shows no face although it is to show the target person.
     """
     session = ort.InferenceSession(str(target), providers=["CPUExecutionProvider"])
-    renderer, settings = CpuConditioning(model, info.size), RetargetSettings(mode=mode)
-    fitter, retargeter = OnlineFitter(model), Retargeter(info)
-    latest: list[tuple[Landmarks | None, FaceParameters, np.ndarray]] = []
+    renderer = CpuConditioning(model, info.size)
+    if mode == SELF:
+        fitter, own = OnlineFitter(model, identity=np.array(info.identity)), Own(info, source)
+        place = lambda found, _: own.step(found)  # noqa: E731
+    else:
+        fitter, retargeter, settings = OnlineFitter(model), Retargeter(info), RetargetSettings(mode=Mode(mode))
+        place = lambda found, time_s: retargeter.step(found, settings, time_s)  # noqa: E731
+    latest: list[tuple[float, Landmarks | None, FaceParameters, np.ndarray]] = []
 
     def conditionings() -> Iterator[np.ndarray]:
         for image, time_s in tqdm(video, total=video.frames or None, desc=source.name, unit="frame"):
             seen = tracker.track(image, round(time_s * 1000))
             if seen is None:
                 fitter.lost()
-            parameters = retargeter.step(fitter.fit(seen) if seen else None, settings, time_s)
+            parameters = place(fitter.fit(seen) if seen else None, time_s)
             conditioning = renderer.render(parameters)
-            latest[:] = [(seen, parameters, conditioning)]
+            latest[:] = [(time_s, seen, parameters, conditioning)]
             yield conditioning
 
     with VideoReader(source) as video, FaceTracker() as tracker:
@@ -80,11 +124,11 @@ def _square(image: np.ndarray, size: int) -> np.ndarray:
     return cv2.resize(image[top : top + side, left : left + side], (size, size), interpolation=cv2.INTER_AREA)
 
 
-def _compared(source: Path, moments: Iterator[Driven], size: int) -> Iterator[np.ndarray]:
-    """Source, NMFC and output side by side, ``[size, 3 size, 3]`` uint8, frame by frame."""
+def _compared(source: Path, moments: Iterator[Driven], size: int) -> Iterator[tuple[np.ndarray, float]]:
+    """Source, NMFC and output side by side, ``[size, 3 size, 3]`` uint8, frame by frame, with its time."""
     with VideoReader(source) as video:
-        for moment, (image, _) in zip(moments, video, strict=True):
-            yield np.hstack([_square(image, size), draw_conditioning(moment.conditioning), moment.output])
+        for moment, (image, time_s) in zip(moments, video, strict=True):
+            yield np.hstack([_square(image, size), draw_conditioning(moment.conditioning), moment.output]), time_s
 
 
 def _rows(moments: list[Driven]) -> np.ndarray:
@@ -104,7 +148,10 @@ def main() -> int:
                                      formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip
     parser.add_argument("--target", type=Path, required=True, help="target file (.onnx)")
     parser.add_argument("--source", type=Path, action="append", required=True, help="video of the driver")
-    parser.add_argument("--mode", choices=[m.value for m in Mode], default=Mode.HEAD.value)
+    parser.add_argument(
+        "--mode", choices=[SELF, *(m.value for m in Mode)], default=Mode.HEAD.value,
+        help="self: the video is of the target person; head, face: of anyone (default head)",
+    )  # fmt: skip
     where = parser.add_mutually_exclusive_group(required=True)
     where.add_argument("--out", type=Path, metavar="FILE.mp4", help="write the video (of one source)")
     where.add_argument("--sheet", type=Path, metavar="FILE.png", help="write a contact sheet")
@@ -114,18 +161,18 @@ def main() -> int:
         parser.error("--out takes one --source")
     model = MorphableModel.load()
     info = read_info(arguments.target, model.hash)
-    driven = (reenact(model, arguments.target, info, source, Mode(arguments.mode)) for source in arguments.source)
+    driven = (reenact(model, arguments.target, info, source, arguments.mode) for source in arguments.source)
     if arguments.sheet:
         sheet = np.vstack([_rows(list(moments)) for moments in driven])
         cv2.imwrite(str(arguments.sheet), cv2.cvtColor(sheet, cv2.COLOR_RGB2BGR))
         return 0
     source, moments = arguments.source[0], next(driven)
-    pictures = _compared(source, moments, info.size) if arguments.compare else (m.output for m in moments)
+    pictures = _compared(source, moments, info.size) if arguments.compare else ((m.output, m.time_s) for m in moments)
     with VideoReader(source) as video:
         rate = video.rate
     with VideoWriter(arguments.out, rate, sound_of=source) as written:
-        for picture in pictures:
-            written.write(picture)
+        for picture, time_s in pictures:
+            written.write(picture, time_s)
     return 0
 
 

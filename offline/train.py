@@ -15,10 +15,9 @@ import sys
 from pathlib import Path
 
 from face.morphable import MorphableModel
-from offline import export, learn, reconstruct
+from offline import evaluate, export, learn, reconstruct
 from offline.command import one_sentence
 from offline.dataset import Dataset
-from offline.evaluate import evaluate
 from offline.ranks import Ranks
 
 
@@ -30,6 +29,7 @@ def main() -> int:
     reconstruct.add_options(parser)
     learn.add_options(parser)
     export.add_options(parser)
+    evaluate.add_options(parser)
     parser.add_argument("--out", type=Path, help="folder for dataset, run and report (default runs/NAME)")
     parser.add_argument("--targets", type=Path, default=Path("trt_engines"), help="folder for the target")
     arguments = parser.parse_args()
@@ -44,7 +44,7 @@ def main() -> int:
         learn.learn_with_options([dataset], folder / "run", arguments, ranks)
     if ranks.first:
         target = export.export_with_options(dataset, folder / "run", arguments.targets, arguments)
-        evaluate(model, dataset, target, folder / "report")
+        evaluate.evaluate(model, dataset, target, folder / "report", evaluate.judges_of(arguments))
     return 0
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from face.errors import FaceError
 from face.video import VideoWriter
-from offline.footage import find_cuts, track_video
+from offline.footage import find_breaks, find_cuts, track_video
 from offline.motion import natural_motion
 from offline.people import Person, act
 
@@ -32,8 +32,16 @@ def film(path, pictures):
 
 
 def test_one_person_in_one_take(someone, tmp_path):
-    seen = track_video(film(tmp_path / "a.mp4", someone))
-    assert len(seen) == 8 and all(one is not None for one in seen)
+    track = track_video(film(tmp_path / "a.mp4", someone))
+    assert len(track.landmarks) == 8 and all(one is not None for one in track.landmarks)
+    assert track.breaks == [] and track.rate == 25
+
+
+def test_pauses_of_a_recording_are_found_and_a_varying_rate_is_not_one():
+    steps = np.random.default_rng(0).uniform(0.02, 0.06, 100)
+    steps[[30, 70]] = 0.5, 2.0
+    assert find_breaks(np.cumsum(steps)) == [30, 70]
+    assert find_breaks(np.array([0.0])) == []
 
 
 def test_scenes_are_named(model, someone, tmp_path):

@@ -6,6 +6,7 @@ import pytest
 from face.errors import FaceError
 from face.video import VideoWriter
 from offline.dataset import Dataset
+from offline.footage import Track
 from offline.motion import natural_motion
 from offline.people import Person, act
 from offline.reconstruct import Crop, Take, choose_crop, reconstruct, split_takes
@@ -30,9 +31,16 @@ def test_reconstruction(dataset_folder, model):
 
 
 def test_the_last_third_is_held_out_where_no_video_is():
-    train_takes, test_takes = split_takes([90, 30], held_out=0)
+    tracks = [Track([None] * length, [], 25.0) for length in (90, 30)]
+    train_takes, test_takes = split_takes(tracks, held_out=0)
     assert train_takes == [Take(0, 0, 60), Take(1, 0, 20)] and test_takes == [Take(0, 60, 90), Take(1, 20, 30)]
-    assert split_takes([90, 30], held_out=1) == ([Take(0, 0, 90)], [Take(1, 0, 30)])
+    assert split_takes(tracks, held_out=1) == ([Take(0, 0, 90)], [Take(1, 0, 30)])
+
+
+def test_where_the_recording_paused_another_take_begins():
+    paused = Track([None] * 90, [20, 75], 25.0)
+    train_takes, test_takes = split_takes([paused], held_out=0)
+    assert train_takes == [Take(0, 0, 20), Take(0, 20, 60)] and test_takes == [Take(0, 60, 75), Take(0, 75, 90)]
 
 
 def test_crop_moves_parameters_and_pictures_alike(model):
