@@ -20,8 +20,8 @@ def one_sentence(main: Callable[[], int]) -> Callable[[], int]:
         except FaceError as error:
             print(error, file=sys.stderr)
             return 1
-        except (OSError, RuntimeError) as error:
-            if not _full(error):
+        except OSError as error:
+            if error.errno not in (errno.ENOSPC, errno.EDQUOT):
                 raise
             print("The disk is full: make room, and give the same command again; it goes on.", file=sys.stderr)
             return 1
@@ -30,8 +30,3 @@ def one_sentence(main: Callable[[], int]) -> Callable[[], int]:
             return 130
 
     return guarded
-
-
-def _full(error: OSError | RuntimeError) -> bool:
-    """Whether a disk is full: torch says so in words only."""
-    return getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT) or "PytorchStreamWriter failed" in str(error)

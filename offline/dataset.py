@@ -188,6 +188,15 @@ def refuse_foreign(folder: Path) -> None:
         raise FaceError(f"{folder} holds something that is not a dataset: give another folder.")
 
 
+def made_by(folder: Path, recipe: dict[str, object]) -> bool:
+    """Whether a folder holds the dataset that a recipe makes."""
+    try:
+        manifest = json.loads((folder / "manifest.json").read_text())
+    except (OSError, ValueError):
+        return False
+    return all(manifest.get(key) == value for key, value in recipe.items())
+
+
 def stack_parameters(faces: Sequence[FaceParameters], takes: np.ndarray) -> dict[str, np.ndarray]:
     """Faces of one person as the arrays of ``parameters.npz``; ``takes`` ``[N]`` says which take each is of."""
     return {

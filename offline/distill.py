@@ -1,15 +1,16 @@
-"""A large network's pictures as a dataset, from which a small one learns what the large one knows.
+"""A small network that has learned from a large one: the target that runs on a processor.
 
-    python -m offline.distill DATASET --teacher FILE.onnx --out DATASET2 [--driver VIDEO …]
-    python -m offline.learn DATASET2 --run RUN --profile compact
+    python -m offline.distill DATASET --teacher FILE.onnx --name NAME [--profile compact] [--driver VIDEO …] [--out DIR]
 
-The teacher paints the training takes anew, and the motion of any number of drivers besides: what it is never short of.
-Held-out takes keep the camera's pictures, so that the student is tested on the truth.
+The teacher, a target of the same person, paints the training takes anew, and the motion of any number of drivers
+besides: what it is never short of (DIR/dataset). The student learns from these pictures (DIR/run), is exported and
+evaluated. Held-out takes keep the camera's pictures, so that the student is tested on the truth.
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import sys
 from pathlib import Path
 
@@ -17,25 +18,40 @@ import numpy as np
 import onnxruntime as ort
 from tqdm import tqdm
 
+from face.errors import FaceError
 from face.morphable import MorphableModel
 from face.parameters import FaceParameters
 from face.retarget import Mode
 from face.target import read_info
+from offline import export
 from offline.command import one_sentence
-from offline.dataset import Dataset, refuse_foreign, stack_parameters, write_dataset
+from offline.dataset import Dataset, made_by, refuse_foreign, stack_parameters, write_dataset
 from offline.export import roll_out
+from offline.ranks import Ranks
 from offline.reenact import reenact
+from offline.train import add_options, make_target
 
 
-def distill(model: MorphableModel, dataset: Dataset, teacher: Path, drivers: list[Path], out: Path) -> None:
-    """Write the teacher's dataset.
+def paint(model: MorphableModel, dataset: Dataset, teacher: Path, drivers: list[Path], out: Path) -> None:
+    """Write the teacher's dataset; one that is up to date is left as it is.
 
     Raises:
-        FaceError: the teacher is no target for this model, a driver cannot be read, or the folder holds something
-            else.
+        FaceError: the teacher is no target for this model or of another picture size, a driver cannot be read, or
+            the folder holds something else.
     """
     refuse_foreign(out)
     info = read_info(teacher, model.hash)
+    if info.size != dataset.frames.shape[1]:
+        raise FaceError(f"{teacher} paints {info.size} px, the dataset has {dataset.frames.shape[1]}: reconstruct it"
+                        f" with --size {info.size}.")  # fmt: skip
+    recipe: dict[str, object] = {
+        "teacher": hashlib.sha256(teacher.read_bytes()).hexdigest(),
+        "taught_from": dataset.fingerprint,
+        "drivers": [str(driver) for driver in drivers],
+    }
+    if made_by(out, recipe):
+        print(f"{out} is up to date.")
+        return
     session = ort.InferenceSession(str(teacher), providers=["CPUExecutionProvider"])
     painted, conditionings = np.array(dataset.frames), [np.asarray(dataset.conditionings)]
     faces: list[FaceParameters] = [dataset.face(k) for k in range(len(dataset.frames))]
@@ -49,9 +65,8 @@ def distill(model: MorphableModel, dataset: Dataset, teacher: Path, drivers: lis
         conditionings.append(np.stack([one.conditioning for one in moments]))
         faces += [one.drawn for one in moments]
         takes += [max(dataset.parameters["take"]) + 1 + number] * len(moments)
-    manifest = dataset.manifest | {"teacher": info.name, "drivers": [driver.name for driver in drivers]}
     parameters = stack_parameters(faces, np.array(takes))
-    write_dataset(out, np.concatenate(frames), np.concatenate(conditionings), parameters, manifest)
+    write_dataset(out, np.concatenate(frames), np.concatenate(conditionings), parameters, dataset.manifest | recipe)
 
 
 @one_sentence
@@ -61,11 +76,20 @@ def main() -> int:
                                      formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip
     parser.add_argument("dataset", type=Path, help="folder written by offline.reconstruct")
     parser.add_argument("--teacher", type=Path, required=True, help="target file (.onnx) of the same person")
-    parser.add_argument("--out", type=Path, required=True, help="folder for the teacher's dataset")
     parser.add_argument("--driver", type=Path, action="append", default=[], help="video whose motion is added")
+    add_options(parser)
     arguments = parser.parse_args()
     model = MorphableModel.load()
-    distill(model, Dataset(arguments.dataset, model), arguments.teacher, arguments.driver, arguments.out)
+    teacher = read_info(arguments.teacher, model.hash)
+    arguments.title, arguments.provenance = arguments.title or teacher.title, arguments.provenance or teacher.provenance
+    export.need_names(arguments)
+    folder = arguments.out or Path("runs") / arguments.name
+    dataset = Dataset(arguments.dataset, model)
+    with Ranks.join() as ranks:
+        if ranks.first:
+            paint(model, dataset, arguments.teacher, arguments.driver, folder / "dataset")
+        ranks.wait()
+        make_target(model, folder, arguments, ranks)
     return 0
 
 

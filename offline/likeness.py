@@ -115,10 +115,10 @@ class Recogniser:
             self._session = ort.InferenceSession(str(path), providers=["CPUExecutionProvider"])
         except Exception as error:  # ONNX Runtime's exceptions have no common base but this
             raise FaceError(f"{path} is no ONNX network: give a face recogniser ({error}).") from None
-        (given,) = self._session.get_inputs()
-        if list(given.shape[1:]) != [3, _SIDE, _SIDE]:
-            raise FaceError(f"{path} takes {given.shape}: give a face recogniser that takes [1, 3, {_SIDE}, {_SIDE}].")
-        self._input = given.name
+        shapes = [list(given.shape[1:]) for given in self._session.get_inputs()]
+        if shapes != [[3, _SIDE, _SIDE]]:
+            raise FaceError(f"{path} takes {shapes}: give a face recogniser, which takes [1, 3, {_SIDE}, {_SIDE}].")
+        self._input = self._session.get_inputs()[0].name
 
     def embedding(self, picture: np.ndarray, seen: Landmarks) -> np.ndarray:  # [H, W, 3] uint8
         """What tells the person in a picture, a unit vector."""

@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import hashlib
 import itertools
-import json
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -34,7 +33,7 @@ from face.parameters import FaceParameters
 from face.video import VideoReader
 from offline.align import align_poses
 from offline.command import one_sentence
-from offline.dataset import refuse_foreign, stack_parameters, write_dataset
+from offline.dataset import made_by, refuse_foreign, stack_parameters, write_dataset
 from offline.footage import Track, track_video
 from offline.report import write_report
 
@@ -140,7 +139,7 @@ def reconstruct(out: Path, videos: list[Path], held_out: list[Path], size: int =
         "videos": [{"name": p.name, "sha256": _sha256(p)} for p in paths],
         "held_out_videos": len(held_out),
     }
-    if _made_by(out, recipe):
+    if made_by(out, recipe):
         print(f"{out} is up to date.")
         return
     stages = Stages()
@@ -248,15 +247,6 @@ def _sha256(path: Path) -> str:
         return hashlib.sha256(path.read_bytes()).hexdigest()
     except OSError as error:
         raise FaceError(f"Cannot read the video {path}: {error.strerror}.") from None
-
-
-def _made_by(folder: Path, recipe: dict[str, object]) -> bool:
-    """Whether a folder holds the dataset that a recipe makes."""
-    try:
-        manifest = json.loads((folder / "manifest.json").read_text())
-    except (OSError, ValueError):
-        return False
-    return all(manifest.get(key) == value for key, value in recipe.items())
 
 
 @one_sentence

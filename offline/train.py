@@ -21,17 +21,31 @@ from offline.dataset import Dataset
 from offline.ranks import Ranks
 
 
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Options of all that follows on a dataset, for this command and ``offline.distill``."""
+    learn.add_options(parser)
+    export.add_options(parser)
+    evaluate.add_options(parser)
+    parser.add_argument("--out", type=Path, help="folder for dataset, run and report (default runs/NAME)")
+    parser.add_argument("--targets", type=Path, default=Path("trt_engines"), help="folder for the target")
+
+
+def make_target(model: MorphableModel, folder: Path, arguments: argparse.Namespace, ranks: Ranks) -> None:
+    """Train on ``folder/dataset``, export and evaluate, with what ``add_options`` took from the command line."""
+    dataset = Dataset(folder / "dataset", model)
+    learn.learn_with_options([dataset], folder / "run", arguments, ranks)
+    if ranks.first:
+        target = export.export_with_options(dataset, folder / "run", arguments.targets, arguments)
+        evaluate.evaluate(model, dataset, target, folder / "report", evaluate.judges_of(arguments))
+
+
 @one_sentence
 def main() -> int:
     """Command line."""
     parser = argparse.ArgumentParser(prog="python -m offline.train", description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip
     reconstruct.add_options(parser)
-    learn.add_options(parser)
-    export.add_options(parser)
-    evaluate.add_options(parser)
-    parser.add_argument("--out", type=Path, help="folder for dataset, run and report (default runs/NAME)")
-    parser.add_argument("--targets", type=Path, default=Path("trt_engines"), help="folder for the target")
+    add_options(parser)
     arguments = parser.parse_args()
     export.need_names(arguments)
     folder = arguments.out or Path("runs") / arguments.name
@@ -40,11 +54,7 @@ def main() -> int:
         if ranks.first:
             reconstruct.reconstruct(folder / "dataset", arguments.videos, arguments.held_out, arguments.size)
         ranks.wait()
-        dataset = Dataset(folder / "dataset", model)
-        learn.learn_with_options([dataset], folder / "run", arguments, ranks)
-    if ranks.first:
-        target = export.export_with_options(dataset, folder / "run", arguments.targets, arguments)
-        evaluate.evaluate(model, dataset, target, folder / "report", evaluate.judges_of(arguments))
+        make_target(model, folder, arguments, ranks)
     return 0
 
 

@@ -156,7 +156,8 @@ class Trainer:
             "profile": self.profile.name, "config": as_config(self.profile), "dataset": self._fingerprint,
         }  # fmt: skip
         partial = self.run / "checkpoint.pt.part"
-        torch.save(state, partial)
+        with partial.open("wb") as file:  # given a path, torch hides a full disk behind another error
+            torch.save(state, file)
         os.replace(partial, self.run / "checkpoint.pt")
 
     @property

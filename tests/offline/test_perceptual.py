@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from face.errors import FaceError
-from offline.perceptual import PyramidDistance, Vgg16Perceptual, Vgg19Perceptual, load_perceptual
+from offline.perceptual import PyramidDistance, Vgg16Perceptual, Vgg16Trunk, Vgg19Perceptual, load_perceptual
 
 pytestmark = pytest.mark.unit
 
@@ -30,7 +30,7 @@ def trunk(tmp_path_factory):
     """A VGG16 trunk's file with random weights."""
     rng = np.random.default_rng(0)
     widths, arrays, channels = (64, 128, 256), {}, 3
-    for name in Vgg16Perceptual.LAYERS:
+    for name in Vgg16Trunk.LAYERS[:7]:
         width = widths[int(name[0]) - 1]
         arrays[f"conv{name}.weight"] = rng.normal(0, (2 / 9 / channels) ** 0.5, (width, channels, 3, 3))
         arrays[f"conv{name}.bias"] = np.zeros(width)

@@ -1,0 +1,93 @@
+"""Train one network on many people, for targets to start from.
+
+    python -m offline.pretrain --out DIR [--people 16]       on painted people
+    python -m offline.pretrain FOLDER --out DIR              on your own: a video, or a folder of videos, per person
+    python -m offline.train VIDEO… --init DIR/run …          a new target starts from it
+
+Every person is reconstructed as for a target of their own (DIR/people); the network is trained as by ``offline.learn``
+on all of them (DIR/run). What is done and up to date is not done again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from tqdm import tqdm
+
+from face.errors import FaceError
+from face.morphable import MorphableModel
+from offline import learn
+from offline.command import one_sentence
+from offline.dataset import Dataset
+from offline.motion import natural_motion
+from offline.people import Person, act, film
+from offline.ranks import Ranks
+from offline.reconstruct import reconstruct
+
+_FIRST_SEED = 7000  # of the painted people: nobody else's
+_FRAMES = 150  # of each painted person
+_SUFFIXES = (".mp4", ".mov", ".mkv", ".webm", ".avi")
+
+
+def paint_people(model: MorphableModel, folder: Path, count: int, size: int) -> dict[str, list[Path]]:
+    """Videos of painted people by name, filmed into a folder if they are not there yet."""
+    folder.mkdir(parents=True, exist_ok=True)
+    found: dict[str, list[Path]] = {}
+    for seed in tqdm(range(_FIRST_SEED, _FIRST_SEED + count), desc="filming", unit="person"):
+        path = folder / f"painted_{seed}.mp4"
+        if not path.with_suffix(".npz").exists():  # written last
+            person = Person(model, seed)
+            film(person, act(person, natural_motion(_FRAMES, seed), size), size, path)
+        found[path.stem] = [path]
+    return found
+
+
+def find_people(folder: Path) -> dict[str, list[Path]]:
+    """Videos by person: each video of a folder is one's, and so are all those of a folder in it.
+
+    Raises:
+        FaceError: there are fewer than two.
+    """
+    videos = lambda inside: sorted(p for p in inside.iterdir() if p.suffix.lower() in _SUFFIXES)  # noqa: E731
+    if not folder.is_dir():
+        raise FaceError(f"{folder} is no folder: give one with a video, or a folder of videos, per person.")
+    found = {one.stem: [one] for one in videos(folder)}
+    found |= {one.name: videos(one) for one in sorted(folder.iterdir()) if one.is_dir() and videos(one)}
+    if len(found) < 2:
+        raise FaceError(f"{folder} holds videos of {len(found)} people: give two at least, better dozens.")
+    return found
+
+
+@one_sentence
+def main() -> int:
+    """Command line."""
+    parser = argparse.ArgumentParser(prog="python -m offline.pretrain", description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip
+    parser.add_argument("folder", type=Path, nargs="?", help="videos of people (default: painted ones)")
+    parser.add_argument("--out", type=Path, required=True, help="folder for people and run")
+    parser.add_argument("--people", type=int, default=16, help="painted people (default 16)")
+    parser.add_argument("--size", type=int, default=256, help="height and width of the crop in px (default 256)")
+    learn.add_options(parser)
+    arguments = parser.parse_args()
+    model = MorphableModel.load()
+    with Ranks.join() as ranks:
+        if ranks.first:
+            people = (
+                find_people(arguments.folder) if arguments.folder
+                else paint_people(model, arguments.out / "videos", arguments.people, arguments.size)
+            )  # fmt: skip
+            for name, videos in people.items():
+                reconstruct(arguments.out / "people" / name, videos, [], arguments.size)
+        ranks.wait()
+        made = sorted(one.parent for one in (arguments.out / "people").glob("*/manifest.json"))
+        datasets = [Dataset(one, model) for one in made if one.suffix != ".part"]
+        learn.learn_with_options(datasets, arguments.out / "run", arguments, ranks)
+    if ranks.first:
+        print(f"Start a target from it: python -m offline.train … --init {arguments.out / 'run'}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,82 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from face.conditioning import CpuConditioning
+from offline.augmentation import Augmentation
+from offline.dataset import Dataset
+from offline.flow import FlowKind
+from offline.loader import Loader, needed_flows
+from offline.profiles import COMPACT, Phase, Weights
+from offline.ranks import Ranks
+
+pytestmark = pytest.mark.unit
+MOVING = replace(
+    COMPACT, phases=(Phase(until=9, length=4, rate=1e-4, weights=Weights(l1=1.0, warping=1.0)),),
+    augmentation=Augmentation(zoom=0.05, turn_deg=5.0, shift=0.03),
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def dataset(dataset_folder, model):
+    return Dataset(dataset_folder, model)
+
+
+def test_needed_flows_by_hand():
+    assert needed_flows(4, Weights(l1=1.0)) == set()
+    assert needed_flows(4, Weights(warping=1.0)) == {(1, 0), (2, 1), (3, 2)}
+    assert needed_flows(4, Weights(dynamics=1.0)) == {(2, 1), (1, 0), (3, 2)}
+    assert needed_flows(8, Weights(dynamics=1.0)) == {(t, t - 1) for t in range(1, 8)} | {
+        (6, 3),
+        (3, 0),
+        (7, 4),
+        (4, 1),
+    }
+
+
+def test_a_step_is_the_same_whenever_it_is_drawn(dataset):
+    forward, straight = Loader([dataset], MOVING, 2, Ranks()), Loader([dataset], MOVING, 2, Ranks())
+    for step in range(3):
+        last = forward.batch(step)
+    same = straight.batch(2)
+    for a, b in zip(last.clips, same.clips, strict=True):
+        assert np.array_equal(a.frames, b.frames) and np.array_equal(a.conditionings, b.conditionings)
+    assert last.flows.keys() == same.flows.keys() and all(
+        np.array_equal(last.flows[k], same.flows[k]) for k in last.flows
+    )
+    assert not np.array_equal(forward.batch(3).clips[0].frames, last.clips[0].frames)
+
+
+def test_processes_share_what_one_would_learn(dataset):
+    whole = Loader([dataset], MOVING, 2, Ranks()).batch(1)
+    for number in (0, 1):
+        (part,) = Loader([dataset], MOVING, 2, Ranks(number, 2)).batch(1).clips
+        assert np.array_equal(part.frames, whole.clips[number].frames)
+
+
+def test_a_sequence_moves_as_one(dataset, model):
+    """Conditionings are those of the moved faces, and every frame has moved alike."""
+    batch = Loader([dataset], MOVING, 1, Ranks()).batch(0)
+    (clip,) = batch.clips
+    renderer = CpuConditioning(model, 128)
+    for t, face in enumerate(clip.faces):
+        assert np.array_equal(clip.conditionings[t + 2], renderer.render(face))
+    still = Loader([dataset], replace(MOVING, augmentation=Augmentation()), 1, Ranks()).batch(0).clips[0]
+    moves = [a.camera.rotation @ b.camera.rotation.T for a, b in zip(clip.faces, still.faces, strict=True)]
+    factors = [a.camera.scale / b.camera.scale for a, b in zip(clip.faces, still.faces, strict=True)]
+    assert np.allclose(moves, moves[0]) and np.allclose(factors, factors[0]) and not np.isclose(factors[0], 1)
+
+
+def test_flows_of_every_kind(dataset):
+    first, last = dataset.train[0]
+    clip = dataset.sequence(first, first + 4, first)
+    flows = {kind: dataset.flow(clip, 3, 0, kind) for kind in FlowKind}
+    on_face = clip.conditionings[5, ..., :3].any(-1)
+    mesh, dis, learned = (flows[kind] for kind in (FlowKind.MESH, FlowKind.DIS, FlowKind.LEARNED))
+    assert np.array_equal(mesh[~on_face], dis[~on_face]) and not np.array_equal(mesh[on_face], dis[on_face])
+    distance = lambda a, b: np.linalg.norm(a - b, axis=-1)  # noqa: E731
+    assert distance(learned, mesh)[on_face].mean() < distance(dis, mesh)[on_face].mean()
+    assert distance(learned, dis)[~on_face].mean() < 0.15
