@@ -3,7 +3,8 @@
     python -m offline.fit_quality VIDEO [VIDEO …]
 
 For each video: frames without a face, and the mean distance of fitted and tracked landmarks over the inner face, in
-per cent of the distance of the outer eye corners, for the live fit and for the fit over the whole video.
+per cent of the distance of the outer eye corners, for the live fit, for the fit over the whole video, and for that
+without its temporal smoothness; and how much of the expression's jitter (mean second difference) the smoothness leaves.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -30,12 +31,21 @@ from face.video import VideoReader
 
 @dataclass(frozen=True)
 class FitQuality:
-    """Figures of one video: frames, those without a face, and mean errors over the inter-ocular distance."""
+    """Figures of one video.
+
+    Attributes:
+        frames, without_face: how many.
+        live, batch, rough: mean errors over the inter-ocular distance: of the live fit, of the fit over the whole
+            video, and of that without temporal smoothness.
+        jitter_left: mean second difference of the smooth fit's expressions, over the rough one's.
+    """
 
     frames: int
     without_face: int
     live: float
     batch: float
+    rough: float
+    jitter_left: float
 
 
 def fit_quality(model: MorphableModel, seen: Sequence[Landmarks | None]) -> FitQuality:
@@ -53,8 +63,17 @@ def fit_quality(model: MorphableModel, seen: Sequence[Landmarks | None]) -> FitQ
         live.append(None if one is None else fitter.fit(one))
     if not any(seen):
         raise FaceError("no face was found")
-    errors = [_mean_error(LandmarkBasis(model), seen, found) for found in (live, fit_video(model, seen, settings))]
-    return FitQuality(len(seen), sum(one is None for one in seen), *errors)
+    batch, rough = (fit_video(model, seen, replace(settings, smoothness_spread=s)) for s in
+                    (settings.smoothness_spread, np.inf))  # fmt: skip
+    basis = LandmarkBasis(model)
+    return FitQuality(
+        frames=len(seen),
+        without_face=sum(one is None for one in seen),
+        live=_mean_error(basis, seen, live),
+        batch=_mean_error(basis, seen, batch),
+        rough=_mean_error(basis, seen, rough),
+        jitter_left=_jitter(batch) / _jitter(rough),
+    )
 
 
 def track(path: Path) -> list[Landmarks | None]:
@@ -73,19 +92,28 @@ def _mean_error(
     ]))  # fmt: skip
 
 
+def _jitter(found: Sequence[FaceParameters | None]) -> float:
+    """Mean second difference of the expressions of consecutive frames."""
+    triples = zip(found, found[1:], found[2:], strict=False)
+    return float(np.mean([
+        np.abs(a.expression - 2 * b.expression + c.expression).mean() for a, b, c in triples if a and b and c
+    ]))  # fmt: skip
+
+
 def main() -> int:
     """Command line."""
     parser = argparse.ArgumentParser(prog="python -m offline.fit_quality", description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip
     parser.add_argument("videos", type=Path, nargs="+", metavar="VIDEO")
     model = MorphableModel.load()
-    print(f"{'video':<24}{'frames':>8}{'no face':>9}{'live %':>9}{'batch %':>9}")
+    print(f"{'video':<24}{'frames':>8}{'no face':>9}{'live %':>9}{'batch %':>9}{'rough %':>9}{'jitter left %':>15}")
     status = 0
     for path in parser.parse_args().videos:
         try:
             found = fit_quality(model, track(path))
             print(f"{path.name:<24}{found.frames:>8}{found.without_face:>9}"
-                  f"{100 * found.live:>9.2f}{100 * found.batch:>9.2f}", flush=True)  # fmt: skip
+                  f"{100 * found.live:>9.2f}{100 * found.batch:>9.2f}{100 * found.rough:>9.2f}"
+                  f"{100 * found.jitter_left:>15.0f}", flush=True)  # fmt: skip
         except FaceError as error:
             print(f"{path.name}: {error}", file=sys.stderr)
             status = 1

@@ -38,15 +38,19 @@ _SAMPLE_EVERY, _LOG_EVERY = 500, 20  # steps
 _SHEET_EVERY = 12  # frames of a roll-out between two on the sheet
 
 
-def learn(trainer: Trainer, minutes: float | None) -> None:
+def learn(trainer: Trainer, minutes: float | None, sample_every: int = _SAMPLE_EVERY) -> None:
     """Train to the end of the schedule or for some minutes, saving and sampling on the way, and when interrupted.
 
     Raises:
         FaceError: the GPU's memory does not suffice, or the loss is no number any more.
     """
+    if trainer.step >= trainer.last_step:
+        if trainer.ranks.first:
+            print(f"{trainer.run} is up to date.")
+        return
     deadline = time.monotonic() + minutes * 60 if minutes else float("inf")
     try:
-        _learn(trainer, deadline)
+        _learn(trainer, deadline, sample_every)
     except torch.OutOfMemoryError:
         raise FaceError("The GPU's memory does not suffice: reconstruct with a smaller --size.") from None
     except KeyboardInterrupt:
@@ -55,7 +59,7 @@ def learn(trainer: Trainer, minutes: float | None) -> None:
     trainer.save()
 
 
-def _learn(trainer: Trainer, deadline: float) -> None:
+def _learn(trainer: Trainer, deadline: float, sample_every: int) -> None:
     saved = time.monotonic()
     means: dict[str, float] = {}
     speed = Speed(trainer)
@@ -78,7 +82,7 @@ def _learn(trainer: Trainer, deadline: float) -> None:
                     log.add_scalar(f"training/{name}", value, trainer.step)
                 for name, value in speed.figures().items():
                     log.add_scalar(f"speed/{name}", value, trainer.step)
-            if trainer.step % _SAMPLE_EVERY == 0:
+            if trainer.step % sample_every == 0:
                 bar.write(f"sequence {trainer.step}: held-out APD {_show(trainer, log):.2f}")
     if log is not None:
         log.close()
@@ -130,6 +134,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
                                                                   "loss out")  # fmt: skip
     parser.add_argument("--init", type=Path, metavar="RUN", help="another run, or its checkpoint.pt, to start from")
     parser.add_argument("--minutes", type=float, help="stop training after this long (default: the schedule's end)")
+    parser.add_argument("--sample-every", type=int, default=_SAMPLE_EVERY, metavar="N", help="steps between samples of "
+                        f"held-out takes (default {_SAMPLE_EVERY})")  # fmt: skip
     parser.add_argument("--perceptual-weights", type=Path, metavar="NPZ", help="VGG16 trunk (default: VGG19, fetched)")
     parser.add_argument(
         "--precision", choices=[p.value for p in Precision],
@@ -174,7 +180,7 @@ def learn_with_options(people: Sequence[Dataset], run: Path, arguments: argparse
     perceptual = load_perceptual(arguments.perceptual_weights)
     precision = _chosen_precision(arguments.precision, ranks.device)
     learn(Trainer(people, run, profile, perceptual, ranks, arguments.batch, precision, arguments.init),
-          arguments.minutes)  # fmt: skip
+          arguments.minutes, arguments.sample_every)  # fmt: skip
 
 
 @one_sentence

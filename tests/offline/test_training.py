@@ -14,11 +14,12 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from face.errors import FaceError
 from face.target import read_info
 from face.video import VideoReader, VideoWriter
-from offline import evaluate, learn, profiles, reenact, train
+from offline import distill, evaluate, learn, profiles, reenact, train
 from offline import trainer as trainer_module
+from offline.command import one_sentence
+from offline.config import read_config
 from offline.dataset import Dataset
 from offline.discriminators import MultiScaleDiscriminator
-from offline.distill import distill
 from offline.export import check, describe, export_onnx
 from offline.losses import (
     discriminator_loss,
@@ -32,7 +33,7 @@ from offline.paper import PaperGenerator
 from offline.people import Person, act
 from offline.perceptual import PyramidDistance
 from offline.profiles import COMPACT, PAPER, PROFILES, Phase, Weights
-from offline.trainer import Trainer
+from offline.trainer import Precision, Trainer
 
 pytestmark = pytest.mark.unit
 
@@ -119,16 +120,74 @@ def test_resuming_is_exact(dataset_folder, model, tmp_path):
         Trainer([dataset], tmp_path / "parts", SMALL_PAPER, PyramidDistance())
 
 
+def test_eight_frames_are_learned_by_heart(dataset_folder, model, tmp_path, monkeypatch):
+    monkeypatch.setattr(profiles, "WARM_UP", 5)
+    pixels = Phase(until=15, length=8, rate=1e-4, weights=Weights(l1=1.0, gradient=1.0))
+    dataset = Dataset(dataset_folder, model)
+    dataset.train, dataset.test = [(0, 8)], []  # sampled is what is learned
+    trainer = Trainer([dataset], tmp_path, replace(COMPACT, phases=(pixels,), first_rate=1.5e-3), PyramidDistance())
+    _, before = trainer.sample()
+    learn.learn(trainer, None)
+    _, after = trainer.sample()
+    assert before > 4 > after
+
+
+@pytest.mark.parametrize("precision", [Precision.BF16, Precision.FP16])
+def test_half_precision_learns_what_single_does(dataset_folder, model, tmp_path, precision):
+    every = Weights(l1=1.0, gradient=1.0, perceptual=0.1, image=0.1, mouth=0.1, dynamics=0.1, warping=1.0)
+    short = profile(replace(COMPACT, discriminator_width=8), (9, 3, every))
+
+    def trainer(name, precision):
+        return Trainer([Dataset(dataset_folder, model)], tmp_path / name, short, PyramidDistance(), precision=precision)
+
+    half, single = trainer("half", precision), trainer("single", Precision.FP32)
+    for _ in range(2):
+        assert half.train_step() == pytest.approx(single.train_step(), rel=0.05, abs=1e-3)
+    half.save()
+    again = trainer("half", precision)
+    assert again.step == 2 and again.d_scaler.state_dict() == half.d_scaler.state_dict()
+    assert again.g_scaler.is_enabled() is (precision is Precision.FP16)
+
+
+def test_a_loss_is_left_out_by_the_config_and_a_changed_config_is_no_resumption(dataset_folder, model, tmp_path):
+    with_mouth = profile(COMPACT, (9, 2, Weights(l1=1.0, mouth=1.0)))
+    dataset = Dataset(dataset_folder, model)
+    trainer = Trainer([dataset], tmp_path / "run", with_mouth, PyramidDistance())
+    assert "mouth" in trainer.train_step()
+    trainer.save()
+    edited = json.loads((tmp_path / "run" / "config.json").read_text())
+    edited["phases"][0]["weights"]["mouth"] = 0
+    (tmp_path / "edited.json").write_text(json.dumps(edited))
+    without = read_config(tmp_path / "edited.json")
+    assert "mouth" not in Trainer([dataset], tmp_path / "other", without, PyramidDistance()).train_step()
+    with pytest.raises(FaceError, match=r"begun with another phases: go on with --config .*run/config\.json"):
+        Trainer([dataset], tmp_path / "run", without, PyramidDistance())
+
+
+def test_a_full_disk_is_one_sentence(dataset_folder, model, tmp_path, monkeypatch, capsys):
+    short = profile(COMPACT, (9, 2, Weights(l1=1.0)))
+    trainer = Trainer([Dataset(dataset_folder, model)], tmp_path, short, PyramidDistance())
+    trainer.train_step()
+    trainer.save()
+    whole = (tmp_path / "checkpoint.pt").read_bytes()
+    (tmp_path / "checkpoint.pt.part").symlink_to("/dev/full")
+    trainer.train_step()
+    assert one_sentence(lambda: trainer.save() or 0)() == 1
+    assert capsys.readouterr().err == "The disk is full: make room, and give the same command again; it goes on.\n"
+    assert (tmp_path / "checkpoint.pt").read_bytes() == whole
+    with pytest.raises(FileNotFoundError):  # other troubles of files are not taken for it
+        one_sentence(lambda: len((tmp_path / "nothing").read_bytes()))()
+
+
 def test_training_learns_and_a_target_comes_out(dataset_folder, model, tmp_path, monkeypatch):
     monkeypatch.setattr(profiles, "WARM_UP", 5)
-    monkeypatch.setattr(learn, "_SAMPLE_EVERY", 60)
     monkeypatch.setattr(trainer_module, "remember", lambda *_: None)  # from a blank: what is learned is training's own
     pixels = Phase(until=60, length=2, rate=1e-3, weights=Weights(l1=1.0, gradient=1.0))
     dataset = Dataset(dataset_folder, model)
     blank = replace(COMPACT, phases=(pixels,))
     trainer = Trainer([dataset], tmp_path / "run", blank, PyramidDistance())
     _, before = trainer.sample()
-    learn.learn(trainer, None)
+    learn.learn(trainer, None, sample_every=60)
     _, after = trainer.sample()
     assert after < 0.6 * before
     assert (tmp_path / "run" / "checkpoint.pt").exists()
@@ -149,6 +208,17 @@ def test_training_learns_and_a_target_comes_out(dataset_folder, model, tmp_path,
     write_onnx(tmp_path / "someone.onnx", exported, info)
     assert read_info(tmp_path / "someone.onnx", model.hash).title == "Someone"
     assert "conditioning" in {i.name for i in onnx.load(tmp_path / "someone.onnx").graph.input}
+
+
+def assert_self_reenactment_draws_what_training_drew(model, folder):
+    """The person's own video, driven live, gives the conditionings of the dataset but for the fit over the whole."""
+    dataset = Dataset(folder / "work" / "dataset", model)
+    info = read_info(folder / "someone.onnx", model.hash)
+    moments = list(reenact.reenact(model, folder / "someone.onnx", info, folder / "talk.mp4", reenact.SELF))
+    assert len(moments) == len(dataset.frames)
+    drawn = np.stack([m.conditioning[..., :3].any(-1) for m in moments])
+    wanted = dataset.conditionings[..., :3].any(-1)
+    assert (drawn & wanted).sum() / (drawn | wanted).sum() > 0.9
 
 
 def test_one_command_from_video_to_target(model, tmp_path, monkeypatch, capsys, short_videos):
@@ -173,6 +243,7 @@ def test_one_command_from_video_to_target(model, tmp_path, monkeypatch, capsys, 
     assert reenact.main() == 0
     with VideoReader(tmp_path / "driven.mp4") as video:
         assert [image.shape for image, _ in video] == [(64, 192, 3)] * 12
+    assert_self_reenactment_draws_what_training_drew(model, tmp_path)
     monkeypatch.setattr("sys.argv", [
         "evaluate", "--target", str(tmp_path / "someone.onnx"), "--source", str(tmp_path / "talk.mp4"),
         "--report", str(tmp_path / "driven"),
@@ -180,8 +251,13 @@ def test_one_command_from_video_to_target(model, tmp_path, monkeypatch, capsys, 
     assert evaluate.main() == 0
     assert 0 <= json.loads((tmp_path / "driven" / "driven.json").read_text())["talk.mp4"]["unseen"] <= 1
     dataset = Dataset(tmp_path / "work" / "dataset", model)
-    distill(model, dataset, tmp_path / "someone.onnx", [tmp_path / "talk.mp4"], tmp_path / "taught")
-    taught = Dataset(tmp_path / "taught", model)
+    student = ["distill", str(tmp_path / "work" / "dataset"), "--teacher", str(tmp_path / "someone.onnx"), "--name",
+               "student", "--profile", "compact", "--driver", str(tmp_path / "talk.mp4"), "--out",
+               str(tmp_path / "taught"), "--targets", str(tmp_path)]  # fmt: skip
+    monkeypatch.setattr("sys.argv", student)
+    assert distill.main() == 0
+    assert read_info(tmp_path / "student.onnx", model.hash).provenance == "invented"
+    taught = Dataset(tmp_path / "taught" / "dataset", model)
     assert taught.test == dataset.test and len(taught.frames) == len(dataset.frames) + 12
     (first, last), (held_first, held_last) = dataset.train[0], dataset.test[0]
     assert np.array_equal(taught.frames[held_first:held_last], dataset.frames[held_first:held_last])
@@ -191,7 +267,9 @@ def test_one_command_from_video_to_target(model, tmp_path, monkeypatch, capsys, 
     made = (tmp_path / "work" / "dataset" / "frames.npy").stat().st_mtime_ns
     capsys.readouterr()
     assert train.main() == 0
-    assert "up to date" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    for what in ("dataset", "run", "someone.onnx", "report"):
+        assert f"{what} is up to date" in said
     assert (tmp_path / "work" / "dataset" / "frames.npy").stat().st_mtime_ns == made
 
 
