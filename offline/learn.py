@@ -52,7 +52,7 @@ def learn(trainer: Trainer, minutes: float | None, sample_every: int = _SAMPLE_E
     try:
         _learn(trainer, deadline, sample_every)
     except torch.OutOfMemoryError:
-        raise FaceError("The GPU's memory does not suffice: reconstruct with a smaller --size.") from None
+        raise FaceError("The GPU's memory does not suffice: lower --batch, or reconstruct with a smaller --size.") from None
     except KeyboardInterrupt:
         trainer.save()
         raise

@@ -109,3 +109,26 @@ def test_bad_files_say_so(tmp_path):
         VideoReader(tmp_path / "sound.wav")
     with pytest.raises(FaceError, match="Cannot write"):
         VideoWriter(tmp_path / "no" / "folder.mp4", 25)
+
+
+def test_ten_bits_are_read_as_eight(tmp_path):
+    with av.open(str(tmp_path / "ten.mp4"), "w") as container:
+        stream = container.add_stream("libx264", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p10le"
+        picture = av.VideoFrame.from_ndarray(np.full((48, 64, 3), (200, 90, 40), np.uint8), "rgb24")
+        container.mux(stream.encode(picture.reformat(format="yuv420p10le")))
+        container.mux(stream.encode(None))
+    with VideoReader(tmp_path / "ten.mp4") as video:
+        ((image, _),) = video
+        assert not video.hdr
+    assert image.dtype == np.uint8 and np.abs(image.astype(int) - (200, 90, 40)).max() < 6
+
+
+def test_frames_keep_their_times(tmp_path):
+    """A recording whose rate varies stays in step with its sound."""
+    times = [0.0, 0.04, 0.08, 0.20, 0.24, 1.0]
+    with VideoWriter(tmp_path / "a.mp4", 25) as writer:
+        for k, time_s in enumerate(times):
+            writer.write(np.full((48, 64, 3), 40 * k, np.uint8), time_s)
+    with VideoReader(tmp_path / "a.mp4") as video:
+        assert [time_s for _, time_s in video] == pytest.approx(times, abs=1e-3)
