@@ -52,7 +52,9 @@ def learn(trainer: Trainer, minutes: float | None, sample_every: int = _SAMPLE_E
     try:
         _learn(trainer, deadline, sample_every)
     except torch.OutOfMemoryError:
-        raise FaceError("The GPU's memory does not suffice: lower --batch, or reconstruct with a smaller --size.") from None
+        raise FaceError(
+            "The GPU's memory does not suffice: lower --batch, or reconstruct with a smaller --size."
+        ) from None
     except KeyboardInterrupt:
         trainer.save()
         raise
@@ -82,7 +84,7 @@ def _learn(trainer: Trainer, deadline: float, sample_every: int) -> None:
                     log.add_scalar(f"training/{name}", value, trainer.step)
                 for name, value in speed.figures().items():
                     log.add_scalar(f"speed/{name}", value, trainer.step)
-            if trainer.step % sample_every == 0:
+            if trainer.step % sample_every == 0 or trainer.step == trainer.last_step:
                 bar.write(f"sequence {trainer.step}: held-out APD {_show(trainer, log):.2f}")
     if log is not None:
         log.close()

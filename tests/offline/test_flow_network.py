@@ -5,7 +5,8 @@ import pytest
 import torch
 
 from face.errors import FaceError
-from offline.flow_learning import compare, film_pairs, masked_endpoint_error
+from offline import flow_learning
+from offline.flow_learning import compare, film_pairs, learn, masked_endpoint_error
 from offline.flow_network import FlowNetwork
 
 pytestmark = pytest.mark.unit
@@ -32,6 +33,15 @@ def test_the_network_that_ships_beats_dis_on_strangers(model):
     assert set(table) == {"1 apart", "3 apart", "9 apart", "all"}
     for dis, learned, elsewhere in table.values():
         assert learned < 0.8 * dis and elsewhere < 0.1
+
+
+def test_the_error_falls(model, monkeypatch):
+    """A network that sees one pair of frames over and over learns the way of the face."""
+    monkeypatch.setattr(flow_learning, "_RATE", 3e-3)
+    far = lambda one: np.linalg.norm(one.estimate - one.truth, axis=-1)[one.face].mean()  # noqa: E731
+    example = max(film_pairs(model, 5001), key=far)
+    (dis, learned, elsewhere) = compare(learn([example], 40), [example])["all"]
+    assert learned < 0.8 * dis and elsewhere < 0.5 * dis
 
 
 def test_weights_come_back(tmp_path):
