@@ -247,7 +247,7 @@ def export(dataset: Dataset, run: Path, info: dict[str, str], out: Path, int8: b
     if all(_made_of(one, info, stamp) for one in (path, *([small_path] if int8 else []))):
         print(f"{path} is up to date.")
         return path
-    state = torch.load(checkpoint, map_location="cpu", weights_only=False)
+    state = torch.load(checkpoint, map_location="cpu", weights_only=True)
     size = int(dataset.frames.shape[1])
     generator = PROFILES[state["profile"]].generator(size)
     generator.load_state_dict(state["average"])

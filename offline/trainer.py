@@ -124,7 +124,7 @@ class Trainer:
     def _start_from(self, init: Path) -> None:
         path = init / "checkpoint.pt" if init.is_dir() else init
         try:
-            state = torch.load(path, map_location="cpu", weights_only=False)
+            state = torch.load(path, map_location="cpu", weights_only=True)
             learned: dict[str, Tensor] = state["average"]
             several = state["people"] > 1
         except FileNotFoundError:
@@ -165,7 +165,7 @@ class Trainer:
         return " ".join(one.fingerprint for one in self.people)
 
     def _load(self) -> None:
-        state = torch.load(self.run / "checkpoint.pt", map_location=self.device, weights_only=False)
+        state = torch.load(self.run / "checkpoint.pt", map_location=self.device, weights_only=True)
         if state["profile"] != self.profile.name:
             raise FaceError(
                 f"{self.run} trains the {state['profile']} profile: go on with --profile {state['profile']},"

@@ -119,7 +119,7 @@ def test_the_command(tmp_path, monkeypatch, short_videos, capsys):
     monkeypatch.setattr("sys.argv", command)
     assert pretrain.main() == 0
     assert f"--init {tmp_path / 'run'}" in capsys.readouterr().out
-    assert torch.load(tmp_path / "run" / "checkpoint.pt", weights_only=False)["people"] == 2
+    assert torch.load(tmp_path / "run" / "checkpoint.pt", weights_only=True)["people"] == 2
     made = (tmp_path / "people" / "painted_7000" / "frames.npy").stat().st_mtime_ns
     assert pretrain.main() == 0
     assert (tmp_path / "people" / "painted_7000" / "frames.npy").stat().st_mtime_ns == made

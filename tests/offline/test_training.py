@@ -280,4 +280,4 @@ def test_ctrl_c_saves(dataset_folder, model, tmp_path, monkeypatch):
     monkeypatch.setattr(trainer, "train_step", lambda: (_ for _ in ()).throw(KeyboardInterrupt))
     with pytest.raises(KeyboardInterrupt):
         learn.learn(trainer, None)
-    assert torch.load(tmp_path / "checkpoint.pt", weights_only=False)["step"] == 1
+    assert torch.load(tmp_path / "checkpoint.pt", weights_only=True)["step"] == 1
