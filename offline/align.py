@@ -35,7 +35,7 @@ _NOISE = 0.12  # of a texel whose frames agree, in the range -1…1
 _OUTLIER = 0.3  # differences beyond this lose weight
 _INDEPENDENCE = 0.1  # neighbouring pixels say nearly the same
 # Turn (radians about x, y, z), log scale and shift (of the picture's size): how far the landmarks' word is trusted.
-_SPREAD = np.array([0.03, 0.03, 0.015, 0.015, 0.008, 0.008])
+_SPREAD = np.array([0.015, 0.015, 0.008, 0.008, 0.004, 0.004])
 _PROBE = np.array([0.01, 0.01, 0.01, 0.01, 0.004, 0.004])  # steps of the numeric derivative
 
 
