@@ -36,6 +36,11 @@ class Track:
     breaks: list[int]
     rate: float
 
+    @property
+    def seconds(self) -> float:
+        """How long the video lasts."""
+        return len(self.landmarks) / self.rate
+
 
 def track_video(path: Path) -> Track:
     """Landmarks of every frame of a video of one person.

@@ -37,7 +37,7 @@ from offline.dataset import made_by, refuse_foreign, stack_parameters, write_dat
 from offline.footage import Track, track_video
 from offline.report import write_report
 
-_FORMAT = 2
+_FORMAT = 3  # of the recipe: another one when the same videos give another dataset
 _SHORTEST_S = 3.0  # of all videos to train on together
 _CROP_OVER_FACE = 2.1  # side of the square crop over the height of the face's landmarks
 
@@ -145,21 +145,13 @@ def reconstruct(out: Path, videos: list[Path], held_out: list[Path], size: int =
     stages = Stages()
     tracks = [track_video(path) for path in paths]
     stages.done("tracking")
-    if len({(one.width, one.height) for track in tracks for one in track.landmarks if one is not None}) > 1:
-        raise FaceError("The videos differ in size: give videos of one camera setting.")
-    lengths_s = [len(track.landmarks) / track.rate for track in tracks]
-    seconds = sum(lengths_s[: len(videos)])
-    if seconds < _SHORTEST_S:
-        raise FaceError(f"The videos last {seconds:.1f} s: give {_SHORTEST_S:.0f} s at least, better some minutes.")
+    _refuse_unfit(tracks, len(videos))
     train, test = split_takes(tracks, len(held_out))
     seen = [tracks[take.video].landmarks[take.first : take.last] for take in (*train, *test)]
     crop = choose_crop([one for landmarks in seen[: len(train)] for one in landmarks if one is not None], size)
     with ThreadPoolExecutor(1) as reader:  # decoding leaves Python to the fit
         cutting = reader.submit(_cut_out, paths, [*train, *test], seen, crop)
-        fitted = _fit_takes(model, seen[: len(train)], None)
-        identity = next(one.identity for faces in fitted for one in faces if one is not None)
-        fitted += _fit_takes(model, seen[len(train) :], identity)
-        shots = _found(model, seen, fitted, crop, cutting.result())
+        shots = _found(model, seen, _fit(model, seen, len(train)), crop, cutting.result())
     stages.done("fitting and cutting")
     shown = sum(number < len(train) for number in shots.takes)
     kept = align_poses(model, shots.frames, shots.faces, shown)
@@ -178,7 +170,16 @@ def reconstruct(out: Path, videos: list[Path], held_out: list[Path], size: int =
     write_dataset(out, shots.frames, conditionings, parameters, manifest)
     write_report(out, shots.frames, conditionings, parameters, np.array(shots.errors))
     stages.done("writing")
-    print(f"{sum(lengths_s):.1f} s of video in {stages}")
+    print(f"{sum(track.seconds for track in tracks):.1f} s of video in {stages}")
+
+
+def _refuse_unfit(tracks: list[Track], shown: int) -> None:
+    """Make sure that videos, of which the first ``shown`` are trained on, go together and suffice."""
+    if len({(one.width, one.height) for track in tracks for one in track.landmarks if one is not None}) > 1:
+        raise FaceError("The videos differ in size: give videos of one camera setting.")
+    seconds = sum(track.seconds for track in tracks[:shown])
+    if seconds < _SHORTEST_S:
+        raise FaceError(f"The videos last {seconds:.1f} s: give {_SHORTEST_S:.0f} s at least, better some minutes.")
 
 
 @dataclass(frozen=True)
@@ -225,6 +226,13 @@ def _found(
         takes=[number for number, _, _ in pairs],
         errors=[_error(basis, landmarks, found) for _, landmarks, found in pairs],
     )
+
+
+def _fit(model: MorphableModel, seen: list[list[Landmarks | None]], shown: int) -> list[list[FaceParameters | None]]:
+    """The faces of all takes; the first ``shown`` decide who it is."""
+    fitted = _fit_takes(model, seen[:shown], None)
+    identity = next(one.identity for faces in fitted for one in faces if one is not None)
+    return fitted + _fit_takes(model, seen[shown:], identity)
 
 
 def _fit_takes(
