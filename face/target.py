@@ -186,5 +186,9 @@ def write_engine(path: Path, plan: bytes, info: TargetInfo) -> None:
 
 def _write(path: Path, content: bytes) -> None:
     partial = path.with_name(path.name + ".part")
-    partial.write_bytes(content)
+    try:
+        partial.write_bytes(content)
+    except OSError:
+        partial.unlink(missing_ok=True)  # makes room again, where it was the disk
+        raise
     os.replace(partial, path)

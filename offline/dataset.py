@@ -226,9 +226,13 @@ def write_dataset(
     partial = folder.with_name(f"{folder.name}.part")
     shutil.rmtree(partial, ignore_errors=True)  # left by a run that was killed
     partial.mkdir(parents=True)
-    np.save(partial / "frames.npy", frames)
-    np.save(partial / "conditioning.npy", conditionings)
-    np.savez_compressed(partial / "parameters.npz", **parameters)  # type: ignore[arg-type]  # no name is allow_pickle
-    (partial / "manifest.json").write_text(json.dumps(manifest, indent=1))
+    try:
+        np.save(partial / "frames.npy", frames)
+        np.save(partial / "conditioning.npy", conditionings)
+        np.savez_compressed(partial / "parameters.npz", **parameters)  # type: ignore[arg-type]  # none is allow_pickle
+        (partial / "manifest.json").write_text(json.dumps(manifest, indent=1))
+    except OSError:
+        shutil.rmtree(partial, ignore_errors=True)  # makes room again, where it was the disk
+        raise
     shutil.rmtree(folder, ignore_errors=True)
     partial.rename(folder)

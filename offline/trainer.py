@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import pickle
 from collections.abc import Sequence
@@ -156,8 +157,9 @@ class Trainer:
             "profile": self.profile.name, "config": as_config(self.profile), "dataset": self._fingerprint,
         }  # fmt: skip
         partial = self.run / "checkpoint.pt.part"
-        with partial.open("wb") as file:  # given a path, torch hides a full disk behind another error
-            torch.save(state, file)
+        content = io.BytesIO()  # given a file, torch hides a full disk behind another error
+        torch.save(state, content)
+        partial.write_bytes(content.getbuffer())
         os.replace(partial, self.run / "checkpoint.pt")
 
     @property

@@ -132,3 +132,11 @@ def test_frames_keep_their_times(tmp_path):
             writer.write(np.full((48, 64, 3), 40 * k, np.uint8), time_s)
     with VideoReader(tmp_path / "a.mp4") as video:
         assert [time_s for _, time_s in video] == pytest.approx(times, abs=1e-3)
+
+
+def test_a_full_disk_leaves_nothing_behind(tmp_path, monkeypatch):
+    writer = VideoWriter(tmp_path / "a.mp4", 25)
+    monkeypatch.setattr(writer, "close", lambda: (_ for _ in ()).throw(OSError(28, "No space left on device")))
+    with pytest.raises(OSError, match="No space"), writer:
+        writer.write(np.zeros((64, 64, 3), np.uint8))
+    assert list(tmp_path.iterdir()) == []
