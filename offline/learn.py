@@ -13,9 +13,10 @@ in ``samples/``, and what ``tensorboard --logdir RUN`` shows. Ctrl-C saves and s
 from __future__ import annotations
 
 import argparse
+import contextlib
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import torch
@@ -70,7 +71,9 @@ def _learn(trainer: Trainer, deadline: float, sample_every: int) -> None:
               disable=log is None) as bar:  # fmt: skip
         # All processes stop together: one that went on alone would wait for the others for ever.
         while trainer.step < trainer.last_step and not trainer.ranks.any(time.monotonic() >= deadline):
-            for name, value in trainer.train_step().items():
+            with speed.measured():
+                losses = trainer.train_step()
+            for name, value in losses.items():
                 means[name] = means.get(name, value) * 0.98 + value * 0.02
             bar.update()
             bar.set_postfix({k: f"{v:.4f}" for k, v in means.items() if k != "rate"}, refresh=False)
@@ -92,23 +95,30 @@ def _learn(trainer: Trainer, deadline: float, sample_every: int) -> None:
 
 
 class Speed:
-    """How fast training goes, from now on.
+    """How fast steps are, from now on; samples and checkpoints do not count.
 
     Args:
         trainer: who trains.
     """
 
     def __init__(self, trainer: Trainer) -> None:
-        self._trainer, self._begin = trainer, time.perf_counter()
+        self._trainer, self._took_s = trainer, 1e-9
         self._step, self._frames, self._waited_s = trainer.step, trainer.frames, trainer.loader.waited_s
+
+    @contextlib.contextmanager
+    def measured(self) -> Iterator[None]:
+        """Counts the time of a step."""
+        begin = time.perf_counter()
+        yield
+        self._took_s += time.perf_counter() - begin
 
     def figures(self) -> dict[str, float]:
         """Sequences and frames a second over all processes, share of the time spent waiting for data, GPU memory."""
-        trainer, elapsed_s = self._trainer, time.perf_counter() - self._begin
+        trainer = self._trainer
         found = {
-            "sequences/s": (trainer.step - self._step) * trainer.loader.size / elapsed_s,
-            "frames/s": (trainer.frames - self._frames) / elapsed_s,
-            "waiting for data, %": 100 * (trainer.loader.waited_s - self._waited_s) / elapsed_s,
+            "sequences/s": (trainer.step - self._step) * trainer.loader.size / self._took_s,
+            "frames/s": (trainer.frames - self._frames) / self._took_s,
+            "waiting for data, %": 100 * (trainer.loader.waited_s - self._waited_s) / self._took_s,
         }
         if trainer.device.type == "cuda":
             found["GPU memory, MB"] = torch.cuda.max_memory_allocated() / 1e6
