@@ -87,8 +87,10 @@ def _learn(trainer: Trainer, deadline: float, sample_every: int) -> None:
                     log.add_scalar(f"training/{name}", value, trainer.step)
                 for name, value in speed.figures().items():
                     log.add_scalar(f"speed/{name}", value, trainer.step)
-            if trainer.step % sample_every == 0 or trainer.step == trainer.last_step:
-                bar.write(f"sequence {trainer.step}: held-out APD {_show(trainer, log):.2f}")
+            if trainer.step % sample_every == 0:
+                bar.write(_show(trainer, log))
+        if log is not None and trainer.step % sample_every:
+            bar.write(_show(trainer, log))  # where training stops
     if log is not None:
         log.close()
         print(", ".join(f"{name} {value:.2f}" for name, value in speed.figures().items()))
@@ -125,8 +127,8 @@ class Speed:
         return found
 
 
-def _show(trainer: Trainer, log: SummaryWriter) -> float:
-    """Roll out on the held-out takes: a video and a sheet of samples, and the APD, which is logged."""
+def _show(trainer: Trainer, log: SummaryWriter) -> str:
+    """Roll out on the held-out takes: a video and a sheet of samples, and the APD, which is logged and said."""
     shown, apd = trainer.sample()
     log.add_scalar("held out/APD", apd, trainer.step)
     log.add_image("held out", shown[::_SHEET_EVERY].reshape(-1, *shown.shape[2:]), trainer.step, dataformats="HWC")
@@ -135,7 +137,7 @@ def _show(trainer: Trainer, log: SummaryWriter) -> float:
     with VideoWriter(samples / f"{trainer.step:06d}.mp4", float(trainer.people[0].manifest["rate"])) as video:
         for picture in shown:
             video.write(picture)
-    return apd
+    return f"sequence {trainer.step}: held-out APD {apd:.2f}"
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:

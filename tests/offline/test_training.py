@@ -235,6 +235,9 @@ def test_one_command_from_video_to_target(model, tmp_path, monkeypatch, capsys, 
     monkeypatch.setattr("sys.argv", command)
     assert train.main() == 0
     assert read_info(tmp_path / "someone.onnx", model.hash).name == "someone"
+    assert {p.name for p in (tmp_path / "work" / "run").iterdir() if "tfevents" not in p.name} == {
+        "checkpoint.pt", "config.json", "samples"
+    }  # fmt: skip
     scores = json.loads((tmp_path / "work" / "report" / "scores.json").read_text())
     assert 0 < scores["apd"] < 255 and (tmp_path / "work" / "report" / "sheet.png").exists()
     monkeypatch.setattr("sys.argv", [
