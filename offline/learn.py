@@ -2,7 +2,8 @@
 
     python -m offline.learn DATASET --run RUN          starts, or goes on where RUN stopped
     python -m offline.learn DATASET --run RUN --minutes 60
-    python -m offline.learn DATASET --run RUN --init OTHER_RUN     starts from what another run has learned
+    python -m offline.learn DATASET --run RUN --init OTHER_RUN     starts from what another run, or a target
+                                                                   NAME.onnx, has learned
     python -m offline.learn DATASET --run RUN --config FILE        with the numbers of a config.json, edited
     torchrun --nproc-per-node N -m offline.learn … --batch M       on several GPUs or machines
 
@@ -146,7 +147,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     what.add_argument("--profile", choices=sorted(PROFILES), help="(default compact, or the run's own)")
     what.add_argument("--config", type=Path, metavar="FILE", help="a run's config.json, edited; a weight of 0 leaves a "
                                                                   "loss out")  # fmt: skip
-    parser.add_argument("--init", type=Path, metavar="RUN", help="another run, or its checkpoint.pt, to start from")
+    parser.add_argument("--init", type=Path, metavar="RUN", help="to start from: another run, its checkpoint.pt, or a "
+                                                                "target NAME.onnx")  # fmt: skip
     parser.add_argument("--minutes", type=float, help="stop training after this long (default: the schedule's end)")
     parser.add_argument("--sample-every", type=int, default=_SAMPLE_EVERY, metavar="N", help="steps between samples of "
                         f"held-out takes (default {_SAMPLE_EVERY})")  # fmt: skip

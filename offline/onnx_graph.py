@@ -7,6 +7,7 @@ import onnx
 from onnx import helper, numpy_helper
 
 _MAP_SIDE = 32  # maps are at least this large, convolutions' weights are smaller
+HALVED = ".half"  # how the names of maps in half precision end
 _FINER = 4  # places per texel and direction that a lookup tells apart
 
 
@@ -16,7 +17,7 @@ def halve_maps(model: onnx.ModelProto) -> None:
     for tensor in list(graph.initializer):
         if tensor.data_type != onnx.TensorProto.FLOAT or len(tensor.dims) != 4 or min(tensor.dims[2:]) < _MAP_SIDE:
             continue
-        stored = numpy_helper.from_array(numpy_helper.to_array(tensor).astype(np.float16), f"{tensor.name}.half")
+        stored = numpy_helper.from_array(numpy_helper.to_array(tensor).astype(np.float16), tensor.name + HALVED)
         graph.initializer.remove(tensor)
         graph.initializer.append(stored)
         graph.node.insert(0, helper.make_node("Cast", [stored.name], [tensor.name], to=onnx.TensorProto.FLOAT))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import os
-import pickle
 from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
@@ -21,6 +20,7 @@ from offline.atlas import REMEMBERED, remember
 from offline.compact import CompactGenerator
 from offline.config import as_config, differences, write_config
 from offline.dataset import Clip, Dataset, Window
+from offline.initial import learned_weights
 from offline.loader import Loader
 from offline.losses import gradient_l1, weighted_l1
 from offline.metrics import distances
@@ -54,8 +54,8 @@ class Trainer:
         ranks: the processes that train together; each learns from its share of the sequences.
         batch: sequences of a step, over all processes.
         precision: of the features.
-        init: another run, by folder or checkpoint, whose generator a new run starts from; a run over many people
-            gives all but what is remembered of each.
+        init: whose generator a new run starts from, see ``learned_weights``; a run over many people gives all but
+            what is remembered of each.
 
     Raises:
         FaceError: ``init`` holds no fitting checkpoint, the checkpoint to go on with is of another configuration or
@@ -123,24 +123,14 @@ class Trainer:
                 getattr(network, name).copy_(value)
 
     def _start_from(self, init: Path) -> None:
-        path = init / "checkpoint.pt" if init.is_dir() else init
-        try:
-            state = torch.load(path, map_location="cpu", weights_only=True)
-            learned: dict[str, Tensor] = state["average"]
-            several = state["people"] > 1
-        except FileNotFoundError:
-            raise FaceError(f"{init} holds no checkpoint to start from.") from None
-        except (RuntimeError, OSError, KeyError, ValueError, pickle.UnpicklingError):
-            raise FaceError(
-                f"{init} is no checkpoint of this program: give a run's folder or its checkpoint.pt."
-            ) from None
+        learned, several = learned_weights(init)
         if several and isinstance(self.generator, CompactGenerator):
             remember(self.generator, self.people[0])
             learned |= {name: getattr(self.generator, name) for name in REMEMBERED}
         try:
             self.generator.load_state_dict(learned)
         except RuntimeError:
-            raise FaceError(f"{init} holds another network: start from a run of the same profile and --size.") from None
+            raise FaceError(f"{init} holds another network: start from one of the same profile and --size.") from None
 
     @property
     def last_step(self) -> int:

@@ -116,6 +116,10 @@ def test_resuming_is_exact(dataset_folder, model, tmp_path):
         assert torch.equal(a, b)
     with pytest.raises(FaceError, match="no checkpoint"):
         trainer("third", init=tmp_path / "nowhere")
+    for name, said in (("nowhere.onnx", "no target file"), ("parts/config.onnx", "no ONNX file")):
+        (tmp_path / "parts" / "config.onnx").write_text("{}")
+        with pytest.raises(FaceError, match=said):
+            trainer("third", init=tmp_path / name)
     with pytest.raises(FaceError, match="--profile compact"):
         Trainer([dataset], tmp_path / "parts", SMALL_PAPER, PyramidDistance())
 
@@ -209,6 +213,9 @@ def test_training_learns_and_a_target_comes_out(dataset_folder, model, tmp_path,
     write_onnx(tmp_path / "someone.onnx", exported, info)
     assert read_info(tmp_path / "someone.onnx", model.hash).title == "Someone"
     assert "conditioning" in {i.name for i in onnx.load(tmp_path / "someone.onnx").graph.input}
+    again = Trainer([dataset], tmp_path / "again", blank, PyramidDistance(), init=tmp_path / "someone.onnx")
+    for name, value in trainer.average.state_dict().items():  # whose maps the export has rounded already
+        assert torch.equal(again.generator.state_dict()[name], value), name
 
 
 def assert_self_reenactment_draws_what_training_drew(model, folder):
