@@ -18,7 +18,7 @@ from face.target import find_target, read_info
 from face.tracking import MODEL_PATH
 from live.app import TARGETS
 from live.device import Device, choose
-from live.generators.onnx import choose_precision, has_vnni
+from live.generators.onnx import choose_precision
 from live.sources import DEMO_CLIP, cameras
 from live.streaming.codecs import h264_encoder
 from trt_engines.library import tensorrt
@@ -71,7 +71,6 @@ def report(target: str, source: str) -> int:
     lines = [
         ("Python", f"{platform.python_version()} on {platform.system()} {platform.machine()}"),
         ("Processor", _processor()),
-        ("8-bit generator", "yes (VNNI)" if has_vnni() else "no VNNI: fp32 is used"),
         ("GPU", _gpu()),
         ("TensorRT", _tensorrt()),
         ("CUDA packages", ", ".join(f"{p} {_version(p)}" for p in _CUDA_PACKAGES)),

@@ -117,6 +117,21 @@ class CompactGenerator(nn.Module):
     def forward(self, conditioning: Tensor, previous: Tensor) -> Tensor:
         """Picture [B, 3, H, W] from conditionings [B, 18, H, W] (oldest first) and outputs [B, 6, H, W]."""
         now = conditioning[:, -6:]
+        features, places = self.consider(now, conditioning, previous)
+        batch = now.shape[0]
+        head = _looked_up(self.head.expand(batch, -1, -1, -1), places / HEAD_EXTENT)
+        face = _looked_up(self.face.expand(batch, -1, -1, -1), now[:, :2])
+        detail = self.detail(torch.cat([now, head, face], dim=1))
+        return self.paint(face_mask(now), features, detail, head, face)
+
+    def consider(self, now: Tensor, conditioning: Tensor, previous: Tensor) -> tuple[Tensor, Tensor]:
+        """Features [B, quarter, H/4, W/4], and where on the head each pixel looks, [B, 2, H, W].
+
+        Args:
+            now: the newest NMFC, [B, 3 or more, H, W].
+            conditioning: what the conditioning encoder sees, as in ``forward``.
+            previous: what the other sees.
+        """
         x_quarter, x_eighth, x_sixteenth = self.conditioning_encoder(conditioning)
         y_quarter, y_eighth, y_sixteenth = self.previous_encoder(previous)
         features = x_sixteenth + y_sixteenth + self.place_sixteenth
@@ -129,15 +144,21 @@ class CompactGenerator(nn.Module):
         relief = self.relief + self.to_relief(context).view(-1, *self.relief.shape[1:])
         places = head_places(camera, relief, self.to_bend(features), now.shape[2])
         features = self.to_quarter(features) + x_quarter + y_quarter + self.place_quarter
-        features = self.at_quarter(features)
+        return self.at_quarter(features), places
 
-        batch = now.shape[0]
-        head = _looked_up(self.head.expand(batch, -1, -1, -1), places / HEAD_EXTENT)
-        face = _looked_up(self.face.expand(batch, -1, -1, -1), now[:, :2])
-        detail = self.detail(torch.cat([now, head, face], dim=1))
+    def paint(self, mask: Tensor, features: Tensor, detail: Tensor, head: Tensor, face: Tensor) -> Tensor:
+        """Picture [B, 3, H, W]: the layers, painted over each other as the features correct them.
+
+        Args:
+            mask: 1 where there is a face, [B, 1, H, W].
+            features: as ``consider`` gives them.
+            detail: what ``self.detail`` makes of conditioning and layers, [B, fine, H/2, W/2].
+            head: colour and coverage of that layer, [B, 4, H, W].
+            face: the same of that one.
+        """
         corrections = self.to_corrections(self.at_half(self.to_half(features) + detail))
         picture = self.backdrop + torch.sigmoid(head[:, 3:] + corrections[:, 3:4]) * (head[:, :3] - self.backdrop)
-        face_coverage = torch.sigmoid(face[:, 3:] + corrections[:, 4:]) * face_mask(now)
+        face_coverage = torch.sigmoid(face[:, 3:] + corrections[:, 4:]) * mask
         return picture + face_coverage * (face[:, :3] - picture) + corrections[:, :3]
 
 

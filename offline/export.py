@@ -1,7 +1,6 @@
 """A trained generator to a target file.
 
     python -m offline.export DATASET --run RUN --name demo --title "Mira" --provenance "…" [--out trt_engines]
-    python -m offline.export … --int8       also writes NAME.int8.onnx for processors with VNNI
     python -m offline.export TARGET.onnx --engine [--precision fp16] [--compute-capability 8.9]
 
 The last makes TARGET.engine for TensorRT: for the GPU at hand or, by TensorRT for RTX, for any other.
@@ -32,31 +31,23 @@ from torch import Tensor, nn
 from face.errors import FaceError
 from face.landmarks import UNIT_NAMES
 from face.morphable import MorphableModel
-from face.recurrence import INPUTS, PREVIOUS_FRAMES, Recurrence
+from face.recurrence import INPUTS, Recurrence
 from face.target import TargetInfo, read_info, write_onnx
 from offline.command import one_sentence
+from offline.compact import CompactGenerator
 from offline.dataset import Dataset
-from offline.onnx_graph import halve_maps, quicken_lookups
+from offline.onnx_graph import halve_maps
+from offline.processor import ProcessorStep
 from offline.profiles import PROFILES, Generator
+from offline.quantise import quantise
 from trt_engines.engines import build_engine, parse_capability
 from trt_engines.gpu import Gpu
 from trt_engines.graph import Precision
 
 _OPSET = 17
 _CHECK_FRAMES = 100
-_CALIBRATION_FRAMES = 32
 _MOTION_FRAMES = 150
 _PORTRAIT = 160  # px
-# What 8 bits are enough for: features. The layers' geometry, the first convolutions, which see the picture, and the
-# last sum and convolution, which make it, stay in float: there a rounding step is a step of the picture.
-_QUANTISED = tuple(f"/generator/{part}" for part in (
-    "conditioning_encoder", "previous_encoder", "middle", "to_eighth", "at_eighth", "to_quarter", "at_quarter",
-    "to_half", "at_half/at_half.1", "at_half/at_half.2",
-))  # fmt: skip
-_EXACT = tuple(f"/generator/{part}" for part in (
-    "conditioning_encoder/quarter/quarter.0", "previous_encoder/quarter/quarter.0", "at_half/at_half.2/Add",
-))  # fmt: skip
-_CALIBRATION_PERCENTILE = 99.99  # of a feature's values that its 8 bits span: rare outliers would coarsen the rest
 
 
 class ExportedStep(nn.Module):
@@ -81,12 +72,18 @@ def export_onnx(generator: Generator, size: int) -> onnx.ModelProto:
     with torch.no_grad():
         for one in generator.remembered():
             one.copy_(one.half())
-    step = ExportedStep(generator).eval()
+    model = to_onnx(ExportedStep(generator), size)
+    halve_maps(model)
+    return model
+
+
+def to_onnx(step: nn.Module, size: int) -> onnx.ModelProto:
+    """A step on pictures ``[size, size, C]``, ``ExportedStep`` or ``ProcessorStep``, as an ONNX model."""
     shapes = [(size, size, 6)] * 3 + [(size, size, 3)] * 2
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "step.onnx"
         torch.onnx.export(
-            step,
+            step.eval(),
             tuple(torch.zeros(s, dtype=torch.uint8) for s in shapes),
             path,
             input_names=list(INPUTS),
@@ -94,9 +91,7 @@ def export_onnx(generator: Generator, size: int) -> onnx.ModelProto:
             opset_version=_OPSET,
             dynamo=False,
         )
-        model = onnx.load(str(path))
-    halve_maps(model)
-    return model
+        return onnx.load(str(path))
 
 
 def roll_out(session: ort.InferenceSession, conditionings: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
@@ -182,59 +177,16 @@ def check(model: onnx.ModelProto, generator: nn.Module, conditionings: np.ndarra
     return exported
 
 
-def quantise(model: onnx.ModelProto, dataset: Dataset) -> onnx.ModelProto:
-    """Static 8-bit version (uint8 activations, int8 weights per channel), calibrated on frames of all training takes.
+def export(dataset: Dataset, run: Path, info: dict[str, str], out: Path) -> Path:
+    """Write a run's target file, and for a processor an 8-bit one beside it; where the first is.
 
-    It is made for processors, so its lookups are those that a processor does fast.
-    """
-    from onnxruntime.quantization import (
-        CalibrationDataReader,
-        CalibrationMethod,
-        QuantFormat,
-        QuantType,
-        quantize_static,
-    )
-    from onnxruntime.quantization.shape_inference import quant_pre_process
-
-    class Reader(CalibrationDataReader):
-        def __init__(self) -> None:
-            x, y = dataset.conditionings, dataset.frames
-            frames = np.concatenate([np.arange(a + PREVIOUS_FRAMES, b) for a, b in dataset.train])
-            order = frames[np.linspace(0, len(frames) - 1, _CALIBRATION_FRAMES).astype(int)]
-            self._feeds = iter(
-                dict(zip(INPUTS, (x[k], x[k - 1], x[k - 2], y[k - 1], y[k - 2]), strict=True)) for k in order
-            )
-
-        def get_next(self) -> dict[str, np.ndarray] | None:
-            return next(self._feeds, None)
-
-    with tempfile.TemporaryDirectory() as folder:
-        prepared, result = Path(folder) / "prepared.onnx", Path(folder) / "int8.onnx"
-        quant_pre_process(model, str(prepared))
-        nodes = onnx.load(str(prepared)).graph.node
-        chosen = [n.name for n in nodes if n.name.startswith(_QUANTISED) and not n.name.startswith(_EXACT)]
-        quantize_static(
-            str(prepared), str(result), Reader(), quant_format=QuantFormat.QDQ, per_channel=True,
-            activation_type=QuantType.QUInt8, weight_type=QuantType.QInt8,
-            op_types_to_quantize=["Conv", "Add", "Relu", "DepthToSpace"], nodes_to_quantize=chosen,
-            calibrate_method=CalibrationMethod.Percentile,
-            extra_options={"CalibPercentile": _CALIBRATION_PERCENTILE},
-        )  # fmt: skip
-        small = onnx.load(str(result))
-    halve_maps(small)
-    quicken_lookups(small)
-    return small
-
-
-def export(dataset: Dataset, run: Path, info: dict[str, str], out: Path, int8: bool) -> Path:
-    """Write a run's target file, and an 8-bit one beside it if asked for; where the first is.
+    The paper's generator has none: it is too large for a processor in eight bits too.
 
     Args:
         dataset: what the run learned from.
         run: folder written by ``offline.learn``.
         info: ``name``, ``title`` and ``provenance`` of ``TargetInfo``.
         out: folder for the files.
-        int8: also write the 8-bit version.
 
     Raises:
         FaceError: the run holds no checkpoint, or the exported network differs from the trained one.
@@ -242,14 +194,15 @@ def export(dataset: Dataset, run: Path, info: dict[str, str], out: Path, int8: b
     checkpoint = run / "checkpoint.pt"
     if not checkpoint.exists():
         raise FaceError(f"{run} holds no checkpoint: train with 'python -m offline.learn' first.")
-    path, small_path = out / f"{info['name']}.onnx", out / f"{info['name']}.int8.onnx"
-    stamp = hashlib.sha256(checkpoint.read_bytes()).hexdigest()
-    if all(_made_of(one, info, stamp) for one in (path, *([small_path] if int8 else []))):
-        print(f"{path} is up to date.")
-        return path
     state = torch.load(checkpoint, map_location="cpu", weights_only=True)
     size = int(dataset.frames.shape[1])
     generator = PROFILES[state["profile"]].generator(size)
+    path, small_path = out / f"{info['name']}.onnx", out / f"{info['name']}.int8.onnx"
+    wanted = [path, small_path] if isinstance(generator, CompactGenerator) else [path]
+    stamp = hashlib.sha256(checkpoint.read_bytes()).hexdigest()
+    if all(_made_of(one, info, stamp) for one in wanted):
+        print(f"{path} is up to date.")
+        return path
     generator.load_state_dict(state["average"])
     described = describe(dataset, state["profile"], **info)
     described.versions.update(trained_sequences=str(state["step"]), checkpoint=stamp)
@@ -258,15 +211,16 @@ def export(dataset: Dataset, run: Path, info: dict[str, str], out: Path, int8: b
     shown = np.asarray(dataset.conditionings[first : min(last, first + _CHECK_FRAMES)])
     exact = check(model, generator, shown)
     out.mkdir(parents=True, exist_ok=True)
-    write_onnx(path, model, described)
-    print(f"wrote {path} ({path.stat().st_size / 1e6:.1f} MB)")
-    if int8:
-        small = quantise(model, dataset)
+    # The 8-bit file first: one that is older than its exact twin would go on being used.
+    if isinstance(generator, CompactGenerator):
+        small = quantise(to_onnx(ProcessorStep(generator), size), dataset)
         rough = np.stack(list(roll_out(ort.InferenceSession(small.SerializeToString()), shown)))
         error = ((exact.astype(float) - rough) ** 2).mean()
         print(f"int8 against fp32: PSNR {10 * np.log10(255**2 / error):.1f} dB")
         write_onnx(small_path, small, described)
         print(f"wrote {small_path} ({small_path.stat().st_size / 1e6:.1f} MB)")
+    write_onnx(path, model, described)
+    print(f"wrote {path} ({path.stat().st_size / 1e6:.1f} MB)")
     return path
 
 
@@ -284,7 +238,6 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--name", help="short name, as in --target NAME")
     parser.add_argument("--title", help="name for people to read (default: the name)")
     parser.add_argument("--provenance", help="who this is and on what ground the likeness is used; the page shows it")
-    parser.add_argument("--int8", action="store_true", help="also write an 8-bit version, for CPUs with VNNI")
 
 
 def need_names(arguments: argparse.Namespace, *others: str) -> None:
@@ -301,7 +254,7 @@ def need_names(arguments: argparse.Namespace, *others: str) -> None:
 def export_with_options(dataset: Dataset, run: Path, out: Path, arguments: argparse.Namespace) -> Path:
     """Export with what ``add_options`` took from the command line."""
     info = {"name": arguments.name, "title": arguments.title or arguments.name, "provenance": arguments.provenance}
-    return export(dataset, run, info, out, arguments.int8)
+    return export(dataset, run, info, out)
 
 
 def export_engine(source: Path, precision: Precision, capability: str | None) -> Path:

@@ -14,12 +14,13 @@ CAMERA_NUMBERS = 8  # an affine camera: 2×3 matrix, row by row, and offset
 HEAD_EXTENT = 2.0  # the head's texture reaches twice as far as the face on every side
 _STRIDE = 4  # pixels between those that the camera is estimated from
 _RIGID_ABOVE = -0.25  # of the NMFC's height: nose, eyes and forehead move as one, the jaw does not
+MASK_SLOPE = 64  # so steep that the face's darkest colour counts as face
 _LOOKS = 3  # steps in which a pixel's ray finds the relief
 
 
 def face_mask(conditioning: Tensor) -> Tensor:
     """1 where the NMFC shows the face, else 0, [B, 1, H, W], of conditionings [B, 6, H, W]; its background is -1."""
-    return torch.clamp((conditioning[:, :3].sum(1, keepdim=True) + 3) * 64, 0, 1)
+    return torch.clamp((conditioning[:, :3].sum(1, keepdim=True) + 3) * MASK_SLOPE, 0, 1)
 
 
 def _pixels(count: int, like: Tensor) -> Tensor:

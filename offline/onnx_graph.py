@@ -8,7 +8,6 @@ from onnx import helper, numpy_helper
 
 _MAP_SIDE = 32  # maps are at least this large, convolutions' weights are smaller
 HALVED = ".half"  # how the names of maps in half precision end
-_FINER = 4  # places per texel and direction that a lookup tells apart
 
 
 def halve_maps(model: onnx.ModelProto) -> None:
@@ -23,64 +22,46 @@ def halve_maps(model: onnx.ModelProto) -> None:
         graph.node.insert(0, helper.make_node("Cast", [stored.name], [tensor.name], to=onnx.TensorProto.FLOAT))
 
 
-def quicken_lookups(model: onnx.ModelProto) -> None:
-    """Look constant maps up in tables instead of interpolating them for every pixel.
+def bytes_behind(model: onnx.ModelProto) -> dict[str, str]:
+    """Inputs of convolutions that are ``(bytes - middle) / half_range``, and the bytes that each is made of."""
+    maker = {output: node for node in model.graph.node for output in node.output}
+    found = {}
+    for conv in model.graph.node:
+        if conv.op_type != "Conv":
+            continue
+        name = conv.input[0]
+        for kind in ("Div", "Sub", "Cast"):
+            if name not in maker or maker[name].op_type != kind:
+                break
+            name = maker[name].input[0]
+        else:
+            found[conv.input[0]] = name
+    return found
 
-    The map is interpolated once, as the file is loaded, to a table that is ``_FINER`` times finer; the nearest of
-    its texels is at most an eighth of the map's texel away. ONNX Runtime gathers rows of such a table several times
-    faster than it samples a grid.
+
+def keep_bytes(model: onnx.ModelProto, behind: dict[str, str]) -> None:
+    """Hand bytes on as they are instead of making them floats and quantising those to the same bytes.
+
+    Args:
+        model: quantised so that its bytes for each of ``behind`` are the very bytes that it is made of.
+        behind: as ``bytes_behind`` found before.
     """
     graph = model.graph
-    maker = {output: node for node in graph.node for output in node.output}
-    constant = {tensor.name: tensor for tensor in graph.initializer}
-    nodes = list(graph.node)
-    for number, node in enumerate(list(graph.node)):
-        if node.op_type != "GridSample":
-            continue
-        source = node.input[0]
-        while source in maker and maker[source].op_type in ("Expand", "Cast"):
-            source = maker[source].input[0]
-        if source not in constant:  # it changes from frame to frame
-            continue
-        made = _table_lookup(graph, node, list(constant[source].dims), maker[node.input[1]].input[0], f"lookup{number}")
-        at = nodes.index(node)
-        nodes[at : at + 1] = made
-    del graph.node[:]
-    graph.node.extend(nodes)
+    same = {node.output[0]: behind[node.input[0]] for node in graph.node
+            if node.op_type == "QuantizeLinear" and node.input[0] in behind}  # fmt: skip
+    for node in graph.node:
+        for number, name in enumerate(node.input):
+            node.input[number] = same.get(name, name)
+    _drop_unused(graph)
 
 
-def _table_lookup(
-    graph: onnx.GraphProto, node: onnx.NodeProto, dims: list[int], places: str, name: str
-) -> list[onnx.NodeProto]:
-    """Nodes that do a ``GridSample`` node's work for a map of some dimensions and places ``[1, 2, H, W]`` (-1…1)."""
-    _, channels, height, width = dims
-    finer = np.array([width * _FINER, height * _FINER], np.float32).reshape(1, 2, 1, 1)
-
-    def given(label: str, value: np.ndarray) -> str:
-        graph.initializer.append(numpy_helper.from_array(value, f"{name}.{label}"))
-        return f"{name}.{label}"
-
-    steps: list[tuple[str, list[str], dict[str, object]]] = [
-        # The table, one row a place; computed when the file is loaded.
-        ("Resize", [node.input[0], "", given("scales", np.array([1, 1, _FINER, _FINER], np.float32))],
-         {"mode": "linear", "coordinate_transformation_mode": "half_pixel"}),
-        ("Transpose", ["0"], {"perm": [0, 2, 3, 1]}),
-        ("Reshape", ["1", given("rows", np.array([-1, channels]))], {}),
-        # The row of each pixel.
-        ("Mul", [places, given("half", finer / 2)], {}),
-        ("Add", ["3", given("middle", finer / 2)], {}),
-        ("Floor", ["4"], {}),
-        ("Max", ["5", given("first", np.zeros((1, 2, 1, 1), np.float32))], {}),
-        ("Min", ["6", given("last", finer - 1)], {}),
-        ("Mul", ["7", given("strides", np.array([1, width * _FINER], np.float32).reshape(1, 2, 1, 1))], {}),
-        ("ReduceSum", ["8", given("axes", np.array([1]))], {"keepdims": 0}),  # exact: below 2²⁴
-        ("Cast", ["9"], {"to": onnx.TensorProto.INT32}),
-        ("Gather", ["2", "10"], {"axis": 0}),
-        ("Transpose", ["11"], {"perm": [0, 3, 1, 2]}),
-    ]  # fmt: skip
-    made = []
-    for k, (kind, inputs, attributes) in enumerate(steps):
-        inputs = [f"{name}.{one}" if one.isdigit() else one for one in inputs]
-        output = node.output[0] if k == len(steps) - 1 else f"{name}.{k}"
-        made.append(helper.make_node(kind, inputs, [output], name=f"{name}/{k}", **attributes))
-    return made
+def _drop_unused(graph: onnx.GraphProto) -> None:
+    while True:
+        used = {name for node in graph.node for name in node.input} | {output.name for output in graph.output}
+        unused = [node for node in graph.node if not used & set(node.output)]
+        if not unused:
+            break
+        for node in unused:
+            graph.node.remove(node)
+    for tensor in [t for t in graph.initializer if t.name not in used]:
+        graph.initializer.remove(tensor)

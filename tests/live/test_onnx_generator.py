@@ -66,10 +66,7 @@ def test_foreign_network_says_so(tmp_path):
         OnnxGenerator(tmp_path / "junk.onnx")
 
 
-def test_int8_only_where_the_processor_runs_it_well(tmp_path, monkeypatch):
+def test_eight_bits_where_there_are_such(tmp_path):
     (tmp_path / "a.int8.onnx").touch()
-    monkeypatch.setattr("live.generators.onnx.has_vnni", lambda: False)
-    assert choose_precision(tmp_path / "a.onnx").name == "a.onnx"
-    monkeypatch.setattr("live.generators.onnx.has_vnni", lambda: True)
     assert choose_precision(tmp_path / "a.onnx").name == "a.int8.onnx"
     assert choose_precision(tmp_path / "b.onnx").name == "b.onnx"

@@ -1,0 +1,66 @@
+"""The compact generator in eight bits, for a processor.
+
+Activations are uint8, weights int8 per channel, of which only seven bits are used: processors without VNNI add two
+products in 16 bits, which eight would overflow. One file does for all of them.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import onnx
+from onnxruntime.quantization import CalibrationDataReader, CalibrationMethod, QuantFormat, QuantType, quantize_static
+from onnxruntime.quantization.shape_inference import quant_pre_process
+
+from face.recurrence import INPUTS, PREVIOUS_FRAMES
+from offline.dataset import Dataset
+from offline.onnx_graph import bytes_behind, halve_maps, keep_bytes
+from offline.processor import HALF_RANGE, MIDDLE
+
+_CALIBRATION_FRAMES = 32
+# What 8 bits are enough for: features, and pictures, which are bytes themselves. The layers' geometry and the last sum
+# and convolution, which make the picture, stay in float: there a rounding step is a step of the picture.
+_QUANTISED = ("/conditioning_encoder", "/previous_encoder", "/middle", "/to_eighth", "/at_eighth", "/to_quarter",
+              "/at_quarter", "/to_half", "/detail", "/at_half/at_half.1", "/at_half/at_half.2")  # fmt: skip
+_EXACT = "/at_half/at_half.2/Add"
+_KINDS = ("Conv", "Add", "Relu", "Transpose", "Reshape")
+
+
+def quantise(model: onnx.ModelProto, dataset: Dataset) -> onnx.ModelProto:
+    """Static 8-bit version of an exported ``ProcessorStep``, calibrated on frames of all training takes."""
+    with tempfile.TemporaryDirectory() as folder:
+        prepared, result = Path(folder) / "prepared.onnx", Path(folder) / "int8.onnx"
+        quant_pre_process(model, str(prepared))
+        plain = onnx.load(str(prepared))
+        behind = bytes_behind(plain)
+        scale, middle = np.array(1 / HALF_RANGE, np.float32), np.array(MIDDLE, np.uint8)
+        as_bytes = {"quant_type": QuantType.QUInt8, "scale": scale, "zero_point": middle}
+        quantize_static(
+            str(prepared), str(result), _Frames(dataset), quant_format=QuantFormat.QDQ, per_channel=True,
+            reduce_range=True, activation_type=QuantType.QUInt8, weight_type=QuantType.QInt8,
+            op_types_to_quantize=list(_KINDS), calibrate_method=CalibrationMethod.MinMax,
+            nodes_to_quantize=[n.name for n in plain.graph.node
+                               if n.op_type in _KINDS and n.name.startswith(_QUANTISED) and n.name != _EXACT],
+            extra_options={"TensorQuantOverrides": {name: [dict(as_bytes)] for name in behind}},
+        )  # fmt: skip
+        small = onnx.load(str(result))
+    keep_bytes(small, behind)
+    halve_maps(small)
+    return small
+
+
+class _Frames(CalibrationDataReader):
+    """Inputs of steps spread evenly over the training takes, with the camera's pictures for the outputs before."""
+
+    def __init__(self, dataset: Dataset) -> None:
+        x, y = dataset.conditionings, dataset.frames
+        frames = np.concatenate([np.arange(a + PREVIOUS_FRAMES, b) for a, b in dataset.train])
+        order = frames[np.linspace(0, len(frames) - 1, _CALIBRATION_FRAMES).astype(int)]
+        self._feeds = iter(
+            dict(zip(INPUTS, (x[k], x[k - 1], x[k - 2], y[k - 1], y[k - 2]), strict=True)) for k in order
+        )
+
+    def get_next(self) -> dict[str, np.ndarray] | None:
+        return next(self._feeds, None)

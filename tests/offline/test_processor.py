@@ -1,0 +1,94 @@
+"""The step arranged for a processor paints what the trained network paints, exactly and in eight bits."""
+
+from __future__ import annotations
+
+import numpy as np
+import onnxruntime as ort
+import pytest
+import torch
+
+from face.recurrence import NO_OUTPUT
+from offline.compact import CompactGenerator
+from offline.dataset import Dataset
+from offline.export import ExportedStep, roll_out, to_onnx
+from offline.processor import ProcessorStep, RowShuffle, _by_rows
+from offline.quantise import quantise
+
+pytestmark = pytest.mark.unit
+
+
+@pytest.fixture(scope="module")
+def dataset(dataset_folder, model):
+    return Dataset(dataset_folder, model)
+
+
+@pytest.fixture(scope="module")
+def generator():
+    """An untrained network with layers to see, each of whose parts has its say."""
+    made = CompactGenerator(128, widths=(16, 24, 32), fine=8)
+    chance = torch.Generator().manual_seed(0)
+    with torch.no_grad():
+        for parameter in made.parameters():
+            if parameter.dim() > 1 and not parameter.any():
+                parameter.normal_(0, 0.01, generator=chance)
+        for layer in (made.backdrop, made.head, made.face):  # smooth: at most 8 of 255 from texel to texel
+            rough = torch.rand(1, layer.shape[1], *(n // 32 for n in layer.shape[2:]), generator=chance) * 2 - 1
+            layer.copy_(torch.nn.functional.interpolate(rough, layer.shape[2:], mode="bilinear"))
+        made.head[:, 3] += 2
+    return made.eval()
+
+
+@torch.no_grad()
+def test_arranged_for_a_processor_it_paints_the_same(generator, dataset):
+    x = [torch.from_numpy(np.array(dataset.conditionings[k])) for k in (2, 1, 0)]
+    y = [torch.from_numpy(np.array(dataset.frames[k])) for k in (1, 0)]
+    before = {name: value.clone() for name, value in generator.state_dict().items()}
+    exact, arranged = ExportedStep(generator), ProcessorStep(generator)
+    first, second = (step(*x, *y).int() for step in (exact, arranged))
+    assert first.float().std() > 20
+    difference = (first - second).abs().float()
+    assert difference.mean() < 1 and difference.quantile(0.99) <= 4  # a quarter of a texel
+    # It looks at every input: none of them is mixed up with another.
+    blank = torch.full_like(y[0], NO_OUTPUT)
+    for k in range(5):
+        given = [*x, *y]
+        given[k] = torch.zeros_like(x[0]) if k < 3 else blank
+        changed, wanted = arranged(*given).int() - second, exact(*given).int() - first
+        assert wanted.abs().max() > 0
+        assert (changed - wanted).abs().float().mean() < 1
+    for name, value in generator.state_dict().items():
+        assert torch.equal(value, before[name]), name
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("planar", [False, True])
+def test_rows_are_shuffled_as_pixels_are(planar):
+    conv = torch.nn.Conv2d(3, 20, 3, padding=1)
+    x = torch.rand(1, 3, 6, 8)
+    shuffled = RowShuffle(planar)(_by_rows(conv)(x))
+    assert torch.allclose(shuffled, torch.nn.functional.pixel_shuffle(conv(x), 2), atol=1e-6)
+
+
+def test_eight_bits_paint_nearly_the_same(generator, dataset):
+    conditionings = dataset.conditionings[:6]
+    exact, rough = (
+        np.stack(list(roll_out(ort.InferenceSession(one.SerializeToString()), conditionings))).astype(float)
+        for one in (to_onnx(ExportedStep(generator), 128),
+                    quantise(to_onnx(ProcessorStep(generator), 128), dataset))
+    )  # fmt: skip
+    assert exact.std() > 20
+    assert 10 * np.log10(255**2 / ((exact - rough) ** 2).mean()) > 38
+
+
+def test_in_eight_bits_pictures_are_read_as_they_are(generator, dataset):
+    small = quantise(to_onnx(ProcessorStep(generator), 128), dataset)
+    makers = {output: node.op_type for node in small.graph.node for output in node.output}
+    quantised = [node for node in small.graph.node if node.op_type == "QuantizeLinear"]
+    assert quantised and all(makers.get(node.input[0]) != "Div" for node in quantised)
+    assert "DepthToSpace" not in makers.values()
+    constants = {tensor.name: tensor for tensor in small.graph.initializer}
+    weights = [np.frombuffer(constants[node.input[0]].raw_data, np.int8) for node in small.graph.node
+               if node.op_type == "DequantizeLinear" and node.input[0] in constants
+               and constants[node.input[0]].data_type == 3]  # fmt: skip
+    # Two products of a byte and a weight fit in 16 bits.
+    assert len(weights) >= 30 and max(np.abs(w.astype(int)).max() for w in weights) <= 64
