@@ -23,7 +23,7 @@ _CALIBRATION_FRAMES = 32
 # What 8 bits are enough for: features, and pictures, which are bytes themselves. The layers' geometry and the last sum
 # and convolution, which make the picture, stay in float: there a rounding step is a step of the picture.
 _QUANTISED = ("/conditioning_encoder", "/previous_encoder", "/middle", "/to_eighth", "/at_eighth", "/to_quarter",
-              "/at_quarter", "/to_half", "/detail", "/at_half/at_half.1", "/at_half/at_half.2")  # fmt: skip
+              "/at_quarter", "/to_half", "/detail", "/at_half")  # fmt: skip
 _EXACT = "/at_half/at_half.2/Add"
 _KINDS = ("Conv", "Add", "Relu", "Transpose", "Reshape")
 
@@ -41,14 +41,25 @@ def quantise(model: onnx.ModelProto, dataset: Dataset) -> onnx.ModelProto:
             str(prepared), str(result), _Frames(dataset), quant_format=QuantFormat.QDQ, per_channel=True,
             reduce_range=True, activation_type=QuantType.QUInt8, weight_type=QuantType.QInt8,
             op_types_to_quantize=list(_KINDS), calibrate_method=CalibrationMethod.MinMax,
-            nodes_to_quantize=[n.name for n in plain.graph.node
-                               if n.op_type in _KINDS and n.name.startswith(_QUANTISED) and n.name != _EXACT],
+            nodes_to_quantize=_chosen(plain.graph),
             extra_options={"TensorQuantOverrides": {name: [dict(as_bytes)] for name in behind}},
         )  # fmt: skip
         small = onnx.load(str(result))
     keep_bytes(small, behind)
     halve_maps(small)
     return small
+
+
+def _chosen(graph: onnx.GraphProto) -> list[str]:
+    """Names of the nodes to quantise: those of some parts, and sums of what they put out."""
+    chosen: list[str] = []
+    small = {tensor.name for tensor in graph.initializer}
+    for node in graph.node:  # in the order in which they run
+        sums = node.op_type == "Add" and small.issuperset(node.input)
+        if node.name != _EXACT and (sums or node.op_type in _KINDS and node.name.startswith(_QUANTISED)):
+            chosen.append(node.name)
+            small.update(node.output)
+    return chosen
 
 
 class _Frames(CalibrationDataReader):

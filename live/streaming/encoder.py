@@ -11,7 +11,7 @@ import av
 from live.frames import Generated
 from live.mailbox import Closed, Mailbox
 from live.metrics import Metrics
-from live.streaming.codecs import CLOCK, Codec, open_video
+from live.streaming.codecs import CLOCK, Codec, open_video, yuv_frame
 
 BIT_RATE = 2_000_000
 _KEYFRAME_INTERVAL_S = 0.3  # requests closer together are answered by one key frame
@@ -120,7 +120,7 @@ class SharedEncoder:
             with self._metrics.stage("encode"):
                 if context is None or (context.width, context.height) != (width, height):
                     context = open_video(self._codec, width, height, self._rate, self._bit_rate)
-                frame = av.VideoFrame.from_ndarray(generated.image, format="rgb24")
+                frame = yuv_frame(generated.image)
                 last_pts = frame.pts = max(last_pts + 1, int((time.monotonic() - begin_s) * CLOCK))
                 frame.time_base = context.time_base
                 now = time.monotonic()

@@ -12,7 +12,7 @@ import pytest
 
 from live.frames import Generated
 from live.metrics import Metrics
-from live.streaming.codecs import Codec, h264_encoder, open_video
+from live.streaming.codecs import Codec, h264_encoder, open_video, yuv_frame
 from live.streaming.encoder import SharedEncoder, Subscription
 
 pytestmark = pytest.mark.unit
@@ -51,6 +51,23 @@ def test_a_slow_viewer_falls_back_to_the_next_key_frame():
 def test_a_slow_listener_loses_the_oldest_and_goes_on():
     listener = Subscription(from_key=False, longest=3)
     assert all(listener.push(packet()) for _ in range(10)) and waiting(listener) <= 3
+
+
+def samples(plane: av.video.plane.VideoPlane) -> np.ndarray:
+    return np.frombuffer(plane, np.uint8).reshape(plane.height, plane.line_size)[:, : plane.width]
+
+
+def test_yuv_is_what_libswscale_makes_of_it():
+    colours = [[(255, 0, 0), (0, 255, 0), (0, 0, 255)], [(255, 255, 255), (0, 0, 0), (180, 120, 90)]]
+    image = np.kron(np.array(colours), np.ones((32, 32, 1))).astype(np.uint8)
+    wanted = av.VideoFrame.from_ndarray(image, format="rgb24").reformat(format="yuv420p")
+    for found, plane in zip(yuv_frame(image).planes, wanted.planes, strict=True):
+        side = plane.height // 2  # of a colour's square; libswscale blurs chroma over its border
+        middles = np.s_[side // 2 :: side, side // 2 :: side]
+        assert np.abs(samples(found)[middles].astype(int) - samples(plane)[middles]).max() <= 1
+    edge = np.zeros((2, 2, 3), np.uint8)
+    edge[:, 1] = (255, 0, 0)  # chroma of the mean, not of one pixel
+    assert yuv_frame(edge).to_ndarray()[2].tolist() == pytest.approx([128 - 19, 128 + 56], abs=1)
 
 
 @pytest.mark.parametrize("codec", list(Codec))
