@@ -61,6 +61,35 @@ def test_googles_stack_publishes_and_watches(node, film, model, target_info):
 
 
 @pytest.fixture
+def python_with_gstreamer():
+    """The system's Python, where GStreamer's bindings are; this one's environment has none."""
+    found = "/usr/bin/python3"
+    ready = "import gi; gi.require_version('GstWebRTC', '1.0'); from gi.repository import GstWebRTC"
+    try:
+        done = subprocess.run([found, "-c", ready], capture_output=True)
+    except FileNotFoundError:
+        pytest.skip("there is no /usr/bin/python3")
+    if done.returncode:
+        pytest.skip("GStreamer and its Python bindings are not installed")
+    return found
+
+
+def test_gstreamer_publishes_and_watches(python_with_gstreamer, film, model, target_info):
+    film.write_bytes(film.read_bytes() * 60)  # GStreamer plays it once
+    loop = pipeline(model, target_info, NoSource(), drop=True)
+    script = REPOSITORY / "tests" / "live" / "gstreamer" / "peers.py"
+    with serving(loop, ServerSettings(token="a token")) as address:
+        command = [python_with_gstreamer, str(script), address, str(film), "192", "30", "a token"]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+        assert done.returncode == 0, done.stderr or done.stdout
+        seen = json.loads(done.stdout.splitlines()[-1])
+    assert (seen["width"], seen["height"]) == (64, 64) and seen["frames"] >= 30
+    assert seen["brightest"] > 60 and seen["loudest"] > 3000
+    assert loop.error is None and loop.source_name == NoSource.name  # the clients hung up
+    assert np.isfinite(loop.metrics.median_s("track"))
+
+
+@pytest.fixture
 def turn(tmp_path):
     """A coturn on this machine: its address as ``--ice`` wants it."""
     program = shutil.which("turnserver")
