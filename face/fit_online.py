@@ -33,16 +33,15 @@ class OnlineFitter:
         self._basis = LandmarkBasis(model)
         self._gaze = GazeEstimator(model)
         self._settings = settings or FitSettings()
+        self._known = identity
         self.recalibrate()
-        if identity is not None:
-            self._identity, self._faces = identity, CALIBRATION_FRAMES
 
     def recalibrate(self) -> None:
-        """Forget the person and find identity anew."""
-        self._identity = np.zeros(80)
+        """Forget the person and find identity anew, unless it is known."""
+        self._identity = np.zeros(80) if self._known is None else self._known
         self._hessian = np.eye(80)  # the prior: coefficients are standard normal
         self._gradient = np.zeros(80)
-        self._faces = 0
+        self._faces = 0 if self._known is None else CALIBRATION_FRAMES
         self._previous: FrameFit | None = None
         self._gaze.reset()
 

@@ -18,6 +18,7 @@ from google.protobuf.message import DecodeError
 
 from face.camera import ScaledOrthographicCamera
 from face.errors import FaceError
+from face.files import write_whole
 from face.parameters import FaceParameters
 
 FORMAT = 1
@@ -175,20 +176,10 @@ def write_onnx(path: Path, model: onnx.ModelProto, info: TargetInfo) -> None:
     model.metadata_props.extend(kept)
     entry = model.metadata_props.add()
     entry.key, entry.value = _METADATA_KEY, info.to_json()
-    _write(path, model.SerializeToString())
+    write_whole(path, model.SerializeToString())
 
 
 def write_engine(path: Path, plan: bytes, info: TargetInfo) -> None:
     """Write a TensorRT target, atomically."""
     text = info.to_json().encode()
-    _write(path, _MAGIC + struct.pack("<Q", len(text)) + text + plan)
-
-
-def _write(path: Path, content: bytes) -> None:
-    partial = path.with_name(path.name + ".part")
-    try:
-        partial.write_bytes(content)
-    except OSError:
-        partial.unlink(missing_ok=True)  # makes room again, where it was the disk
-        raise
-    os.replace(partial, path)
+    write_whole(path, _MAGIC + struct.pack("<Q", len(text)) + text + plan)

@@ -10,7 +10,6 @@ evaluated. Held-out takes keep the camera's pictures, so that the student is tes
 from __future__ import annotations
 
 import argparse
-import hashlib
 import sys
 from pathlib import Path
 
@@ -19,6 +18,7 @@ import onnxruntime as ort
 from tqdm import tqdm
 
 from face.errors import FaceError
+from face.files import sha256
 from face.morphable import MorphableModel
 from face.parameters import FaceParameters
 from face.retarget import Mode
@@ -45,7 +45,7 @@ def paint(model: MorphableModel, dataset: Dataset, teacher: Path, drivers: list[
         raise FaceError(f"{teacher} paints {info.size} px, the dataset has {dataset.frames.shape[1]}: reconstruct it"
                         f" with --size {info.size}.")  # fmt: skip
     recipe: dict[str, object] = {
-        "teacher": hashlib.sha256(teacher.read_bytes()).hexdigest(),
+        "teacher": sha256(teacher),
         "taught_from": dataset.fingerprint,
         "drivers": [str(driver) for driver in drivers],
     }

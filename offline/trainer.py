@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
 from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
@@ -15,6 +14,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from face.errors import FaceError
+from face.files import write_whole
 from offline.adversaries import Adversaries, Scene, cut, judged, learn_to_judge
 from offline.atlas import REMEMBERED, remember
 from offline.compact import CompactGenerator
@@ -146,11 +146,9 @@ class Trainer:
             "step": self.step, "torch_rng": torch.get_rng_state(), "people": len(self.people),
             "profile": self.profile.name, "config": as_config(self.profile), "dataset": self._fingerprint,
         }  # fmt: skip
-        partial = self.run / "checkpoint.pt.part"
         content = io.BytesIO()  # given a file, torch hides a full disk behind another error
         torch.save(state, content)
-        partial.write_bytes(content.getbuffer())
-        os.replace(partial, self.run / "checkpoint.pt")
+        write_whole(self.run / "checkpoint.pt", content.getbuffer())
 
     @property
     def _fingerprint(self) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,17 +11,13 @@ import onnx
 from tqdm import tqdm
 
 from face.errors import FaceError
+from face.files import sha256, write_whole
 from face.target import TargetInfo, read_info, write_engine
 from trt_engines.graph import Precision, for_tensorrt
 from trt_engines.library import TensorRt, tensorrt
 
 BUILT = Path(__file__).parent / "built"
 _WORKSPACE_BYTES = 4 << 30
-
-
-def network_hash(path: Path) -> str:
-    """SHA-256 of an ONNX target."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def made_by(library: TensorRt, capability: tuple[int, int], precision: Precision, network: str) -> dict[str, str]:
@@ -111,9 +106,7 @@ def build_plan(model: onnx.ModelProto, library: TensorRt, name: str, ahead_for: 
         raise FaceError(f"{library.name} {library.version} could not build {name} for this GPU: use --device cpu.")
     if timing is not None:
         BUILT.mkdir(parents=True, exist_ok=True)
-        partial = known.with_suffix(".part")
-        partial.write_bytes(timing.serialize())
-        os.replace(partial, known)
+        write_whole(known, timing.serialize())
     return bytes(plan)
 
 
@@ -153,14 +146,14 @@ def build_engine(
     library = tensorrt()
     graph = for_tensorrt(onnx.load(str(source)), precision)
     plan = build_plan(graph, library, out.name, None if at_hand else capability)
-    versions = info.versions | made_by(library, capability, precision, network_hash(source))
+    versions = info.versions | made_by(library, capability, precision, sha256(source))
     out.parent.mkdir(parents=True, exist_ok=True)
     write_engine(out, plan, replace(info, versions=versions))
 
 
 def engine_for(source: Path, info: TargetInfo, capability: tuple[int, int], precision: Precision) -> Path:
     """The engine of an ONNX target for the GPU at hand: built now, unless it was before."""
-    made = made_by(tensorrt(), capability, precision, network_hash(source))
+    made = made_by(tensorrt(), capability, precision, sha256(source))
     key = hashlib.sha256("\n".join(f"{k}={v}" for k, v in sorted(made.items())).encode()).hexdigest()[:16]
     path = BUILT / f"{info.name}-{key}.engine"
     if not path.exists():

@@ -1,20 +1,9 @@
-# The CPU image's twin for NVIDIA cards: needs the NVIDIA container toolkit. From the repository's root:
-#   docker build -f docs/deploy/nvidia.Dockerfile -t head2head-nvidia .
-#   docker run --rm --gpus all -e NVIDIA_DRIVER_CAPABILITIES=compute,video,utility --network host head2head-nvidia
-# The card encodes (h264_nvenc); generator and NMFC still run on the CPU until the GPU backend is there.
-FROM nvidia/cuda:12.6.3-base-ubuntu22.04
-RUN apt-get update && apt-get install -y --no-install-recommends python3.11 python3.11-venv libgl1 libegl1 libgles2 \
-    libglib2.0-0 && rm -rf /var/lib/apt/lists/* && python3.11 -m venv /venv
-ENV PATH=/venv/bin:$PATH NUMBA_CACHE_DIR=/tmp/numba
-WORKDIR /app
-COPY pyproject.toml README.md LICENSE NOTICE run_live.py ./
-COPY face face
-COPY live live
-COPY offline offline
-COPY web web
-COPY trt_engines trt_engines
-RUN pip install --no-cache-dir -e . && useradd --create-home live && python run_live.py --no-server --source demo --frames 1
+# The CPU image with what an NVIDIA card needs besides: the host's driver comes with the NVIDIA container toolkit.
+#   docker build -f docs/deploy/nvidia.Dockerfile -t head2head-nvidia .      after the CPU image, head2head
+#   docker run --rm --gpus all --network host -v engines:/app/trt_engines/built head2head-nvidia
+# The first start builds the engine and keeps it in the volume.
+FROM head2head
+USER root
+RUN pip install --no-cache-dir -e '.[gpu-rtx]' && install -d -o live trt_engines/built
 USER live
-HEALTHCHECK CMD python -c "import urllib.request as u; u.urlopen('http://127.0.0.1:8080/healthz')"
-ENTRYPOINT ["python", "run_live.py"]
-CMD ["--source", "browser", "--log-json"]
+ENV NVIDIA_VISIBLE_DEVICES=all NVIDIA_DRIVER_CAPABILITIES=compute,video,utility

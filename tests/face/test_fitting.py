@@ -132,6 +132,15 @@ def test_identity_is_fixed_after_calibration_until_asked_again(model):
     assert not np.array_equal(fitter.fit(seen[0]).identity, found[99].identity)
 
 
+def test_a_known_person_stays_known(model):
+    known = np.linspace(-1, 1, 80)
+    fitter = OnlineFitter(model, identity=known)
+    frame = true_landmarks(model, FaceParameters(known, units(), camera(), np.zeros(2)), units())
+    for _ in range(2):
+        assert fitter.calibration == 1 and np.array_equal(fitter.fit(frame).identity, known)
+        fitter.recalibrate()
+
+
 def test_frames_without_a_face_stay_empty(model):
     seen, _ = tracks(model, frames=12)
     seen[5] = None

@@ -10,14 +10,18 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import gc
 import json
 import logging
+import multiprocessing
 import os
 import random
+import re
 import sys
 import threading
 import time
+from collections import Counter
 from fractions import Fraction
 
 import av
@@ -112,15 +116,36 @@ async def _drain(track: MediaStreamTrack) -> None:
         await track.recv()
 
 
-async def run(address: str, minutes: float, viewers: int) -> tuple[int, list[int]]:
-    """Everything that happens from outside."""
+def outside(address: str, minutes: float, viewers: int) -> multiprocessing.Process:
+    """Publisher and viewers in a process of their own, running: what aiortc's clients keep is not the server's."""
+    process = multiprocessing.get_context("spawn").Process(target=_outside, args=(address, minutes, viewers))
+    process.start()
+    return process
+
+
+def _outside(address: str, minutes: float, viewers: int) -> None:
+    count = asyncio.run(run(address, minutes, viewers))
+    print(f"{count} viewers came and went", file=sys.stderr)
+
+
+async def run(address: str, minutes: float, viewers: int) -> int:
+    """Everything that happens from outside; how many viewers there were."""
     async with httpx.AsyncClient(base_url=address, timeout=30) as client:
         publisher, resource = await connect(client, "/whip", [Camera(), Tone()])
         end_s = time.monotonic() + 60 * minutes
         counts = await asyncio.gather(*(come_and_go(client, end_s, random.Random(k)) for k in range(viewers)))
         assert (await client.delete(resource)).status_code == 200
         await publisher.close()
-    return sum(counts), counts
+    return sum(counts)
+
+
+def left_open() -> dict[str, list[str]]:
+    """Names of this process's threads, and what its file handles are of."""
+    handles = []
+    for number in os.listdir("/proc/self/fd"):
+        with contextlib.suppress(OSError):  # the listing's own
+            handles.append(re.sub(r"\d+", "", os.readlink(f"/proc/self/fd/{number}")))
+    return {"threads": [re.sub(r"\d+", "", thread.name) for thread in threading.enumerate()], "handles": handles}
 
 
 def main() -> int:
@@ -141,26 +166,26 @@ def main() -> int:
     rows: list[tuple[float, float, float]] = []
     begin = time.monotonic()
     with serving(loop, ServerSettings()) as address:
-        before = (threading.active_count(), len(os.listdir("/proc/self/fd")))
-        counts: list[int] = []
-        outside = threading.Thread(
-            target=lambda: counts.append(asyncio.run(run(address, arguments.minutes, arguments.viewers))[0])
-        )
-        outside.start()
-        while outside.is_alive():
-            outside.join(10)
+        outside(address, 0.1, 1).join()  # thread pools fill and modules load
+        before = left_open()
+        clients = outside(address, arguments.minutes, arguments.viewers)
+        while clients.is_alive():
+            clients.join(10)
             rows.append((time.monotonic() - begin, loop.metrics.median_s("capture to encoded") * 1000, memory_mb()))
+        exitcode = clients.exitcode
+        clients.close()
         gc.collect()
         deadline = time.monotonic() + 10
-        while len(os.listdir("/proc/self/fd")) > before[1] and time.monotonic() < deadline:
+        while len(left_open()["handles"]) > len(before["handles"]) and time.monotonic() < deadline:
             time.sleep(0.2)
-        after = (threading.active_count(), len(os.listdir("/proc/self/fd")))
+        after = left_open()
         peers = json.loads(httpx.get(f"{address}/status").text)["viewers"]
     table = np.array([row for row in rows if row[0] > WARM_UP_S] or rows)
     slope = [float(np.polyfit(table[:, 0] / 60, table[:, k], 1)[0]) if len(table) > 2 else None for k in (1, 2)]
     print(json.dumps({
-        "minutes": arguments.minutes, "viewers in all": counts, "left at the end": peers,
-        "threads before and after": [before[0], after[0]], "file handles before and after": [before[1], after[1]],
+        "minutes": arguments.minutes, "clients' exit code": exitcode, "left at the end": peers,
+        **{f"{what} before and after": [len(before[what]), len(after[what])] for what in before},
+        **{f"new {what}": sorted((Counter(after[what]) - Counter(before[what])).elements()) for what in before},
         "latency, ms (begin, end, slope a minute)": [round(table[0, 1], 1), round(table[-1, 1], 1), slope[0]],
         "memory, MB (begin, end, slope a minute)": [round(table[0, 2], 1), round(table[-1, 2], 1), slope[1]],
         "errors told": complaints, "loop's error": str(loop.error) if loop.error else None,

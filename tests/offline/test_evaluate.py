@@ -32,6 +32,8 @@ class Brightness:
 class Redness:
     """Stands in for a recogniser: everybody with a face is alike."""
 
+    hash = "of no file"
+
     def embedding(self, picture, seen):
         return np.array([1.0, 0.0])
 
