@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import functools
+import signal
 import sys
 from collections.abc import Callable
 
@@ -11,10 +12,14 @@ from face.errors import FaceError
 
 
 def one_sentence(main: Callable[[], int]) -> Callable[[], int]:
-    """A command's ``main`` that prints a ``FaceError`` instead of raising it, and returns 1; 130 after Ctrl-C."""
+    """A command's ``main`` that prints a ``FaceError`` instead of raising it, and returns 1; 130 after Ctrl-C.
+
+    SIGTERM is taken for Ctrl-C, which a command in the background does not hear.
+    """
 
     @functools.wraps(main)
     def guarded() -> int:
+        terminate = signal.signal(signal.SIGTERM, signal.default_int_handler)
         try:
             return main()
         except FaceError as error:
@@ -29,5 +34,7 @@ def one_sentence(main: Callable[[], int]) -> Callable[[], int]:
         except KeyboardInterrupt:
             print("\nStopped: the same command goes on.", file=sys.stderr)
             return 130
+        finally:
+            signal.signal(signal.SIGTERM, terminate)
 
     return guarded

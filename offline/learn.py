@@ -8,7 +8,7 @@
     torchrun --nproc-per-node N -m offline.learn … --batch M       on several GPUs or machines
 
 RUN gets ``checkpoint.pt`` (everything needed to go on), ``config.json`` (the profile's numbers), videos
-in ``samples/``, and what ``tensorboard --logdir RUN`` shows. Ctrl-C saves and stops.
+in ``samples/``, and what ``tensorboard --logdir RUN`` shows. Ctrl-C, or ``kill``, saves and stops.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import torch
+from filelock import FileLock, Timeout
 from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
 
@@ -44,23 +45,41 @@ def learn(trainer: Trainer, minutes: float | None, sample_every: int = _SAMPLE_E
     """Train to the end of the schedule or for some minutes, saving and sampling on the way, and when interrupted.
 
     Raises:
-        FaceError: the GPU's memory does not suffice, or the loss is no number any more.
+        FaceError: the GPU's memory does not suffice, the loss is no number any more, or somebody else trains this run.
     """
     if trainer.step >= trainer.last_step:
         if trainer.ranks.first:
             print(f"{trainer.run} is up to date.")
         return
     deadline = time.monotonic() + minutes * 60 if minutes else float("inf")
-    try:
-        _learn(trainer, deadline, sample_every)
-    except torch.OutOfMemoryError:
-        raise FaceError(
-            "The GPU's memory does not suffice: lower --batch, or reconstruct with a smaller --size."
-        ) from None
-    except KeyboardInterrupt:
+    with _alone(trainer):
+        try:
+            _learn(trainer, deadline, sample_every)
+        except torch.OutOfMemoryError:
+            raise FaceError(
+                "The GPU's memory does not suffice: lower --batch, or reconstruct with a smaller --size."
+            ) from None
+        except KeyboardInterrupt:
+            trainer.save()
+            raise
         trainer.save()
-        raise
-    trainer.save()
+
+
+@contextlib.contextmanager
+def _alone(trainer: Trainer) -> Iterator[None]:
+    """Nobody else trains this run meanwhile; two would write over each other's checkpoints."""
+    if not trainer.ranks.first:
+        yield
+        return
+    lock = FileLock(trainer.run / ".lock", timeout=0)
+    try:
+        lock.acquire()
+    except Timeout:
+        raise FaceError(f"{trainer.run} is being trained by another process: wait for it, or stop it.") from None
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def _learn(trainer: Trainer, deadline: float, sample_every: int) -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import base64
 import json
+import signal
 from dataclasses import replace
 
 import cv2
@@ -243,7 +244,7 @@ def test_one_command_from_video_to_target(model, tmp_path, monkeypatch, capsys, 
     assert train.main() == 0
     assert read_info(tmp_path / "someone.onnx", model.hash).name == "someone"
     assert {p.name for p in (tmp_path / "work" / "run").iterdir() if "tfevents" not in p.name} == {
-        "checkpoint.pt", "config.json", "samples"
+        "checkpoint.pt", "config.json", "samples", ".lock"
     }  # fmt: skip
     scores = json.loads((tmp_path / "work" / "report" / "scores.json").read_text())
     assert 0 < scores["apd"] < 255 and (tmp_path / "work" / "report" / "sheet.png").exists()
@@ -292,3 +293,32 @@ def test_ctrl_c_saves(dataset_folder, model, tmp_path, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         learn.learn(trainer, None)
     assert torch.load(tmp_path / "checkpoint.pt", weights_only=True)["step"] == 1
+
+
+def test_two_do_not_train_one_run(dataset_folder, model, tmp_path, monkeypatch):
+    short = profile(COMPACT, (9, 2, Weights(l1=1.0)))
+    first, second = (Trainer([Dataset(dataset_folder, model)], tmp_path, short, PyramidDistance()) for _ in range(2))
+
+    def meanwhile():
+        with pytest.raises(FaceError, match="by another process"):
+            learn.learn(second, None)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(first, "train_step", meanwhile)
+    with pytest.raises(KeyboardInterrupt):
+        learn.learn(first, None)
+    monkeypatch.setattr(second, "train_step", lambda: (_ for _ in ()).throw(KeyboardInterrupt))
+    with pytest.raises(KeyboardInterrupt):  # the first has stopped
+        learn.learn(second, None)
+
+
+def test_kill_is_taken_for_ctrl_c(capsys):
+    before = signal.getsignal(signal.SIGTERM)
+
+    @one_sentence
+    def command():
+        signal.raise_signal(signal.SIGTERM)
+        return 0
+
+    assert command() == 130 and "goes on" in capsys.readouterr().err
+    assert signal.getsignal(signal.SIGTERM) is before
