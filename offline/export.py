@@ -180,7 +180,8 @@ def check(model: onnx.ModelProto, generator: nn.Module, conditionings: np.ndarra
 def export(dataset: Dataset, run: Path, info: dict[str, str], out: Path) -> Path:
     """Write a run's target file, and for a processor an 8-bit one beside it; where the first is.
 
-    The paper's generator has none: it is too large for a processor in eight bits too.
+    The paper's generator has none: it is too large for a processor in eight bits too. One that another network left
+    under the same name is removed, since a processor would go on using it.
 
     Args:
         dataset: what the run learned from.
@@ -219,6 +220,8 @@ def export(dataset: Dataset, run: Path, info: dict[str, str], out: Path) -> Path
         print(f"int8 against fp32: PSNR {10 * np.log10(255**2 / error):.1f} dB")
         write_onnx(small_path, small, described)
         print(f"wrote {small_path} ({small_path.stat().st_size / 1e6:.1f} MB)")
+    else:
+        small_path.unlink(missing_ok=True)
     write_onnx(path, model, described)
     print(f"wrote {path} ({path.stat().st_size / 1e6:.1f} MB)")
     return path

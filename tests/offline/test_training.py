@@ -16,12 +16,13 @@ from face.errors import FaceError
 from face.target import read_info
 from face.video import VideoReader, VideoWriter
 from offline import distill, evaluate, learn, profiles, reenact, train
+from offline import export as export_module
 from offline import trainer as trainer_module
 from offline.command import one_sentence
 from offline.config import read_config
 from offline.dataset import Dataset
 from offline.discriminators import MultiScaleDiscriminator
-from offline.export import check, describe, export_onnx
+from offline.export import check, describe, export, export_onnx
 from offline.losses import (
     discriminator_loss,
     feature_matching,
@@ -293,6 +294,18 @@ def test_ctrl_c_saves(dataset_folder, model, tmp_path, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         learn.learn(trainer, None)
     assert torch.load(tmp_path / "checkpoint.pt", weights_only=True)["step"] == 1
+
+
+def test_another_networks_eight_bits_do_not_stay(dataset_folder, model, tmp_path, monkeypatch):
+    monkeypatch.setitem(PROFILES, "paper", SMALL_PAPER)
+    # An untrained network's normalisation magnifies rounding; here only the files matter.
+    monkeypatch.setattr(export_module, "check", lambda model, generator, shown: shown[..., :3])
+    dataset = Dataset(dataset_folder, model)
+    Trainer([dataset], tmp_path / "run", SMALL_PAPER, PyramidDistance()).save()
+    (tmp_path / "someone.int8.onnx").write_bytes(b"a compact network's")
+    info = {"name": "someone", "title": "Someone", "provenance": "invented"}
+    assert export(dataset, tmp_path / "run", info, tmp_path) == tmp_path / "someone.onnx"
+    assert [path.name for path in tmp_path.glob("*.onnx")] == ["someone.onnx"]
 
 
 def test_two_do_not_train_one_run(dataset_folder, model, tmp_path, monkeypatch):
