@@ -25,7 +25,7 @@ import onnx
 import onnxruntime as ort
 import torch
 from scipy.spatial.transform import Rotation
-from torch import Tensor, nn
+from torch import nn
 
 from face.errors import FaceError
 from face.files import sha256
@@ -40,6 +40,7 @@ from offline.onnx_graph import halve_maps
 from offline.processor import ProcessorStep
 from offline.profiles import PROFILES, Generator
 from offline.quantise import quantise
+from offline.step import ExportedStep
 from trt_engines.engines import build_engine, parse_capability
 from trt_engines.gpu import Gpu
 from trt_engines.graph import Precision
@@ -48,20 +49,6 @@ _OPSET = 17
 _CHECK_FRAMES = 100
 _MOTION_FRAMES = 150
 _PORTRAIT = 160  # px
-
-
-class ExportedStep(nn.Module):
-    """One step on uint8 pictures ``[H, W, C]``: conditionings at t, t-1, t-2 and outputs at t-1, t-2."""
-
-    def __init__(self, generator: nn.Module) -> None:
-        super().__init__()
-        self.generator = generator
-
-    def forward(self, now: Tensor, x1: Tensor, x2: Tensor, y1: Tensor, y2: Tensor) -> Tensor:
-        scale = lambda *a: torch.cat(a, 2).permute(2, 0, 1)[None].float() / 127.5 - 1  # noqa: E731
-        picture = self.generator(scale(x2, x1, now), scale(y2, y1))
-        bytes_ = torch.clamp((picture[0].permute(1, 2, 0) + 1) * 127.5 + 0.5, 0, 255)
-        return bytes_.to(torch.uint8)
 
 
 def export_onnx(generator: Generator, size: int) -> onnx.ModelProto:

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from face.recurrence import CONDITIONING_FRAMES, PREVIOUS_FRAMES
 from offline.compact import CompactGenerator, Encoder
 from offline.layers import HEAD_EXTENT, MASK_SLOPE
+from offline.step import picture_bytes
 
 MIDDLE, HALF_RANGE = 128, 127.5  # a byte stands for (byte - MIDDLE) / HALF_RANGE
 _OFFSET = 0.5 / HALF_RANGE  # what a picture's byte, whose zero lies at 127.5, stands for beyond that
@@ -74,7 +75,7 @@ class ProcessorStep(nn.Module):
             for rows, span in ((head, self.head_span), (face, self.face_span))
         )
         picture = self.generator.paint(mask, features, detail, head, face)
-        return torch.clamp((picture[0].permute(1, 2, 0) + 1) * 127.5 + 0.5, 0, 255).to(torch.uint8)
+        return picture_bytes(picture)
 
     def _head_rows(self, places: Tensor) -> Tensor:
         """Rows [H, W] int32 of the head's table for places [1, 2, H, W]."""

@@ -85,7 +85,7 @@ def pytorch(name: str, network: object, size: int, frames: int) -> None:
     """The same network in PyTorch fp16: eager, and under a CUDA graph."""
     import torch
 
-    from offline.export import ExportedStep
+    from offline.step import ExportedStep
 
     step = ExportedStep(network).eval().cuda()  # type: ignore[arg-type]
     inputs = [torch.zeros(size, size, c, dtype=torch.uint8, device="cuda") for c in (6, 6, 6, 3, 3)]

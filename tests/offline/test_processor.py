@@ -10,9 +10,10 @@ import torch
 from face.recurrence import NO_OUTPUT
 from offline.compact import CompactGenerator
 from offline.dataset import Dataset
-from offline.export import ExportedStep, roll_out, to_onnx
+from offline.export import roll_out, to_onnx
 from offline.processor import ProcessorStep, RowShuffle, _by_rows
 from offline.quantise import quantise
+from offline.step import ExportedStep
 
 pytestmark = pytest.mark.unit
 

@@ -47,17 +47,22 @@ def film(model, tmp_path):
     return path
 
 
-def test_googles_stack_publishes_and_watches(node, film, model, target_info):
+def assert_peers_publish_and_watch(model, target_info, program, script, *numbers):
+    """A program that publishes a film by WHIP, watches by WHEP and prints what it saw as JSON."""
     loop = pipeline(model, target_info, NoSource(), drop=True)
     with serving(loop, ServerSettings(token="a token")) as address:
-        command = [node, str(PEERS / "peers.mjs"), address, str(film), "192", "192", "30", "a token"]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=120, cwd=PEERS)
-        assert done.returncode == 0, done.stderr
+        command = [program, str(script), address, *map(str, numbers), "a token"]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=120, cwd=script.parent)
+        assert done.returncode == 0, done.stderr or done.stdout
         seen = json.loads(done.stdout.splitlines()[-1])
     assert (seen["width"], seen["height"]) == (64, 64) and seen["frames"] >= 30
     assert seen["brightest"] > 60 and seen["loudest"] > 3000
     assert loop.error is None and loop.source_name == NoSource.name  # the clients hung up
     assert np.isfinite(loop.metrics.median_s("track"))
+
+
+def test_googles_stack_publishes_and_watches(node, film, model, target_info):
+    assert_peers_publish_and_watch(model, target_info, node, PEERS / "peers.mjs", film, 192, 192, 30)
 
 
 @pytest.fixture
@@ -76,17 +81,8 @@ def python_with_gstreamer():
 
 def test_gstreamer_publishes_and_watches(python_with_gstreamer, film, model, target_info):
     film.write_bytes(film.read_bytes() * 60)  # GStreamer plays it once
-    loop = pipeline(model, target_info, NoSource(), drop=True)
     script = REPOSITORY / "tests" / "live" / "gstreamer" / "peers.py"
-    with serving(loop, ServerSettings(token="a token")) as address:
-        command = [python_with_gstreamer, str(script), address, str(film), "192", "30", "a token"]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=120)
-        assert done.returncode == 0, done.stderr or done.stdout
-        seen = json.loads(done.stdout.splitlines()[-1])
-    assert (seen["width"], seen["height"]) == (64, 64) and seen["frames"] >= 30
-    assert seen["brightest"] > 60 and seen["loudest"] > 3000
-    assert loop.error is None and loop.source_name == NoSource.name  # the clients hung up
-    assert np.isfinite(loop.metrics.median_s("track"))
+    assert_peers_publish_and_watch(model, target_info, python_with_gstreamer, script, film, 192, 30)
 
 
 @pytest.fixture

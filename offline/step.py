@@ -1,0 +1,25 @@
+"""A generator's step as it is exported: bytes in, bytes out."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+
+class ExportedStep(nn.Module):
+    """One step on uint8 pictures ``[H, W, C]``: conditionings at t, t-1, t-2 and outputs at t-1, t-2."""
+
+    def __init__(self, generator: nn.Module) -> None:
+        super().__init__()
+        self.generator = generator
+
+    def forward(self, now: Tensor, x1: Tensor, x2: Tensor, y1: Tensor, y2: Tensor) -> Tensor:
+        """Picture [H, W, 3] uint8."""
+        scale = lambda *a: torch.cat(a, 2).permute(2, 0, 1)[None].float() / 127.5 - 1  # noqa: E731
+        picture = self.generator(scale(x2, x1, now), scale(y2, y1))
+        return picture_bytes(picture)
+
+
+def picture_bytes(picture: Tensor) -> Tensor:
+    """A picture [1, 3, H, W], -1…1, as bytes [H, W, 3] uint8."""
+    return torch.clamp((picture[0].permute(1, 2, 0) + 1) * 127.5 + 0.5, 0, 255).to(torch.uint8)
