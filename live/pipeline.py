@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from enum import StrEnum
 
@@ -33,11 +33,21 @@ class State(StrEnum):
     CLOSED = "closed"
 
 
+class StageError(RuntimeError):
+    """A stage crashed."""
+
+    def __init__(self, stage: str, error: Exception) -> None:
+        super().__init__(f"The {stage} stage failed: {error!r}")
+        self.__cause__ = error
+
+
 class Pipeline:
     """Source to pictures of the target.
 
-    Threads: one captures, one finds and draws the face, one generates. ``sinks`` get every picture on the
-    generating thread, ``sound_sinks`` the source's sound on the source's; neither may block.
+    Threads: one captures, one finds and draws the face, one generates where a GPU does that. On a processor both would
+    run on the same cores: finding the next face meanwhile only makes either slower and every picture older, so the
+    face's thread generates too, one frame after the other. ``sinks`` get every picture on the generating thread,
+    ``sound_sinks`` the source's sound on the source's; neither may block.
 
     Args:
         model: the morphable model.
@@ -64,7 +74,7 @@ class Pipeline:
         self._guest: str | None = None
         self._threads = [
             threading.Thread(target=self._guarded, args=(work, name), name=name, daemon=True)
-            for name, work in (("capture", self._capture), ("face", self._face), ("generate", self._generate))
+            for name, work in (("capture", self._capture), ("face", self._face), ("generate", self._generate_all))
         ]
 
     def start(self) -> None:
@@ -134,15 +144,25 @@ class Pipeline:
                 work()
             # No more items for the stage behind; the last stage ends the loop.
             {"capture": self._frames.close, "face": self._conditioned.close, "generate": self._end}[name]()
-        except FaceError as error:
+        except (FaceError, StageError) as error:
             self._fail(error)
         except Exception as error:
-            self._fail(RuntimeError(f"The {name} stage failed: {error!r}"), error)
+            self._fail(StageError(name, error))
 
-    def _fail(self, error: Exception, cause: BaseException | None = None) -> None:
-        error.__cause__ = cause
+    def _fail(self, error: Exception) -> None:
         self.error = self.error or error
         self._end()
+
+    @contextlib.contextmanager
+    def _stage(self, name: str) -> Iterator[None]:
+        """Time a stage's work on one frame, and say where it crashed."""
+        try:
+            with self.metrics.stage(name):
+                yield
+        except FaceError:
+            raise
+        except Exception as error:
+            raise StageError(name, error) from error
 
     def _end(self) -> None:
         self._stop.set()
@@ -178,28 +198,34 @@ class Pipeline:
                     self._recalibrate.clear()
                     self._fitter.recalibrate()
                     self._retargeter.recalibrate()
-                with self.metrics.stage("track"):
+                with self._stage("track"):
                     landmarks = tracker.track(frame.image, round(frame.captured_s * 1000))
                 if landmarks is None:
                     self._fitter.lost()
                     self.state = State.FACE_LOST
                     found = None
                 else:
-                    with self.metrics.stage("fit"):
+                    with self._stage("fit"):
                         found = self._fitter.fit(landmarks)
                     self.state = State.LIVE if self._fitter.calibration >= 1 else State.CALIBRATING
                 shown = self._retargeter.step(found, self.settings, frame.captured_s)
-                with self.metrics.stage("render"):
+                with self._stage("render"):
                     conditioning = cast.renderer.render(shown)
-                self._conditioned.put(Conditioned(conditioning, cast, shown, landmarks, frame.captured_s))
+                conditioned = Conditioned(conditioning, cast, shown, landmarks, frame.captured_s)
+                if cast.generator.on_processor:
+                    self._generate(conditioned)
+                else:
+                    self._conditioned.put(conditioned)
 
-    def _generate(self) -> None:
+    def _generate_all(self) -> None:
         while True:
-            conditioned = self._conditioned.take()
-            with self.metrics.stage("generate"):
-                image = conditioned.cast.generator.step(conditioned.conditioning)
-            self.metrics.made()
-            generated = Generated(image, conditioned, conditioned.captured_s)
-            self.latest = generated
-            for sink in list(self.sinks):
-                sink(generated)
+            self._generate(self._conditioned.take())
+
+    def _generate(self, conditioned: Conditioned) -> None:
+        with self._stage("generate"):
+            image = conditioned.cast.generator.step(conditioned.conditioning)
+        self.metrics.made()
+        generated = Generated(image, conditioned, conditioned.captured_s)
+        self.latest = generated
+        for sink in list(self.sinks):
+            sink(generated)

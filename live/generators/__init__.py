@@ -11,6 +11,7 @@ class Generator(Protocol):
     """A recurrent video generator (Eq. 4) that owns its state."""
 
     description: str
+    on_processor: bool  # it computes on the cores that also find the face
 
     def step(self, conditioning: np.ndarray) -> np.ndarray:
         """Next picture ``[H, W, 3]`` uint8 RGB from a conditioning ``[H, W, 6]`` uint8."""

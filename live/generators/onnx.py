@@ -29,6 +29,8 @@ class OnnxGenerator:
         FaceError: the file holds no network of this program.
     """
 
+    on_processor = True
+
     def __init__(self, path: Path, threads: int = 0) -> None:
         chosen = choose_precision(path)
         options = ort.SessionOptions()

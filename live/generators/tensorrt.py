@@ -34,6 +34,8 @@ class TensorRtGenerator:
         FaceError: TensorRT refuses the engine.
     """
 
+    on_processor = False
+
     def __init__(self, path: Path, gpu: Gpu) -> None:
         library = tensorrt()
         self._runtime = library.api.Runtime(library.logger)

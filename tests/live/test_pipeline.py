@@ -34,8 +34,15 @@ def run(loop):
     return seen
 
 
-def test_every_frame_comes_out_once_when_nothing_may_be_dropped(model, target_info, portraits):
-    loop = pipeline(model, target_info, ListSource(portraits))
+class Elsewhere(NmfcGenerator):
+    """Generates as if not on the processor's cores."""
+
+    on_processor = False
+
+
+@pytest.mark.parametrize("generator", [NmfcGenerator, Elsewhere])
+def test_every_frame_comes_out_once_when_nothing_may_be_dropped(model, target_info, portraits, generator):
+    loop = pipeline(model, target_info, ListSource(portraits), generator())
     seen = run(loop)
     assert loop.error is None
     assert [round(g.captured_s / 0.04) for g in seen] == list(range(12))
@@ -44,6 +51,17 @@ def test_every_frame_comes_out_once_when_nothing_may_be_dropped(model, target_in
     assert seen[-1].conditioned.landmarks is not None
     assert set(loop.metrics.percentiles()) >= {"track", "fit", "render", "generate"}
     assert loop.state is State.CLOSED
+
+
+@pytest.mark.parametrize(("generator", "threads"), [(NmfcGenerator, {"face"}), (Elsewhere, {"generate"})])
+def test_generating_takes_turns_with_finding_faces_where_both_need_the_same_cores(
+    model, target_info, portraits, generator, threads
+):
+    loop = pipeline(model, target_info, ListSource(portraits[:3]), generator())
+    seen = set()
+    loop.sinks.append(lambda _: seen.add(threading.current_thread().name))
+    run(loop)
+    assert seen == threads
 
 
 def test_idle_blas_threads_do_not_spin_beside_the_generator(model, target_info, portraits):
@@ -66,8 +84,9 @@ def test_a_lost_face_shows_the_target_and_never_the_camera(model, target_info, p
     assert State.FACE_LOST in states and State.CALIBRATING in states
 
 
-def test_a_crash_names_its_stage_and_ends_the_loop(model, target_info, portraits):
-    class Broken(NmfcGenerator):
+@pytest.mark.parametrize("base", [NmfcGenerator, Elsewhere])
+def test_a_crash_names_its_stage_and_ends_the_loop(model, target_info, portraits, base):
+    class Broken(base):
         def step(self, conditioning):
             raise ZeroDivisionError
 
