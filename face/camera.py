@@ -23,8 +23,8 @@ class ScaledOrthographicCamera:
     translation: np.ndarray
 
     def project(self, vertices: np.ndarray) -> np.ndarray:  # [..., 3] model frame
-        """Image coordinates ``[..., 3]``: x right px, y down px, depth towards the viewer px."""
-        points = self.scale * (vertices @ self.rotation.T)
+        """Image coordinates ``[..., 3]``: x right px, y down px, depth to the viewer px; as precise as they came."""
+        points = vertices @ (self.scale * self.rotation.T).astype(vertices.dtype)
         points[..., 1] *= -1.0
         points[..., :2] += self.translation
         return points
@@ -36,7 +36,7 @@ class ScaledOrthographicCamera:
         Positive yaw turns the face to the picture's right, positive pitch down, positive roll tilts it
         to the picture's left (intrinsic Y-X-Z).
         """
-        return Rotation.from_matrix(self.rotation).as_euler("YXZ", degrees=True)
+        return Rotation.from_matrix(self.rotation, assume_valid=True).as_euler("YXZ", degrees=True)
 
     @staticmethod
     def from_euler(yaw_pitch_roll_deg: np.ndarray, scale: float, translation: np.ndarray) -> ScaledOrthographicCamera:

@@ -43,8 +43,10 @@ class CpuConditioning:
 
     def render(self, parameters: FaceParameters) -> np.ndarray:
         """Conditioning ``[H, W, 6]`` uint8."""
-        nmfc = self._nmfc.render(parameters, self.size, self.size)
-        return np.concatenate([nmfc, self._gaze.render(parameters, self.size, self.size)], axis=2)
+        image = np.zeros((self.size, self.size, CHANNELS), np.uint8)
+        self._nmfc.draw(parameters, image[..., :3])
+        self._gaze.draw(parameters, image[..., 3:])
+        return image
 
     def another(self) -> CpuConditioning:
         """A renderer for another thread."""

@@ -109,10 +109,13 @@ class LandmarkBasis:
         self.identity = np.ascontiguousarray(identity.transpose(2, 1, 0))
         self.expression = np.ascontiguousarray(expression.transpose(2, 1, 0))
         self.weights = fit_weights()
+        self._folded: tuple[np.ndarray, np.ndarray] | None = None
 
     def shape(self, identity: np.ndarray, expression: np.ndarray) -> np.ndarray:
-        """Landmarks of a face in the model frame, ``[468, 3]``."""
-        return self.mean + (self.identity @ identity + self.expression @ expression).T
+        """Landmarks of a face in the model frame, ``[468, 3]``; a person's identity is folded in once."""
+        if self._folded is None or not np.array_equal(self._folded[0], identity):
+            self._folded = identity.copy(), self.mean + (self.identity @ identity).T
+        return self._folded[1] + (self.expression @ expression).T
 
 
 @dataclass(frozen=True)

@@ -68,9 +68,8 @@ class GazeRenderer:
         loops = [list(LEFT_EYE), list(RIGHT_EYE)]
         self._outlines = [(mean[k], identity[:, k], expression[:, k]) for k in loops]
 
-    def render(self, parameters: FaceParameters, height: int, width: int) -> np.ndarray:
-        """Gaze image ``[H, W, 3]`` uint8: see ``draw_eye`` for the channels; black away from the eyes."""
-        image = np.zeros((height, width, 3), np.uint8)
+    def draw(self, parameters: FaceParameters, image: np.ndarray) -> None:
+        """Draw the gaze image into a black picture ``[H, W, 3]`` uint8; see ``draw_eye`` for the channels."""
         camera = parameters.camera
         forward = gaze_rotation(parameters.gaze)[:, 2] * self._model.eye_radius
         radius_px = self._model.eye_radius * camera.scale
@@ -82,4 +81,3 @@ class GazeRenderer:
             outline = np.ascontiguousarray(camera.project(loop)[:, :2])
             iris = camera.project(centre + forward)[:2]
             draw_eye(image, outline, iris, IRIS_RADIUS * radius_px, PUPIL_RADIUS * radius_px)
-        return image

@@ -32,15 +32,18 @@ def nmfc_colors(model: MorphableModel) -> np.ndarray:
 
 
 @njit(cache=True, nogil=True)
-def paint(index: np.ndarray, colors: np.ndarray) -> np.ndarray:  # [H, W] int32, [T, 3] uint8
-    """Colour of the triangle seen at each pixel, ``[H, W, 3]`` uint8, background 0."""
+def paint(
+    image: np.ndarray,  # [H, W, 3] uint8, painted over
+    index: np.ndarray,  # [H, W] int32
+    colors: np.ndarray,  # [T, 3] uint8
+) -> None:
+    """Give each pixel the colour of the triangle seen there; where there is none, leave it."""
     height, width = index.shape
-    image = np.zeros((height, width, 3), np.uint8)
     for i in range(height):
         for j in range(width):
             if index[i, j] >= 0:
-                image[i, j] = colors[index[i, j]]
-    return image
+                for k in range(3):
+                    image[i, j, k] = colors[index[i, j], k]
 
 
 class NmfcRenderer:
@@ -48,7 +51,7 @@ class NmfcRenderer:
 
     def __init__(self, model: MorphableModel) -> None:
         rows, self.triangles = model.nmfc_mesh
-        self._mean = rows @ model.mean
+        self._mean = (rows @ model.mean).astype(np.float32)
         self._identity = np.stack([rows @ d for d in model.identity])
         expression = np.stack([rows @ d for d in model.expression])
         self._expression = np.ascontiguousarray(expression.reshape(len(expression), -1).astype(np.float32))
@@ -61,9 +64,9 @@ class NmfcRenderer:
             neutral = self._mean + np.tensordot(parameters.identity.astype(np.float32), self._identity, 1)
             self._folded = parameters.identity.copy(), neutral
         offset = parameters.expression.astype(np.float32) @ self._expression
-        return parameters.camera.project(self._folded[1] + offset.reshape(-1, 3)).astype(np.float32)
+        return parameters.camera.project(self._folded[1] + offset.reshape(-1, 3))
 
-    def render(self, parameters: FaceParameters, height: int, width: int) -> np.ndarray:
-        """NMFC image ``[H, W, 3]`` uint8."""
-        index, _ = rasterise(self.vertices(parameters), self.triangles, height, width)
-        return paint(index, self._colors)
+    def draw(self, parameters: FaceParameters, image: np.ndarray) -> None:
+        """Draw the NMFC image into a black picture ``[H, W, 3]`` uint8."""
+        index, _ = rasterise(self.vertices(parameters), self.triangles, *image.shape[:2])
+        paint(image, index, self._colors)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -13,7 +12,7 @@ from face.camera import ScaledOrthographicCamera
 from face.parameters import FaceParameters
 from face.target import TargetInfo
 
-_SCALE_FRAMES = 500  # over which the source's mean scale and place are taken, as in the authors' demo
+_USUAL_FRAMES = 500  # over which the source's mean scale and place are taken, as in the authors' demo
 _NEUTRAL_FRAMES = 75  # over which the source's neutral is found
 _CLAMP_DEVIATIONS = 2.0
 _HOLD_S, _EASE_S = 0.6, 1.2  # a lost face: hold the last pose, then ease to rest
@@ -68,11 +67,10 @@ class Retargeter:
 
     def recalibrate(self) -> None:
         """Forget the source's neutral, usual scale and place."""
-        self._scales: deque[float] = deque(maxlen=_SCALE_FRAMES)
-        self._places: deque[np.ndarray] = deque(maxlen=_SCALE_FRAMES)
+        self._cameras = np.empty((_USUAL_FRAMES, 3))  # scale and place of the last faces, a ring
         self._neutral_expression = np.zeros(52)
         self._neutral_gaze = np.zeros(2)
-        self._neutral_frames = 0
+        self._faces = 0
         self._shown = None
         self._lost_since = self._found_since = None
 
@@ -120,20 +118,21 @@ class Retargeter:
         return FaceParameters(self._resting.identity, np.clip(expression, 0, 1), camera, gaze)
 
     def _learn(self, source: FaceParameters) -> None:
-        self._scales.append(source.camera.scale)
-        self._places.append(source.camera.translation / source.camera.scale)
-        if self._neutral_frames < _NEUTRAL_FRAMES:
-            self._neutral_frames += 1
-            share = 1 / self._neutral_frames
+        scale, translation = source.camera.scale, source.camera.translation
+        self._cameras[self._faces % _USUAL_FRAMES] = scale, *(translation / scale)
+        self._faces += 1
+        if self._faces <= _NEUTRAL_FRAMES:
+            share = 1 / self._faces
             self._neutral_expression = self._neutral_expression + share * (source.expression - self._neutral_expression)
             self._neutral_gaze = self._neutral_gaze + share * (source.gaze - self._neutral_gaze)
 
     def _adapted_camera(self, source: FaceParameters) -> ScaledOrthographicCamera:
         """The source's pose at the target's scale and place, kept to where the target was seen (design §3)."""
         target = self._target
-        relative_scale = source.camera.scale / np.mean(self._scales)
+        usual = self._cameras[: self._faces].mean(0)
+        relative_scale = source.camera.scale / usual[0]
         scale = target.scale_mean * float(np.clip(relative_scale, 0.8, 1.25))
-        shift = source.camera.translation / source.camera.scale - np.mean(self._places, axis=0)
+        shift = source.camera.translation / source.camera.scale - usual[1:]
         reach = _CLAMP_DEVIATIONS * np.array(target.translation_std)
         place = np.array(target.translation_mean) + np.clip(shift, -reach, reach)
         low = np.array(target.euler_low_deg) - _POSE_MARGIN_DEG

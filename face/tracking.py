@@ -103,7 +103,10 @@ class FaceTracker:
     def _largest(found: vision.FaceLandmarkerResult, image: np.ndarray) -> tuple[Landmarks | None, list[np.ndarray]]:
         """The largest of the faces found, and the points ``[478, 2]`` px of the others."""
         height, width = image.shape[:2]
-        faces = [np.array([[p.x, p.y] for p in face]) * [width, height] for face in found.face_landmarks]
+        faces = [
+            np.column_stack([[p.x for p in face], [p.y for p in face]]) * [width, height]
+            for face in found.face_landmarks
+        ]
         if not faces:
             return None, []
         largest = int(np.argmax([np.ptp(points, axis=0).prod() for points in faces]))

@@ -19,6 +19,12 @@ def face(expression=None, gaze=(0, 0), identity=None, **pose):
     )  # fmt: skip
 
 
+def drawn(renderer, parameters, size=256):
+    image = np.zeros((size, size, 3), np.uint8)
+    renderer.draw(parameters, image)
+    return image
+
+
 def test_same_point_same_colour_whatever_person_pose_and_expression(model):
     """Eq. 3: the colour under a landmark does not change."""
     renderer = NmfcRenderer(model)
@@ -28,7 +34,7 @@ def test_same_point_same_colour_whatever_person_pose_and_expression(model):
         identity = rng.normal(0, 0.7, 80) if k else np.zeros(80)
         expression = units(mouthSmileLeft=0.2 * k, browInnerUp=0.1 * k)
         parameters = face(expression, identity=identity, yaw=-15 + 5 * k, scale=150, size=400)
-        image = renderer.render(parameters, 400, 400)
+        image = drawn(renderer, parameters, 400)
         points = model.landmarks_of(model.shape(identity, parameters.expression))[[4, 50, 280, 151, 199]]
         x, y = parameters.camera.project(points)[:, :2].astype(int).T
         seen.append(image[y, x].astype(int))
@@ -36,7 +42,7 @@ def test_same_point_same_colour_whatever_person_pose_and_expression(model):
 
 
 def test_background_is_zero_and_the_face_never(model):
-    image = NmfcRenderer(model).render(face(), 256, 256)
+    image = drawn(NmfcRenderer(model), face())
     covered = image.any(-1)
     assert 0.10 < covered.mean() < 0.45
     assert image[covered].min() >= 1
@@ -44,7 +50,7 @@ def test_background_is_zero_and_the_face_never(model):
 
 
 def test_red_grows_to_the_right_green_upwards_blue_towards_the_viewer(model):
-    image = NmfcRenderer(model).render(face(), 256, 256).astype(int)
+    image = drawn(NmfcRenderer(model), face()).astype(int)
     rows, columns = np.where(image.any(-1))
     assert np.corrcoef(columns, image[rows, columns, 0])[0, 1] > 0.98
     assert np.corrcoef(-rows, image[rows, columns, 1])[0, 1] > 0.98
@@ -53,8 +59,8 @@ def test_red_grows_to_the_right_green_upwards_blue_towards_the_viewer(model):
 
 
 def test_mouth_and_eyes_are_holes(model):
-    closed, opened = (NmfcRenderer(model).render(face(e), 256, 256).any(-1).sum() for e in (units(), units(jawOpen=1)))
-    image = NmfcRenderer(model).render(face(units(jawOpen=1)), 256, 256)
+    closed, opened = (drawn(NmfcRenderer(model), face(e)).any(-1).sum() for e in (units(), units(jawOpen=1)))
+    image = drawn(NmfcRenderer(model), face(units(jawOpen=1)))
     centre = face(units(jawOpen=1)).camera.project(
         model.landmarks_of(model.shape(np.zeros(80), units(jawOpen=1)))[[13, 14]].mean(0, keepdims=True)
     )[0]
@@ -89,7 +95,7 @@ def test_iris_moves_with_the_gaze(model):
     renderer = GazeRenderer(model)
 
     def centre(gaze):
-        green = renderer.render(face(gaze=gaze, scale=200, size=512), 512, 512)[..., 1].astype(float)
+        green = drawn(renderer, face(gaze=gaze, scale=200, size=512), 512)[..., 1].astype(float)
         y, x = np.mgrid[:512, :512]
         return (x * green).sum() / green.sum(), (y * green).sum() / green.sum()
 
