@@ -57,7 +57,8 @@ class ProcessorStep(nn.Module):
         for layers in (self.generator.to_eighth, self.generator.to_quarter, self.generator.to_half):
             layers[0], layers[1] = _by_rows(layers[0]), RowShuffle()
         layers = self.generator.to_corrections
-        layers[0], layers[1] = _by_rows(layers[0]), RowShuffle(planar=True)
+        layers[0], factors = _level(_by_rows(layers[0]))
+        layers[1] = RowShuffle(factors)
 
     def forward(self, now: Tensor, x1: Tensor, x2: Tensor, y1: Tensor, y2: Tensor) -> Tensor:
         """Picture [H, W, 3] uint8."""
@@ -88,20 +89,21 @@ class RowShuffle(nn.Module):
     """A pixel shuffle by 2 for channels [B, 4C, H, W] that lie row, column, channel; see ``_by_rows``.
 
     Args:
-        planar: give planes in one piece, for arithmetic; else leave it to ONNX Runtime to keep channels together.
+        factors: give planes in one piece, for arithmetic, times these [C]; else it is left to ONNX Runtime to keep
+            channels together.
     """
 
-    def __init__(self, planar: bool = False) -> None:
+    def __init__(self, factors: Tensor | None = None) -> None:
         super().__init__()
-        self.planar = planar
+        self.factors = factors
 
     def forward(self, x: Tensor) -> Tensor:
         """Channels [B, C, 2H, 2W]."""
         _, channels, height, width = x.shape
         count = channels // 4
         rows = x.permute(0, 2, 3, 1).reshape(height, width, 2, 2 * count).permute(0, 2, 1, 3)
-        if self.planar:
-            planes = _planes(rows.reshape(-1, count), torch.eye(count), torch.zeros(count))
+        if self.factors is not None:
+            planes = _planes(rows.reshape(-1, count), self.factors.diag(), torch.zeros(count))
             return planes.view(1, count, 2 * height, 2 * width)
         return rows.reshape(1, 2 * height, 2 * width, count).permute(0, 3, 1, 2)
 
@@ -119,6 +121,17 @@ def _by_rows(conv: nn.Module) -> nn.Conv2d:
     assert isinstance(conv, nn.Conv2d) and conv.bias is not None
     order = torch.arange(conv.out_channels).view(-1, 4).t().flatten()
     return _convolution(conv.weight[order], conv.bias[order])
+
+
+def _level(conv: nn.Conv2d) -> tuple[nn.Conv2d, Tensor]:
+    """A convolution of ``_by_rows`` whose channels are alike in size, and the factors [C] that undo it.
+
+    One scale of eight bits then does for all of them.
+    """
+    assert conv.bias is not None
+    weight, bias = conv.weight.unflatten(0, (4, -1)), conv.bias.view(4, -1)
+    factors = weight.square().sum((0, 2, 3, 4)).sqrt().clamp(min=1e-6)
+    return _convolution((weight / factors[:, None, None, None]).flatten(0, 1), (bias / factors).flatten()), factors
 
 
 def _convolution(weight: Tensor, bias: Tensor) -> nn.Conv2d:

@@ -20,11 +20,10 @@ from offline.onnx_graph import bytes_behind, halve_maps, keep_bytes
 from offline.processor import HALF_RANGE, MIDDLE
 
 _CALIBRATION_FRAMES = 32
-# What 8 bits are enough for: features, and pictures, which are bytes themselves. The layers' geometry and the last sum
-# and convolution, which make the picture, stay in float: there a rounding step is a step of the picture.
+# What 8 bits are enough for: features, corrections, and pictures, which are bytes themselves. The layers' geometry and
+# the sums that make the picture stay in float: there a rounding step is a step of the picture.
 _QUANTISED = ("/conditioning_encoder", "/previous_encoder", "/middle", "/to_eighth", "/at_eighth", "/to_quarter",
-              "/at_quarter", "/to_half", "/detail", "/at_half")  # fmt: skip
-_EXACT = "/at_half/at_half.2/Add"
+              "/at_quarter", "/to_half", "/detail", "/at_half", "/to_corrections")  # fmt: skip
 _KINDS = ("Conv", "Add", "Relu", "Transpose", "Reshape")
 
 
@@ -56,7 +55,7 @@ def _chosen(graph: onnx.GraphProto) -> list[str]:
     small = {tensor.name for tensor in graph.initializer}
     for node in graph.node:  # in the order in which they run
         sums = node.op_type == "Add" and small.issuperset(node.input)
-        if node.name != _EXACT and (sums or node.op_type in _KINDS and node.name.startswith(_QUANTISED)):
+        if sums or node.op_type in _KINDS and node.name.startswith(_QUANTISED):
             chosen.append(node.name)
             small.update(node.output)
     return chosen

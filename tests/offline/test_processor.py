@@ -11,7 +11,7 @@ from face.recurrence import NO_OUTPUT
 from offline.compact import CompactGenerator
 from offline.dataset import Dataset
 from offline.export import roll_out, to_onnx
-from offline.processor import ProcessorStep, RowShuffle, _by_rows
+from offline.processor import ProcessorStep, RowShuffle, _by_rows, _level
 from offline.quantise import quantise
 from offline.step import ExportedStep
 
@@ -62,12 +62,17 @@ def test_arranged_for_a_processor_it_paints_the_same(generator, dataset):
 
 
 @torch.no_grad()
-@pytest.mark.parametrize("planar", [False, True])
-def test_rows_are_shuffled_as_pixels_are(planar):
+@pytest.mark.parametrize("level", [False, True])
+def test_rows_are_shuffled_as_pixels_are(level):
     conv = torch.nn.Conv2d(3, 20, 3, padding=1)
+    conv.weight[:4] *= 30  # one channel that would need another scale
     x = torch.rand(1, 3, 6, 8)
-    shuffled = RowShuffle(planar)(_by_rows(conv)(x))
-    assert torch.allclose(shuffled, torch.nn.functional.pixel_shuffle(conv(x), 2), atol=1e-6)
+    rows, factors = _level(_by_rows(conv)) if level else (_by_rows(conv), None)
+    shuffled = RowShuffle(factors)(rows(x))
+    assert torch.allclose(shuffled, torch.nn.functional.pixel_shuffle(conv(x), 2), atol=1e-5)
+    if level:
+        sizes = rows.weight.unflatten(0, (4, 5)).square().sum((0, 2, 3, 4))
+        assert torch.allclose(sizes, torch.ones(5))
 
 
 def test_eight_bits_paint_nearly_the_same(generator, dataset):
