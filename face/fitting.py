@@ -16,6 +16,7 @@ from numba import njit
 from scipy.spatial.transform import Rotation
 
 from face.camera import ScaledOrthographicCamera, estimate_camera
+from face.identity import OncePerPerson
 from face.landmarks import SURFACE_COUNT, UNIT_NAMES, Landmarks, fit_weights
 from face.morphable import MorphableModel
 
@@ -109,13 +110,14 @@ class LandmarkBasis:
         self.identity = np.ascontiguousarray(identity.transpose(2, 1, 0))
         self.expression = np.ascontiguousarray(expression.transpose(2, 1, 0))
         self.weights = fit_weights()
-        self._folded: tuple[np.ndarray, np.ndarray] | None = None
+        self._neutral = OncePerPerson(self._at_rest)
 
     def shape(self, identity: np.ndarray, expression: np.ndarray) -> np.ndarray:
-        """Landmarks of a face in the model frame, ``[468, 3]``; a person's identity is folded in once."""
-        if self._folded is None or not np.array_equal(self._folded[0], identity):
-            self._folded = identity.copy(), self.mean + (self.identity @ identity).T
-        return self._folded[1] + (self.expression @ expression).T
+        """Landmarks of a face in the model frame, ``[468, 3]``."""
+        return self._neutral(identity) + (self.expression @ expression).T
+
+    def _at_rest(self, identity: np.ndarray) -> np.ndarray:
+        return self.mean + (self.identity @ identity).T
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+from face.identity import OncePerPerson
 from face.morphable import MorphableModel
 from face.parameters import FaceParameters
 from face.raster import rasterise
@@ -56,15 +57,15 @@ class NmfcRenderer:
         expression = np.stack([rows @ d for d in model.expression])
         self._expression = np.ascontiguousarray(expression.reshape(len(expression), -1).astype(np.float32))
         self._colors = nmfc_colors(model)
-        self._folded: tuple[np.ndarray, np.ndarray] | None = None
+        self._neutral = OncePerPerson(self._at_rest)
 
     def vertices(self, parameters: FaceParameters) -> np.ndarray:
         """Vertices of the drawn face in the image, ``[V, 3]`` float32 px."""
-        if self._folded is None or not np.array_equal(self._folded[0], parameters.identity):
-            neutral = self._mean + np.tensordot(parameters.identity.astype(np.float32), self._identity, 1)
-            self._folded = parameters.identity.copy(), neutral
         offset = parameters.expression.astype(np.float32) @ self._expression
-        return parameters.camera.project(self._folded[1] + offset.reshape(-1, 3))
+        return parameters.camera.project(self._neutral(parameters.identity) + offset.reshape(-1, 3))
+
+    def _at_rest(self, identity: np.ndarray) -> np.ndarray:
+        return self._mean + np.tensordot(identity.astype(np.float32), self._identity, 1)
 
     def draw(self, parameters: FaceParameters, image: np.ndarray) -> None:
         """Draw the NMFC image into a black picture ``[H, W, 3]`` uint8."""

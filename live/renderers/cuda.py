@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from face.conditioning import CHANNELS
+from face.identity import OncePerPerson
 from face.landmarks import LEFT_EYE, RIGHT_EYE
 from face.morphable import MorphableModel
 from face.parameters import FaceParameters
@@ -94,7 +95,7 @@ class CudaConditioning:
         self._keys = gpu.allocate(size * size * _KEY_BYTES)
         self._face = gpu.allocate(FACE.itemsize)
         self._packed, self._packed_memory = gpu.host_array((1,), FACE)
-        self._identity: np.ndarray | None = None
+        self._neutral = OncePerPerson(lambda identity: gpu.upload(self._mesh.neutral(identity)))
 
         def threads(count: int) -> Any:
             return LaunchConfig(grid=-(-count // _BLOCK), block=_BLOCK)
@@ -115,14 +116,12 @@ class CudaConditioning:
         from cuda.core import launch
 
         stream, size = self._gpu.stream, self.size
-        if self._identity is None or not np.array_equal(self._identity, parameters.identity):
-            self._identity = parameters.identity.copy()
-            self._neutral = self._gpu.upload(self._mesh.neutral(parameters.identity))
         self._packed[:] = self._mesh.pack(parameters)
         self._face.copy_from(self._packed_memory, stream=stream)
         image = self._gpu.allocate(size * size * CHANNELS)
         outlines = int(self._points.handle) + (self._vertices - _OUTLINE_POINTS) * 3 * 4
-        launch(stream, self._per_vertex, self._project, self._face, self._neutral, self._expression,
+        neutral = self._neutral(parameters.identity)
+        launch(stream, self._per_vertex, self._project, self._face, neutral, self._expression,
                np.int32(self._vertices), self._points, np.int32(size * size), self._keys)  # fmt: skip
         launch(stream, self._per_triangle, self._rasterise, self._points, self._indices, np.int32(self._triangles),
                np.int32(size), self._keys)  # fmt: skip
