@@ -130,7 +130,7 @@ def _level(conv: nn.Conv2d) -> tuple[nn.Conv2d, Tensor]:
     """
     assert conv.bias is not None
     weight, bias = conv.weight.unflatten(0, (4, -1)), conv.bias.view(4, -1)
-    factors = weight.norm(dim=(0, 2, 3, 4)).clamp(min=1e-6)
+    factors = torch.linalg.vector_norm(weight, dim=(0, 2, 3, 4)).clamp(min=1e-6)
     return _convolution((weight / factors[:, None, None, None]).flatten(0, 1), (bias / factors).flatten()), factors
 
 
