@@ -14,8 +14,8 @@ import cv2
 
 from face.errors import FaceError
 from face.morphable import DEFAULT_PATH, MorphableModel
+from face.networks import MODEL_PATH
 from face.target import find_target, read_info
-from face.tracking import MODEL_PATH
 from live.app import TARGETS
 from live.device import Device, choose
 from live.generators.onnx import choose_precision
@@ -23,7 +23,7 @@ from live.sources import DEMO_CLIP, cameras
 from live.streaming.codecs import h264_encoder
 from trt_engines.library import tensorrt
 
-_PACKAGES = ("numpy", "numba", "scipy", "mediapipe", "onnxruntime", "onnx", "aiortc", "av", "starlette", "uvicorn")
+_PACKAGES = ("numpy", "numba", "scipy", "ai-edge-litert", "onnxruntime", "onnx", "aiortc", "av", "starlette", "uvicorn")
 _CUDA_PACKAGES = ("cuda-core", "cuda-bindings", "nvidia-cuda-nvrtc")
 
 

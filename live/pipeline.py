@@ -186,8 +186,9 @@ class Pipeline:
         self.source.run(emit, self._stop)
 
     def _face(self) -> None:
+        tracker = FaceTracker()
         # The fit's matrices are small: more BLAS threads gain nothing, and idle they spin on the generator's core.
-        with threadpool_limits(1, "blas"), FaceTracker() as tracker:
+        with threadpool_limits(1, "blas"):
             cast: Cast | None = None
             while True:
                 frame = self._frames.take()

@@ -78,7 +78,8 @@ def fit_quality(model: MorphableModel, seen: Sequence[Landmarks | None]) -> FitQ
 
 def track(path: Path) -> list[Landmarks | None]:
     """Landmarks of every frame of a video, whatever it shows."""
-    with VideoReader(path) as video, FaceTracker() as tracker:
+    tracker = FaceTracker()
+    with VideoReader(path) as video:
         frames = tqdm(video, total=video.frames or None, desc=path.name, unit="frame", leave=False)
         return [tracker.track(image, round(time_s * 1000)) for image, time_s in frames]
 

@@ -54,7 +54,8 @@ def track_video(path: Path) -> Track:
     changes: list[float] = []
     before: np.ndarray | None = None
     next_count_s = 0.0
-    with VideoReader(path) as video, FaceTracker() as tracker:
+    tracker = FaceTracker()
+    with VideoReader(path) as video:
         if video.hdr:
             raise FaceError(f"{path} is HDR: convert it to standard dynamic range (BT.709) first.")
         for image, time_s in tqdm(video, total=video.frames or None, desc=f"tracking {path.name}", unit="frame",

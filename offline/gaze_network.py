@@ -70,8 +70,8 @@ class Looks:
 
 def observe(model: MorphableModel, frames: list[np.ndarray], expression: np.ndarray, gaze_deg: np.ndarray) -> Looks:
     """What tracker and fit make of pictures ``[H, W, 3]`` uint8 of one person, where the eyes are open."""
-    with FaceTracker() as tracker:
-        seen = [tracker.track(frame, k * _FRAME_MS) for k, frame in enumerate(frames)]
+    tracker = FaceTracker()
+    seen = [tracker.track(frame, k * _FRAME_MS) for k, frame in enumerate(frames)]
     found = []
     blind = [one and replace(one, eyes=None) for one in seen]  # there may be no network yet that sees the gaze
     for k, (landmarks, fit) in enumerate(zip(seen, fit_video(model, blind), strict=True)):

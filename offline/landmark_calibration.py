@@ -71,7 +71,6 @@ def _observe(heads: MorphableModel, painted: bool, seed: int) -> np.ndarray:
         index[index >= len(drawn)] = -1
         for k, place in _back_project(landmarks.points, points, drawn, index, fine):
             observed[k].append(place)
-    tracker.close()
     print(f"landmarks: a face in {found} of {_PICTURES} pictures")
     eyes = heads.eye_centres(np.zeros(len(heads.identity))) + [0, 0, heads.eye_radius]
     places = np.stack([np.median(o, axis=0) if o else np.full(3, np.nan) for o in observed])

@@ -104,8 +104,8 @@ def warping_error(pictures: np.ndarray, flows: Sequence[np.ndarray]) -> float:
 
 def watch(pictures: np.ndarray, rate: float) -> list[Landmarks | None]:  # [T, H, W, 3] uint8
     """What the tracker sees in a video."""
-    with FaceTracker() as tracker:
-        return [tracker.track(picture, round(1000 * k / rate)) for k, picture in enumerate(pictures)]
+    tracker = FaceTracker()
+    return [tracker.track(picture, round(1000 * k / rate)) for k, picture in enumerate(pictures)]
 
 
 def score_faces(

@@ -160,7 +160,9 @@ def reconstruct(out: Path, videos: list[Path], held_out: list[Path], size: int =
     conditionings = np.stack([renderer.render(one) for one in tqdm(kept, desc="drawing", unit="frame")])
     stages.done("drawing")
     manifest = recipe | {
-        "versions": {name: version(name) for name in ("head2head-live", "mediapipe", "numpy", "opencv-contrib-python")},
+        "versions": {
+            name: version(name) for name in ("head2head-live", "ai-edge-litert", "numpy", "opencv-python-headless")
+        },
         "rate": tracks[0].rate,
         "crop": asdict(crop),
         "takes": [asdict(take) for take in (*train, *test)],

@@ -99,6 +99,7 @@ def reenact(model: MorphableModel, target: Path, info: TargetInfo, source: Path,
     else:
         fitter, retargeter, settings = OnlineFitter(model), Retargeter(info), RetargetSettings(mode=Mode(mode))
         place = lambda found, time_s: retargeter.step(found, settings, time_s)  # noqa: E731
+    tracker = FaceTracker()
     latest: list[tuple[float, Landmarks | None, FaceParameters, np.ndarray]] = []
 
     def conditionings() -> Iterator[np.ndarray]:
@@ -111,7 +112,7 @@ def reenact(model: MorphableModel, target: Path, info: TargetInfo, source: Path,
             latest[:] = [(time_s, seen, parameters, conditioning)]
             yield conditioning
 
-    with VideoReader(source) as video, FaceTracker() as tracker:
+    with VideoReader(source) as video:
         for output in roll_out(session, conditionings()):
             yield Driven(*latest[0], output)
 

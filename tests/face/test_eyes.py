@@ -57,8 +57,7 @@ def test_eyes_at_the_border_of_the_picture_are_tracked(model):
     """The patch around the eyes is cut off there, and is never empty."""
     pose = replace(camera(scale=90), translation=np.array([128.0, 20.0]))
     face = Person(model, 5).render(FaceParameters(np.zeros(80), np.zeros(52), pose, np.zeros(2)), 256, 256)
-    with FaceTracker(video=False) as tracker:
-        seen = tracker.track(face)
+    seen = FaceTracker(video=False).track(face)
     if seen is not None:
         assert seen.eyes is not None and min(seen.eyes.gray.shape) >= 1
 
@@ -66,9 +65,8 @@ def test_eyes_at_the_border_of_the_picture_are_tracked(model):
 def test_the_last_gaze_is_held_while_the_eyes_are_closed(model):
     person = Person(model, 5)
     pose = camera(scale=87)
-    with FaceTracker(video=False) as tracker:
-        looking = FaceParameters(person.identity, np.zeros(52), pose, np.array([15.0, 0]))
-        seen = tracker.track(person.render(looking, 256, 256))
+    looking = FaceParameters(person.identity, np.zeros(52), pose, np.array([15.0, 0]))
+    seen = FaceTracker(video=False).track(person.render(looking, 256, 256))
     assert seen is not None
     estimator = GazeEstimator(model)
     shut = np.zeros(52)
@@ -92,7 +90,8 @@ def test_gaze_of_a_path_traced_person_who_trained_nothing(model, clip):
     seen, where, cuts = [], [], []
     for take in takes:
         cuts.append(len(seen))
-        with FaceTracker() as tracker, VideoReader(clip(f"studio_mira/{take}.mp4")) as video:
+        tracker = FaceTracker()
+        with VideoReader(clip(f"studio_mira/{take}.mp4")) as video:
             for number, (image, time_s) in enumerate(video):
                 row = np.flatnonzero((names == take) & (truth["frame"] == number))
                 if len(row):

@@ -67,8 +67,8 @@ def recovered(model):
     for seed in range(11, 17):
         person = Person(model, seed)
         acted = act(person, natural_motion(180, seed), SIZE)[::3]
-        with FaceTracker() as tracker:
-            seen = [tracker.track(person.render(p, SIZE, SIZE), k * 120) for k, p in enumerate(acted)]
+        tracker = FaceTracker()
+        seen = [tracker.track(person.render(p, SIZE, SIZE), k * 120) for k, p in enumerate(acted)]
         assert all(one is not None for one in seen), "a face was missed"
         truth += acted
         found += fit_video(model, seen)

@@ -52,12 +52,12 @@ class Sent:
 def read_back(model, times: np.ndarray, images: list[np.ndarray]) -> np.ndarray:
     """Time, mouth opening and yaw ``[N, 3]`` that the tracker sees in received pictures."""
     fitter = OnlineFitter(model)
+    tracker = FaceTracker()
     rows = []
-    with FaceTracker() as tracker:
-        for time_s, image in zip(times, images, strict=True):
-            found = tracker.track(image, round(time_s * 1000))
-            if found is not None:
-                rows.append((time_s, mouth_opening(found.points), fitter.fit(found).camera.euler_deg[0]))
+    for time_s, image in zip(times, images, strict=True):
+        found = tracker.track(image, round(time_s * 1000))
+        if found is not None:
+            rows.append((time_s, mouth_opening(found.points), fitter.fit(found).camera.euler_deg[0]))
     assert len(rows) > 0.95 * len(images), "the target's face cannot be seen"
     return np.array(rows)
 

@@ -1,0 +1,59 @@
+"""A square of a picture, turned: where a network looks, and how what it says becomes pixels."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Region:
+    """A turned square of a picture.
+
+    Attributes:
+        centre: ``[2]`` px.
+        side: px.
+        angle: rad, clockwise as seen in the picture.
+    """
+
+    centre: np.ndarray
+    side: float
+    angle: float = 0.0
+
+    def crop(self, image: np.ndarray, size: int, border: int = cv2.BORDER_REPLICATE) -> np.ndarray:
+        """The square as a picture of its own, ``[size, size, 3]`` uint8, upright.
+
+        Args:
+            image: ``[H, W, 3]`` uint8.
+            size: px.
+            border: what lies beyond the picture, as OpenCV names it.
+        """
+        # MediaPipe's networks were trained on crops whose corners, not the middles of their pixels, meet the square's.
+        linear = self._axes() * (self.side / size)
+        matrix = np.column_stack([linear, self.centre - linear @ np.full(2, size / 2)])
+        return cv2.warpAffine(image, matrix, (size, size), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+                              borderMode=border)  # fmt: skip
+
+    def to_picture(self, points: np.ndarray) -> np.ndarray:
+        """Points ``[…, 2]`` of the crop, 0…1 from its upper left corner, in the picture's pixels."""
+        return self.centre + (points - 0.5) @ self._axes().T * self.side
+
+    def _axes(self) -> np.ndarray:
+        """The crop's axes as columns, ``[2, 2]``."""
+        cos, sin = np.cos(self.angle), np.sin(self.angle)
+        return np.array([[cos, -sin], [sin, cos]])
+
+
+def around(low: np.ndarray, high: np.ndarray, eyes: np.ndarray, scale: float) -> Region:
+    """The square around a box, turned with the eyes.
+
+    Args:
+        low: upper left corner of the box, ``[2]`` px.
+        high: lower right one.
+        eyes: the right and the left, ``[2, 2]`` px; the line between them lies level in the crop.
+        scale: of the box's longer side.
+    """
+    across, down = eyes[1] - eyes[0]
+    return Region((low + high) / 2, scale * float((high - low).max()), float(np.arctan2(down, across)))
