@@ -31,8 +31,8 @@ def draw_landmarks(landmarks: Landmarks | None, size: int) -> np.ndarray:
     low, high = surface.min(0), surface.max(0)
     scale = size * _SHARE / (high - low).max()
     points = np.round((landmarks.points - (low + high) / 2) * scale + size / 2).astype(int)
-    for x, y in points[:SURFACE_COUNT]:
-        cv2.circle(image, (int(x), int(y)), 0, _POINT, -1)
+    across, down = points[:SURFACE_COUNT].T
+    image[down, across] = _POINT
     for loop in _LOOPS:
         cv2.polylines(image, [points[list(loop)]], True, _LINE, 1, cv2.LINE_AA)
     for iris in (points[468:473], points[473:478]):
@@ -43,5 +43,7 @@ def draw_landmarks(landmarks: Landmarks | None, size: int) -> np.ndarray:
 
 def draw_conditioning(conditioning: np.ndarray) -> np.ndarray:  # [H, W, 6] uint8
     """NMFC with the gaze image on it, ``[H, W, 3]`` uint8 RGB."""
-    gaze = conditioning[..., 3:]
-    return np.where(gaze.any(-1, keepdims=True), gaze, conditioning[..., :3])
+    drawn, gaze = conditioning[..., :3].copy(), conditioning[..., 3:]
+    seen = gaze[..., 0] | gaze[..., 1] | gaze[..., 2] > 0
+    drawn[seen] = gaze[seen]
+    return drawn

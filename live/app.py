@@ -42,9 +42,16 @@ _GOODBYE_S = 0.5
 
 
 def build_pipeline(
-    target: str, source: str, size: int | None = None, live: bool = True, gpu: Gpu | None = None
+    target: str,
+    source: str,
+    size: int | None = None,
+    live: bool = True,
+    gpu: Gpu | None = None,
+    alone: bool = True,
 ) -> tuple[Pipeline, Path]:
     """Loop for a target and a source named as on the command line, and the target's file.
+
+    ``alone`` says that no other loop will run beside it.
 
     Raises:
         FaceError: either cannot be opened, or the target is of another size.
@@ -54,7 +61,7 @@ def build_pipeline(
     cast = load_cast(path, model, gpu)
     if size not in (None, cast.info.size):
         raise FaceError(f"The target {path} makes pictures of {cast.info.size} px: leave --size out or train it anew.")
-    return Pipeline(model, cast, open_source(source, paced=live, loop=live), drop=live), path
+    return Pipeline(model, cast, open_source(source, paced=live, loop=live), live, alone), path
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -199,7 +206,9 @@ def run(arguments: argparse.Namespace) -> None:
     try:
         tls = certificate(arguments)
         gpu, where = choose(Device(arguments.device))
-        pipeline, path = build_pipeline(arguments.target, arguments.source, arguments.size, gpu=gpu)
+        pipeline, path = build_pipeline(
+            arguments.target, arguments.source, arguments.size, gpu=gpu, alone=arguments.max_sessions == 1
+        )
         pipeline.update(mode=Mode(arguments.mode))
         if arguments.output:
             recorder = Recorder(arguments.output)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from enum import StrEnum
 
+import cv2
 from threadpoolctl import threadpool_limits
 
 from face.errors import FaceError
@@ -54,9 +56,13 @@ class Pipeline:
         cast: who is shown.
         source: where frames come from.
         drop: the newest frame wins (live); otherwise every frame is processed in turn.
+        alone: no other loop runs beside this one, so that it may keep to a processor.
     """
 
-    def __init__(self, model: MorphableModel, cast: Cast, source: Source, drop: bool = True) -> None:
+    def __init__(
+        self, model: MorphableModel, cast: Cast, source: Source, drop: bool = True, alone: bool = True
+    ) -> None:
+        self._alone = alone
         self.metrics = Metrics()
         self.settings = RetargetSettings()
         self.state = State.WAITING
@@ -187,7 +193,10 @@ class Pipeline:
 
     def _face(self) -> None:
         tracker = FaceTracker()
-        # The fit's matrices are small: more BLAS threads gain nothing, and idle they spin on the generator's core.
+        if self._alone and self.cast.generator.on_processor:
+            _keep_to_first_processor()
+        # Matrices and crops are small: more threads gain nothing, and idle they spin on the generator's core.
+        cv2.setNumThreads(1)
         with threadpool_limits(1, "blas"):
             cast: Cast | None = None
             while True:
@@ -230,3 +239,13 @@ class Pipeline:
         self.latest = generated
         for sink in list(self.sinks):
             sink(generated)
+
+
+def _keep_to_first_processor() -> None:
+    """Keep the calling thread on the first of its processors, where the system can be told.
+
+    ONNX Runtime keeps its helpers off that one. Left to itself the system often wakes a helper where the thread runs
+    that waits for it, which costs some milliseconds a frame.
+    """
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})

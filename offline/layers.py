@@ -83,9 +83,14 @@ def head_places(camera: Tensor, relief: Tensor, bend: Tensor | None, size: int) 
         u, v = u + bend[:, :1], v + bend[:, 1:]
     relief = relief.expand(batch, -1, -1, -1)
     depth = relief[:, :1].mean((2, 3), keepdim=True)
-    for _ in range(_LOOKS):
-        look = torch.cat([u - step_u * depth, v - step_v * depth], dim=1) / HEAD_EXTENT
-        found = F.grid_sample(relief, look.permute(0, 2, 3, 1), padding_mode="border", align_corners=False)
-        depth = found[:, :1]
-    places = torch.cat([u - step_u * depth, v - step_v * depth], dim=1) + found[:, 1:]
+    for _ in range(_LOOKS - 1):
+        depth = _seen(relief[:, :1], u - step_u * depth, v - step_v * depth)
+    depth, shift = _seen(relief, u - step_u * depth, v - step_v * depth).split([1, 2], dim=1)
+    places = torch.cat([u - step_u * depth, v - step_v * depth], dim=1) + shift
     return F.interpolate(places, scale_factor=4.0, mode="bilinear", align_corners=False)
+
+
+def _seen(relief: Tensor, u: Tensor, v: Tensor) -> Tensor:
+    """Relief [B, C, h, w] at head coordinates [B, 1, H, W], [B, C, H, W]."""
+    places = torch.cat([u, v], dim=1).permute(0, 2, 3, 1) / HEAD_EXTENT
+    return F.grid_sample(relief, places, padding_mode="border", align_corners=False)

@@ -49,6 +49,8 @@ class NmfcGenerator:
         return NmfcGenerator()
 
 
-def pipeline(model: MorphableModel, target: TargetInfo, source, generator=None, drop: bool = False) -> Pipeline:
+def pipeline(
+    model: MorphableModel, target: TargetInfo, source, generator=None, drop: bool = False, alone: bool = True
+) -> Pipeline:
     cast = Cast(target, CpuConditioning(model, target.size), generator or NmfcGenerator())
-    return Pipeline(model, cast, source, drop)
+    return Pipeline(model, cast, source, drop, alone)

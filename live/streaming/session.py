@@ -109,7 +109,7 @@ class Sessions:
 
     def _another(self) -> Pipeline:
         main = self.main.pipeline
-        return Pipeline(main.model, main.cast.another(), NoSource())
+        return Pipeline(main.model, main.cast.another(), NoSource(), alone=False)
 
     async def end(self, session: Session) -> None:
         """A publisher has gone: its session ends, unless it is the main one."""

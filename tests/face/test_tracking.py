@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from face.detector import FaceDetector
+from face.errors import FaceError
 from face.region import Region, around
 from face.smoothing import OneEuroFilter
 from face.tracking import FaceTracker
@@ -114,6 +115,12 @@ def test_a_turned_face_is_found(portrait, angle):
     turned = FaceTracker(video=False).track(cv2.warpAffine(image, matrix, (256, 256)))
     wanted = upright.points @ matrix[:, :2].T + matrix[:, 2]
     assert np.median(np.linalg.norm(turned.points - wanted, axis=1)) < 0.05 * upright.interocular_px
+
+
+def test_a_missing_model_is_told(monkeypatch, tmp_path):
+    monkeypatch.setattr("face.networks.MODEL_PATH", tmp_path / "face_landmarker.task")
+    with pytest.raises(FaceError, match="is missing: reinstall"):
+        FaceTracker()
 
 
 def test_crop_shows_what_the_region_encloses():

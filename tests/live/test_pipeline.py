@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import threading
 
 import numpy as np
@@ -51,6 +52,19 @@ def test_every_frame_comes_out_once_when_nothing_may_be_dropped(model, target_in
     assert seen[-1].conditioned.landmarks is not None
     assert set(loop.metrics.percentiles()) >= {"track", "fit", "render", "generate"}
     assert loop.state is State.CLOSED
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="the system does not tell processors apart")
+@pytest.mark.parametrize(("generator", "alone"), [(NmfcGenerator, True), (NmfcGenerator, False), (Elsewhere, True)])
+def test_a_loop_alone_on_the_processor_keeps_to_the_first(model, target_info, portraits, generator, alone):
+    """Where others run, or a GPU does the work, the system is left to place them."""
+    loop = pipeline(model, target_info, ListSource(portraits[:2]), generator(), alone=alone)
+    places = []
+    loop.sinks.append(lambda _: places.append(os.sched_getaffinity(0)))
+    run(loop)
+    all_places = os.sched_getaffinity(0)
+    first = {min(all_places)}
+    assert places == 2 * [first if alone and generator.on_processor else all_places]
 
 
 @pytest.mark.parametrize(("generator", "threads"), [(NmfcGenerator, {"face"}), (Elsewhere, {"generate"})])
