@@ -14,7 +14,7 @@ import torch
 
 from offline.compact import FACE_TEXELS, HEAD_TEXELS, RELIEF_TEXELS, CompactGenerator
 from offline.dataset import Dataset
-from offline.layers import HEAD_EXTENT, head_places, implied_camera
+from offline.layers import CAMERA_PIXELS, HEAD_EXTENT, head_places, implied_camera
 
 _PICTURES = 200
 _DEPTHS = np.linspace(1.0, -6.0, 15)  # planes tried for the relief
@@ -53,7 +53,8 @@ def remember(generator: CompactGenerator, dataset: Dataset) -> None:
     chosen = np.concatenate([np.arange(a, b) for a, b in dataset.train])
     chosen = chosen[np.unique(np.linspace(0, len(chosen) - 1, _PICTURES).astype(int))]
     frames, conditionings = (a[chosen].astype(np.float32) / 127.5 - 1 for a in (dataset.frames, dataset.conditionings))
-    cameras = torch.cat([implied_camera(torch.from_numpy(c).permute(2, 0, 1)[None]) for c in conditionings])
+    seen = torch.from_numpy(conditionings[:, CAMERA_PIXELS, CAMERA_PIXELS, :3]).permute(0, 3, 1, 2)
+    cameras = implied_camera(seen)
     shots = Shots(frames, cameras)
     relief = sweep_relief(shots)
     places = shots.places(relief)

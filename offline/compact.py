@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from face.recurrence import CONDITIONING_FRAMES, PREVIOUS_FRAMES
-from offline.layers import CAMERA_NUMBERS, HEAD_EXTENT, face_mask, head_places, implied_camera
+from offline.layers import CAMERA_NUMBERS, CAMERA_PIXELS, HEAD_EXTENT, face_mask, head_places, implied_camera
 
 FACE_TEXELS, HEAD_TEXELS, RELIEF_TEXELS = 256, 352, 32
 _CONTEXT = 96
@@ -46,9 +46,7 @@ class Encoder(nn.Module):
             nn.ReLU(),
         )
         self.eighth = nn.Sequential(nn.Conv2d(quarter, eighth, 3, stride=2, padding=1), nn.ReLU())
-        self.sixteenth = nn.Sequential(
-            ResidualBlock(eighth), nn.Conv2d(eighth, sixteenth, 3, stride=2, padding=1), nn.ReLU()
-        )
+        self.sixteenth = nn.Sequential(nn.Conv2d(eighth, sixteenth, 3, stride=2, padding=1), nn.ReLU())
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         quarter = self.quarter(x)
@@ -57,7 +55,7 @@ class Encoder(nn.Module):
 
 
 class CompactGenerator(nn.Module):
-    """Eq. 4 for two processor cores: ``ỹ_t = G(x_{t-2:t}, ỹ_{t-2:t-1})`` at about 5 GFLOP a frame (256²).
+    """Eq. 4 for two processor cores: ``ỹ_t = G(x_{t-2:t}, ỹ_{t-2:t-1})`` at about 3 GFLOP a frame (256²).
 
     Two encoders whose features are added, one decoder with skips. What need not be computed is remembered, in three
     layers, each painted over the one behind by its coverage: a backdrop that does not move; the *head*, a learned
@@ -89,14 +87,12 @@ class CompactGenerator(nn.Module):
         self.to_camera = _zero(nn.Linear(_CONTEXT, CAMERA_NUMBERS))
         self.register_buffer("camera_mean", torch.zeros(CAMERA_NUMBERS))
         self.register_buffer("camera_spread", torch.ones(CAMERA_NUMBERS))
-        self.middle = nn.Sequential(*[ResidualBlock(sixteenth) for _ in range(3)])
+        self.middle = nn.Sequential(*[ResidualBlock(sixteenth) for _ in range(2)])
         self.to_eighth = nn.Sequential(nn.Conv2d(sixteenth, 4 * eighth, 1), nn.PixelShuffle(2))
-        self.at_eighth = nn.Sequential(ResidualBlock(eighth), ResidualBlock(eighth))
+        self.at_eighth = ResidualBlock(eighth)
         self.to_bend = nn.Sequential(nn.Conv2d(eighth, 32, 3, padding=1), nn.ReLU(), _zero(nn.Conv2d(32, 2, 1)))
         self.to_quarter = nn.Sequential(nn.Conv2d(eighth, 4 * quarter, 1), nn.PixelShuffle(2))
-        self.at_quarter = nn.Sequential(
-            nn.Conv2d(quarter, quarter, 3, padding=1), nn.ReLU(), ResidualBlock(quarter), ResidualBlock(quarter)
-        )
+        self.at_quarter = nn.Sequential(nn.Conv2d(quarter, quarter, 3, padding=1), nn.ReLU(), ResidualBlock(quarter))
         self.to_half = nn.Sequential(nn.Conv2d(quarter, 4 * fine, 1), nn.PixelShuffle(2))
         # Colour and coverage (before the sigmoid).
         self.backdrop = nn.Parameter(torch.zeros(1, 3, size, size))
@@ -107,8 +103,8 @@ class CompactGenerator(nn.Module):
         self.relief = nn.Parameter(torch.zeros(1, 3, RELIEF_TEXELS, RELIEF_TEXELS))
         self.to_relief = nn.Sequential(nn.Linear(_CONTEXT, _POSES), _zero(nn.Linear(_POSES, self.relief.numel())))
         self.detail = nn.Conv2d(6 + 4 + 4, fine, 4, stride=2, padding=1)
-        self.at_half = nn.Sequential(nn.ReLU(), ResidualBlock(fine), ResidualBlock(fine))
-        self.to_corrections = nn.Sequential(_zero(nn.Conv2d(fine, 4 * 5, 3, padding=1)), nn.PixelShuffle(2))
+        self.at_half = nn.Sequential(nn.ReLU(), ResidualBlock(fine))
+        self.to_corrections = nn.Sequential(_zero(nn.Conv2d(fine, 4 * 4, 3, padding=1)), nn.PixelShuffle(2))
 
     def remembered(self) -> list[nn.Parameter]:
         """The maps looked up rather than computed; they bear a higher learning rate than weights."""
@@ -117,32 +113,32 @@ class CompactGenerator(nn.Module):
     def forward(self, conditioning: Tensor, previous: Tensor) -> Tensor:
         """Picture [B, 3, H, W] from conditionings [B, 18, H, W] (oldest first) and outputs [B, 6, H, W]."""
         now = conditioning[:, -6:]
-        features, places = self.consider(now, conditioning, previous)
+        features, places = self.consider(now[:, :3, CAMERA_PIXELS, CAMERA_PIXELS], conditioning, previous)
         batch = now.shape[0]
         head = _looked_up(self.head.expand(batch, -1, -1, -1), places / HEAD_EXTENT)
         face = _looked_up(self.face.expand(batch, -1, -1, -1), now[:, :2])
         detail = self.detail(torch.cat([now, head, face], dim=1))
         return self.paint(face_mask(now), features, detail, head, face)
 
-    def consider(self, now: Tensor, conditioning: Tensor, previous: Tensor) -> tuple[Tensor, Tensor]:
+    def consider(self, seen: Tensor, conditioning: Tensor, previous: Tensor) -> tuple[Tensor, Tensor]:
         """Features [B, quarter, H/4, W/4], and where on the head each pixel looks, [B, 2, H, W].
 
         Args:
-            now: the newest NMFC, [B, 3 or more, H, W].
+            seen: the newest NMFC at ``CAMERA_PIXELS``, [B, 3, H/4, W/4].
             conditioning: what the conditioning encoder sees, as in ``forward``.
             previous: what the other sees.
         """
         x_quarter, x_eighth, x_sixteenth = self.conditioning_encoder(conditioning)
         y_quarter, y_eighth, y_sixteenth = self.previous_encoder(previous)
         features = x_sixteenth + y_sixteenth + self.place_sixteenth
-        camera = implied_camera(now)
+        camera = implied_camera(seen)
         pose = (camera - self.camera_mean) / self.camera_spread
         context = self.context(torch.cat([features.mean((2, 3)), pose], dim=1))
         camera = camera + self.camera_spread * self.to_camera(context)
         features = self.middle(features + self.to_sixteenth(context)[:, :, None, None])
         features = self.at_eighth(self.to_eighth(features) + x_eighth + y_eighth)
         relief = self.relief + self.to_relief(context).view(-1, *self.relief.shape[1:])
-        places = head_places(camera, relief, self.to_bend(features), now.shape[2])
+        places = head_places(camera, relief, self.to_bend(features), self.backdrop.shape[2])
         features = self.to_quarter(features) + x_quarter + y_quarter + self.place_quarter
         return self.at_quarter(features), places
 
@@ -157,8 +153,8 @@ class CompactGenerator(nn.Module):
             face: the same of that one.
         """
         corrections = self.to_corrections(self.at_half(self.to_half(features) + detail))
-        picture = self.backdrop + torch.sigmoid(head[:, 3:] + corrections[:, 3:4]) * (head[:, :3] - self.backdrop)
-        face_coverage = torch.sigmoid(face[:, 3:] + corrections[:, 4:]) * mask
+        picture = self.backdrop + torch.sigmoid(head[:, 3:] + corrections[:, 3:]) * (head[:, :3] - self.backdrop)
+        face_coverage = torch.sigmoid(face[:, 3:] + corrections[:, 3:]) * mask
         return picture + face_coverage * (face[:, :3] - picture) + corrections[:, :3]
 
 

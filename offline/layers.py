@@ -12,7 +12,7 @@ from torch import Tensor
 
 CAMERA_NUMBERS = 8  # an affine camera: 2×3 matrix, row by row, and offset
 HEAD_EXTENT = 2.0  # the head's texture reaches twice as far as the face on every side
-_STRIDE = 4  # pixels between those that the camera is estimated from
+CAMERA_PIXELS = slice(2, None, 4)  # along either axis: those that the camera is estimated from
 _RIGID_ABOVE = -0.25  # of the NMFC's height: nose, eyes and forehead move as one, the jaw does not
 MASK_SLOPE = 64  # so steep that the face's darkest colour counts as face
 _LOOKS = 3  # steps in which a pixel's ray finds the relief
@@ -29,15 +29,13 @@ def _pixels(count: int, like: Tensor) -> Tensor:
     return torch.stack([line.expand(count, -1), line[:, None].expand(-1, count)])[None]
 
 
-def implied_camera(conditioning: Tensor) -> Tensor:
-    """Affine camera [B, 8] from the coordinates that a conditioning [B, 6, H, W] shows: least squares.
+def implied_camera(seen: Tensor) -> Tensor:
+    """Affine camera [B, 8] from the coordinates [B, 3, h, w] that an NMFC shows at ``CAMERA_PIXELS``: least squares.
 
     ``pixel = matrix · coordinates + offset`` over the rigid part of the face.
     """
-    size = conditioning.shape[2]
-    start = _STRIDE // 2
-    seen = conditioning[:, :3, start::_STRIDE, start::_STRIDE]
-    pixels = _pixels(size, conditioning)[:, :, start::_STRIDE, start::_STRIDE].expand(seen.shape[0], -1, -1, -1)
+    size = seen.shape[2] * CAMERA_PIXELS.step
+    pixels = _pixels(size, seen)[:, :, CAMERA_PIXELS, CAMERA_PIXELS].expand(seen.shape[0], -1, -1, -1)
     weight = face_mask(seen) * torch.clamp((seen[:, 1:2] - _RIGID_ABOVE) * 64, 0, 1)
     weight = weight / (weight.mean((2, 3), keepdim=True) + 1e-6)
     mean = lambda v: (v * weight).mean((2, 3), keepdim=True)  # noqa: E731
