@@ -1,4 +1,4 @@
-"""Trembling points at rest, quick ones when they move: the 1€ filter (Casiez, Roussel and Vogel 2012)."""
+"""Points that rest when the face does, and keep up when it moves: the 1€ filter (Casiez, Roussel and Vogel 2012)."""
 
 from __future__ import annotations
 
