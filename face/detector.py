@@ -12,7 +12,6 @@ from face.region import Region, around
 _SIDE = 128  # px, of the picture that the network sees
 _GRIDS = ((16, 2), (8, 6))  # cells along a side, and boxes in each
 _MIN_SCORE, _MIN_OVERLAP = 0.5, 0.3
-_ROOM = 1.5  # of a box's side, in which the landmarks are looked for
 
 
 class FaceDetector:
@@ -41,7 +40,7 @@ class FaceDetector:
         values[:, [0, *range(2, 8)]] += self._anchors[sure, None]
         centre, size, points = values[:, :1], values[:, 1:2], values[:, 2:]
         faces = _merged(np.concatenate([centre - size / 2, centre + size / 2, points], 1), scores[sure])[:most]
-        return [around(face[0], face[1], face[2:4], _ROOM) for face in map(whole.to_picture, faces)]
+        return [around(face[0], face[1], face[2:4]) for face in map(whole.to_picture, faces)]
 
 
 def _merged(points: np.ndarray, scores: np.ndarray) -> list[np.ndarray]:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+_ROOM = 1.5  # of a face's longer side, in which its landmarks are looked for
+
 
 @dataclass(frozen=True)
 class Region:
@@ -46,14 +48,13 @@ class Region:
         return np.array([[cos, -sin], [sin, cos]])
 
 
-def around(low: np.ndarray, high: np.ndarray, eyes: np.ndarray, scale: float) -> Region:
-    """The square around a box, turned with the eyes.
+def around(low: np.ndarray, high: np.ndarray, eyes: np.ndarray) -> Region:
+    """The square in which to look for the landmarks of a face, turned with the eyes.
 
     Args:
-        low: upper left corner of the box, ``[2]`` px.
+        low: upper left corner of the face, ``[2]`` px.
         high: lower right one.
         eyes: the right and the left, ``[2, 2]`` px; the line between them lies level in the crop.
-        scale: of the box's longer side.
     """
     across, down = eyes[1] - eyes[0]
-    return Region((low + high) / 2, scale * float((high - low).max()), float(np.arctan2(down, across)))
+    return Region((low + high) / 2, _ROOM * float((high - low).max()), float(np.arctan2(down, across)))

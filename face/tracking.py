@@ -16,7 +16,6 @@ from face.region import Region, around
 from face.smoothing import OneEuroFilter
 
 _CANDIDATES = 4  # faces among which the largest is looked for
-_ROOM = 1.5  # of the face's longer side, in which it is looked for in the next frame
 _AROUND_EYES = 0.3  # of the eyes' distance, shown beyond their points
 
 
@@ -53,7 +52,7 @@ class FaceTracker:
             return None
         if self._video:
             self._last_ms = max(time_ms, self._last_ms + 1)
-            self._region = around(points.min(0), points.max(0), points[list(EYE_CORNERS)], _ROOM)
+            self._region = around(points.min(0), points.max(0), points[list(EYE_CORNERS)])
             points = self._filter.smooth(points, self._last_ms / 1000)
         height, width = image.shape[:2]
         return Landmarks(points, self._landmarker.units(points), width, height, _eyes(image, points))

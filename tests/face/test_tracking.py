@@ -80,7 +80,7 @@ def reference():
 
 
 def test_a_video_is_seen_as_mediapipe_sees_it(reference):
-    """Within a tenth of a pixel: its crops are rounded otherwise than ours."""
+    """Within a fraction of a pixel: its crops are rounded otherwise than ours."""
     seen, frames = reference
     tracker = FaceTracker()
     found = [tracker.track(frame, 1 + 40 * k) for k, frame in enumerate(frames)]
@@ -136,7 +136,7 @@ def test_crop_shows_what_the_region_encloses():
 
 def test_region_turns_with_the_eyes():
     low, high = np.array([10.0, 20.0]), np.array([50.0, 40.0])
-    region = around(low, high, np.array([[20.0, 25.0], [30.0, 35.0]]), 1.5)
+    region = around(low, high, np.array([[20.0, 25.0], [30.0, 35.0]]))
     assert np.allclose(region.centre, [30, 30]) and region.side == 60 and np.isclose(region.angle, np.pi / 4)
 
 
