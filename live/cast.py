@@ -10,7 +10,7 @@ from face.errors import FaceError
 from face.morphable import MorphableModel
 from face.target import TargetInfo, read_info
 from live.generators import Generator
-from live.generators.onnx import OnnxGenerator
+from live.generators.processor import open_on_processor
 from trt_engines.engines import runnable
 from trt_engines.gpu import Gpu
 from trt_engines.graph import Precision
@@ -58,4 +58,4 @@ def load_cast(path: Path, model: MorphableModel, gpu: Gpu | None = None) -> Cast
         return Cast(info, CudaConditioning(model, info.size, gpu), TensorRtGenerator(engine, Gpu()))
     if path.suffix == ".engine":
         raise FaceError(f"{path} is a TensorRT engine, which needs an NVIDIA GPU: give the .onnx target instead.")
-    return Cast(info, CpuConditioning(model, info.size), OnnxGenerator(path))
+    return Cast(info, CpuConditioning(model, info.size), open_on_processor(path))

@@ -18,7 +18,7 @@ from face.networks import MODEL_PATH
 from face.target import find_target, read_info
 from live.app import TARGETS
 from live.device import Device, choose
-from live.generators.onnx import choose_precision
+from live.generators.processor import choose_precision
 from live.sources import DEMO_CLIP, cameras
 from live.streaming.codecs import h264_encoder
 from trt_engines.library import tensorrt

@@ -18,11 +18,12 @@ from scipy.spatial.transform import Rotation
 from tqdm import tqdm
 
 from face.camera import ScaledOrthographicCamera
+from face.layers import HEAD_EXTENT
 from face.morphable import MorphableModel
 from face.nmfc import nmfc_box
 from face.parameters import FaceParameters
 from offline.atlas import Shots, flat_sheet, mean_of, sweep_relief
-from offline.layers import HEAD_EXTENT, head_places
+from offline.layers import head_places
 
 _SIZE = 96  # px that frames are aligned at
 _TEXELS = 192

@@ -12,9 +12,10 @@ import cv2
 import numpy as np
 import torch
 
+from face.layers import CAMERA_PIXELS, HEAD_EXTENT
 from offline.compact import FACE_TEXELS, HEAD_TEXELS, RELIEF_TEXELS, CompactGenerator
 from offline.dataset import Dataset
-from offline.layers import CAMERA_PIXELS, HEAD_EXTENT, head_places, implied_camera
+from offline.layers import head_places, implied_camera
 
 _PICTURES = 200
 _DEPTHS = np.linspace(1.0, -6.0, 15)  # planes tried for the relief

@@ -12,8 +12,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from face.layers import CAMERA_PIXELS, HEAD_EXTENT
 from face.recurrence import CONDITIONING_FRAMES, PREVIOUS_FRAMES
-from offline.layers import CAMERA_NUMBERS, CAMERA_PIXELS, HEAD_EXTENT, face_mask, head_places, implied_camera
+from offline.layers import CAMERA_NUMBERS, face_mask, head_places, implied_camera
 
 FACE_TEXELS, HEAD_TEXELS, RELIEF_TEXELS = 256, 352, 32
 _CONTEXT = 96
@@ -113,46 +114,56 @@ class CompactGenerator(nn.Module):
     def forward(self, conditioning: Tensor, previous: Tensor) -> Tensor:
         """Picture [B, 3, H, W] from conditionings [B, 18, H, W] (oldest first) and outputs [B, 6, H, W]."""
         now = conditioning[:, -6:]
-        features, places = self.consider(now[:, :3, CAMERA_PIXELS, CAMERA_PIXELS], conditioning, previous)
+        implied = implied_camera(now[:, :3, CAMERA_PIXELS, CAMERA_PIXELS])
+        features, camera, relief, bend = self.consider(implied, conditioning, previous)
+        places = head_places(camera, relief, bend, now.shape[2])
         batch = now.shape[0]
         head = _looked_up(self.head.expand(batch, -1, -1, -1), places / HEAD_EXTENT)
         face = _looked_up(self.face.expand(batch, -1, -1, -1), now[:, :2])
-        detail = self.detail(torch.cat([now, head, face], dim=1))
-        return self.paint(face_mask(now), features, detail, head, face)
+        corrections = self.correct(features, torch.cat([now, head, face], dim=1))
+        return self.paint(face_mask(now), corrections, head, face)
 
-    def consider(self, seen: Tensor, conditioning: Tensor, previous: Tensor) -> tuple[Tensor, Tensor]:
-        """Features [B, quarter, H/4, W/4], and where on the head each pixel looks, [B, 2, H, W].
+    def consider(
+        self, implied: Tensor, conditioning: Tensor, previous: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Features [B, quarter, H/4, W/4], and what ``head_places`` is given: camera, relief and bend.
 
         Args:
-            seen: the newest NMFC at ``CAMERA_PIXELS``, [B, 3, H/4, W/4].
+            implied: the camera that the newest NMFC implies, [B, 8].
             conditioning: what the conditioning encoder sees, as in ``forward``.
             previous: what the other sees.
         """
         x_quarter, x_eighth, x_sixteenth = self.conditioning_encoder(conditioning)
         y_quarter, y_eighth, y_sixteenth = self.previous_encoder(previous)
         features = x_sixteenth + y_sixteenth + self.place_sixteenth
-        camera = implied_camera(seen)
-        pose = (camera - self.camera_mean) / self.camera_spread
+        pose = (implied - self.camera_mean) / self.camera_spread
         context = self.context(torch.cat([features.mean((2, 3)), pose], dim=1))
-        camera = camera + self.camera_spread * self.to_camera(context)
+        camera = implied + self.camera_spread * self.to_camera(context)
+        relief = self.relief + self.to_relief(context).view(-1, *self.relief.shape[1:])
         features = self.middle(features + self.to_sixteenth(context)[:, :, None, None])
         features = self.at_eighth(self.to_eighth(features) + x_eighth + y_eighth)
-        relief = self.relief + self.to_relief(context).view(-1, *self.relief.shape[1:])
-        places = head_places(camera, relief, self.to_bend(features), self.backdrop.shape[2])
+        bend = self.to_bend(features)
         features = self.to_quarter(features) + x_quarter + y_quarter + self.place_quarter
-        return self.at_quarter(features), places
+        return self.at_quarter(features), camera, relief, bend
 
-    def paint(self, mask: Tensor, features: Tensor, detail: Tensor, head: Tensor, face: Tensor) -> Tensor:
-        """Picture [B, 3, H, W]: the layers, painted over each other as the features correct them.
+    def correct(self, features: Tensor, shown: Tensor) -> Tensor:
+        """What to add to the layers' colours and to the coverages (before the sigmoid), [B, 4, H, W].
+
+        Args:
+            features: as ``consider`` gives them.
+            shown: the newest conditioning, head and face, [B, 6 + 4 + 4, H, W].
+        """
+        return self.to_corrections(self.at_half(self.to_half(features) + self.detail(shown)))
+
+    def paint(self, mask: Tensor, corrections: Tensor, head: Tensor, face: Tensor) -> Tensor:
+        """Picture [B, 3, H, W]: the layers, painted over each other as they are corrected.
 
         Args:
             mask: 1 where there is a face, [B, 1, H, W].
-            features: as ``consider`` gives them.
-            detail: what ``self.detail`` makes of conditioning and layers, [B, fine, H/2, W/2].
+            corrections: as ``correct`` gives them.
             head: colour and coverage of that layer, [B, 4, H, W].
             face: the same of that one.
         """
-        corrections = self.to_corrections(self.at_half(self.to_half(features) + detail))
         picture = self.backdrop + torch.sigmoid(head[:, 3:] + corrections[:, 3:]) * (head[:, :3] - self.backdrop)
         face_coverage = torch.sigmoid(face[:, 3:] + corrections[:, 3:]) * mask
         return picture + face_coverage * (face[:, :3] - picture) + corrections[:, :3]

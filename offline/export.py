@@ -30,6 +30,7 @@ from torch import nn
 from face.errors import FaceError
 from face.files import sha256
 from face.landmarks import UNIT_NAMES
+from face.layers import SEAMS
 from face.morphable import MorphableModel
 from face.recurrence import INPUTS, Recurrence
 from face.target import TargetInfo, read_info, write_onnx
@@ -64,8 +65,14 @@ def export_onnx(generator: Generator, size: int) -> onnx.ModelProto:
     return model
 
 
-def to_onnx(step: nn.Module, size: int) -> onnx.ModelProto:
-    """A step on pictures ``[size, size, C]``, ``ExportedStep`` or ``ProcessorStep``, as an ONNX model."""
+def to_onnx(step: nn.Module, size: int, seams: tuple[str, ...] = ()) -> onnx.ModelProto:
+    """A step on pictures ``[size, size, C]``, ``ExportedStep`` or ``ProcessorStep``, as an ONNX model.
+
+    Args:
+        step: what to export.
+        size: height and width of its pictures.
+        seams: names of what it puts out beside the picture.
+    """
     shapes = [(size, size, 6)] * 3 + [(size, size, 3)] * 2
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "step.onnx"
@@ -74,7 +81,7 @@ def to_onnx(step: nn.Module, size: int) -> onnx.ModelProto:
             tuple(torch.zeros(s, dtype=torch.uint8) for s in shapes),
             path,
             input_names=list(INPUTS),
-            output_names=["output"],
+            output_names=["output", *seams],
             opset_version=_OPSET,
             dynamo=False,
         )
@@ -201,7 +208,7 @@ def export(dataset: Dataset, run: Path, info: dict[str, str], out: Path) -> Path
     out.mkdir(parents=True, exist_ok=True)
     # The 8-bit file first: one that is older than its exact twin would go on being used.
     if isinstance(generator, CompactGenerator):
-        small = quantise(to_onnx(ProcessorStep(generator), size), dataset)
+        small = quantise(to_onnx(ProcessorStep(generator), size, SEAMS), dataset)
         rough = np.stack(list(roll_out(ort.InferenceSession(small.SerializeToString()), shown)))
         error = ((exact.astype(float) - rough) ** 2).mean()
         print(f"int8 against fp32: PSNR {10 * np.log10(255**2 / error):.1f} dB")

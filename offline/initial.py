@@ -12,7 +12,7 @@ from onnx import numpy_helper
 from torch import Tensor
 
 from face.errors import FaceError
-from offline.onnx_graph import HALVED
+from face.layers import HALVED
 
 _NETWORK = "generator."  # what exported weights' names begin with
 

@@ -10,12 +10,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from face.layers import CAMERA_PIXELS, FIRM, HEAD_EXTENT, LOOKS, MASK_SLOPE, RIGID_ABOVE
+
 CAMERA_NUMBERS = 8  # an affine camera: 2×3 matrix, row by row, and offset
-HEAD_EXTENT = 2.0  # the head's texture reaches twice as far as the face on every side
-CAMERA_PIXELS = slice(2, None, 4)  # along either axis: those that the camera is estimated from
-_RIGID_ABOVE = -0.25  # of the NMFC's height: nose, eyes and forehead move as one, the jaw does not
-MASK_SLOPE = 64  # so steep that the face's darkest colour counts as face
-_LOOKS = 3  # steps in which a pixel's ray finds the relief
 
 
 def face_mask(conditioning: Tensor) -> Tensor:
@@ -36,13 +33,13 @@ def implied_camera(seen: Tensor) -> Tensor:
     """
     size = seen.shape[2] * CAMERA_PIXELS.step
     pixels = _pixels(size, seen)[:, :, CAMERA_PIXELS, CAMERA_PIXELS].expand(seen.shape[0], -1, -1, -1)
-    weight = face_mask(seen) * torch.clamp((seen[:, 1:2] - _RIGID_ABOVE) * 64, 0, 1)
+    weight = face_mask(seen) * torch.clamp((seen[:, 1:2] - RIGID_ABOVE) * MASK_SLOPE, 0, 1)
     weight = weight / (weight.mean((2, 3), keepdim=True) + 1e-6)
     mean = lambda v: (v * weight).mean((2, 3), keepdim=True)  # noqa: E731
     centre, middle = mean(seen), mean(pixels)
     u, v, w = (seen - centre).split(1, dim=1)
     uu, vv, ww, uv, uw, vw = mean(torch.cat([u * u, v * v, w * w, u * v, u * w, v * w], dim=1)).split(1, dim=1)
-    uu, vv, ww = uu + 1e-4, vv + 1e-4, ww + 1e-4
+    uu, vv, ww = uu + FIRM, vv + FIRM, ww + FIRM
     # The symmetric 3×3 equations by Cramer's rule.
     inverse = torch.cat([vv * ww - vw * vw, uw * vw - uv * ww, uv * vw - uw * vv,
                          uu * ww - uw * uw, uv * uw - vw * uu, uu * vv - uv * uv], dim=1)  # fmt: skip
@@ -81,7 +78,7 @@ def head_places(camera: Tensor, relief: Tensor, bend: Tensor | None, size: int) 
         u, v = u + bend[:, :1], v + bend[:, 1:]
     relief = relief.expand(batch, -1, -1, -1)
     depth = relief[:, :1].mean((2, 3), keepdim=True)
-    for _ in range(_LOOKS - 1):
+    for _ in range(LOOKS - 1):
         depth = _seen(relief[:, :1], u - step_u * depth, v - step_v * depth)
     depth, shift = _seen(relief, u - step_u * depth, v - step_v * depth).split([1, 2], dim=1)
     places = torch.cat([u - step_u * depth, v - step_v * depth], dim=1) + shift

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 import onnx
 from onnx import helper, numpy_helper
 
-_MAP_SIDE = 32  # maps are at least this large, convolutions' weights are smaller
-HALVED = ".half"  # how the names of maps in half precision end
+from face.layers import HALVED
+
+_MAP_SIZE = 32 * 32  # maps have at least so many values, and one in their first dimension
 
 
 def halve_maps(model: onnx.ModelProto) -> None:
     """Store the remembered maps, a third of the file, in half precision; they are cast back as the file is loaded."""
     graph = model.graph
     for tensor in list(graph.initializer):
-        if tensor.data_type != onnx.TensorProto.FLOAT or len(tensor.dims) != 4 or min(tensor.dims[2:]) < _MAP_SIDE:
+        is_map = len(tensor.dims) == 4 and tensor.dims[0] == 1 and np.prod(tensor.dims) >= _MAP_SIZE
+        if tensor.data_type != onnx.TensorProto.FLOAT or not is_map:
             continue
         stored = numpy_helper.from_array(numpy_helper.to_array(tensor).astype(np.float16), tensor.name + HALVED)
         graph.initializer.remove(tensor)
@@ -53,6 +57,30 @@ def keep_bytes(model: onnx.ModelProto, behind: dict[str, str]) -> None:
         for number, name in enumerate(node.input):
             node.input[number] = same.get(name, name)
     _drop_unused(graph)
+
+
+def close_seams(model: onnx.ModelProto, seams: Iterable[str]) -> None:
+    """Put out a step's picture alone, and keep the names of its seams for those who cut it there.
+
+    Where a seam's values are bytes that stand for them, the name goes to the bytes.
+    """
+    graph = model.graph
+    kept = {output.name: output for output in graph.output if output.name in set(seams)}
+    new_names: dict[str, str] = {}
+    for node in graph.node:
+        if node.op_type == "DequantizeLinear" and node.output[0] in kept:
+            name = node.output[0]
+            kept[name].type.tensor_type.elem_type = onnx.TensorProto.UINT8
+            new_names |= {node.input[0]: name, name: f"{name}.value"}
+    for node in graph.node:
+        for names in (node.input, node.output):
+            for number, name in enumerate(names):
+                names[number] = new_names.get(name, name)
+    for known in [one for one in graph.value_info if one.name in kept]:
+        graph.value_info.remove(known)
+    for output in kept.values():
+        graph.output.remove(output)
+        graph.value_info.append(output)
 
 
 def _drop_unused(graph: onnx.GraphProto) -> None:

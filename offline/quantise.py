@@ -14,10 +14,10 @@ import onnx
 from onnxruntime.quantization import CalibrationDataReader, CalibrationMethod, QuantFormat, QuantType, quantize_static
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
+from face.layers import HALF_RANGE, MIDDLE, SEAMS
 from face.recurrence import INPUTS, PREVIOUS_FRAMES
 from offline.dataset import Dataset
-from offline.onnx_graph import bytes_behind, halve_maps, keep_bytes
-from offline.processor import HALF_RANGE, MIDDLE
+from offline.onnx_graph import bytes_behind, close_seams, halve_maps, keep_bytes
 
 _CALIBRATION_FRAMES = 32
 # What 8 bits are enough for: features, corrections, and pictures, which are bytes themselves. The layers' geometry and
@@ -28,7 +28,7 @@ _KINDS = ("Conv", "Add", "Relu", "Transpose", "Reshape")
 
 
 def quantise(model: onnx.ModelProto, dataset: Dataset) -> onnx.ModelProto:
-    """Static 8-bit version of an exported ``ProcessorStep``, calibrated on frames of all training takes."""
+    """Static 8-bit version of a ``ProcessorStep`` exported with its seams, calibrated on frames of all takes."""
     with tempfile.TemporaryDirectory() as folder:
         prepared, result = Path(folder) / "prepared.onnx", Path(folder) / "int8.onnx"
         quant_pre_process(model, str(prepared))
@@ -45,6 +45,7 @@ def quantise(model: onnx.ModelProto, dataset: Dataset) -> onnx.ModelProto:
         )  # fmt: skip
         small = onnx.load(str(result))
     keep_bytes(small, behind)
+    close_seams(small, SEAMS)
     halve_maps(small)
     return small
 

@@ -1,4 +1,4 @@
-"""The generator on a CPU: ONNX Runtime."""
+"""The generator on a CPU: ONNX Runtime for all of it."""
 
 from __future__ import annotations
 
@@ -12,10 +12,26 @@ from face.errors import FaceError
 from face.recurrence import INPUTS, Recurrence
 
 
-def choose_precision(path: Path) -> Path:
-    """The 8-bit network beside an fp32 one (``NAME.int8.onnx``), if there is one: it takes half the time or less."""
-    small = path.with_suffix(".int8.onnx")
-    return small if small.exists() else path
+def open_session(network: str | bytes, name: str, threads: int) -> ort.InferenceSession:
+    """Load a network, or part of one, for a processor.
+
+    Args:
+        network: path or content.
+        name: of its file.
+        threads: processor threads; 0 lets ONNX Runtime choose.
+
+    Raises:
+        FaceError: it is none.
+    """
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.log_severity_level = 3
+    # Idle threads must sleep: on two cores their spinning would starve the tracker.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    try:
+        return ort.InferenceSession(network, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # onnxruntime raises bare exceptions of many kinds
+        raise FaceError(f"ONNX Runtime cannot load {name}: {str(error).splitlines()[0]}") from None
 
 
 class OnnxGenerator:
@@ -32,22 +48,12 @@ class OnnxGenerator:
     on_processor = True
 
     def __init__(self, path: Path, threads: int = 0) -> None:
-        chosen = choose_precision(path)
-        options = ort.SessionOptions()
-        options.intra_op_num_threads = threads
-        options.log_severity_level = 3
-        # Idle threads must sleep: on two cores their spinning would starve the tracker.
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        try:
-            self._session = ort.InferenceSession(str(chosen), options, providers=["CPUExecutionProvider"])
-        except Exception as error:  # onnxruntime raises bare exceptions of many kinds
-            raise FaceError(f"ONNX Runtime cannot load {chosen}: {str(error).splitlines()[0]}") from None
+        self._session = open_session(str(path), str(path), threads)
         inputs = {i.name: i.shape for i in self._session.get_inputs()}
         if set(inputs) != set(INPUTS):
-            raise FaceError(f"{chosen} holds no generator of this program.")
+            raise FaceError(f"{path} holds no generator of this program.")
         self.size = int(inputs["conditioning"][0])
-        precision = "int8" if chosen != path else "fp32"
-        self.description = f"ONNX Runtime {ort.__version__} on the CPU, {precision}, {chosen.name}"
+        self.description = f"ONNX Runtime {ort.__version__} on the CPU, {path.name}"
         self._past = Recurrence()
 
     def reset(self) -> None:

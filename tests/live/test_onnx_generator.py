@@ -7,7 +7,7 @@ import torch
 
 from face.conditioning import CpuConditioning
 from face.errors import FaceError
-from live.generators.onnx import OnnxGenerator, choose_precision
+from live.generators.onnx import OnnxGenerator
 from offline.compact import CompactGenerator
 from offline.export import _torch_roll_out, export_onnx
 from offline.motion import natural_motion
@@ -64,9 +64,3 @@ def test_foreign_network_says_so(tmp_path):
     (tmp_path / "junk.onnx").write_bytes(b"junk")
     with pytest.raises(FaceError, match="cannot load"):
         OnnxGenerator(tmp_path / "junk.onnx")
-
-
-def test_eight_bits_where_there_are_such(tmp_path):
-    (tmp_path / "a.int8.onnx").touch()
-    assert choose_precision(tmp_path / "a.onnx").name == "a.int8.onnx"
-    assert choose_precision(tmp_path / "b.onnx").name == "b.onnx"

@@ -1,0 +1,23 @@
+"""What training and the live loop must agree on about the compact generator: where its layers lie, where it is cut.
+
+``offline/layers.py`` has the geometry for training, ``live/generators/painting.py`` the same for a processor.
+"""
+
+from __future__ import annotations
+
+HEAD_EXTENT = 2.0  # the head's texture reaches twice as far as the face on every side
+CAMERA_PIXELS = slice(2, None, 4)  # along either axis: those that the camera is estimated from
+RIGID_ABOVE = -0.25  # of the NMFC's height: nose, eyes and forehead move as one, the jaw does not
+MASK_SLOPE = 64  # so steep that the face's darkest colour counts as face
+FIRM = 1e-4  # added to the variances that the camera is divided by: few pixels may lie in a plane
+LOOKS = 3  # steps in which a pixel's ray finds the relief
+
+PATCH = 4  # px, side of the patches that the encoders' first convolutions see
+MIDDLE, HALF_RANGE = 128, 127.5  # in eight bits a byte stands for (byte - MIDDLE) / HALF_RANGE
+
+# Tensors of the step arranged for a processor (``offline/processor.py``) between which its convolutions lie: what goes
+# into the first half and comes out of it, and the same of the second. Bytes but for the geometry.
+CONSIDER = ("told", "made", "implied"), ("features", "camera", "relief", "bend")
+CORRECT = ("features", "shown"), ("corrections",)
+SEAMS = (*CONSIDER[0], *CONSIDER[1], "shown", "corrections")
+HALVED = ".half"  # how the names of maps in half precision end

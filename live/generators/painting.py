@@ -1,0 +1,230 @@
+"""What lies between the convolutions of the compact generator, on a processor: where each pixel looks, and painting.
+
+The same maths as ``offline/layers.py`` and ``CompactGenerator.paint``, for one frame and as loops over its pixels.
+Constants are float32, lest everything about them becomes float64, which takes twice the time.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numba import njit
+from scipy.special import expit
+
+from face.layers import (
+    CAMERA_PIXELS,
+    FIRM,
+    HALF_RANGE,
+    HEAD_EXTENT,
+    LOOKS,
+    MASK_SLOPE,
+    MIDDLE,
+    PATCH,
+    RIGID_ABOVE,
+)
+
+_FIRST, _EACH = CAMERA_PIXELS.start, CAMERA_PIXELS.step
+_MIDDLE, _HALF_RANGE, _HALF, _ONE, _ZERO, _BYTE = (np.float32(v) for v in (MIDDLE, HALF_RANGE, 0.5, 1, 0, 255))
+# The sigmoid at 4096 places up to ±16: a third of the time of an exponential, and as good as bytes can tell.
+_PLACES = np.float32(128.0)  # for each step of one
+_SIGMOID = expit((np.arange(4096) - 2048) / 128.0).astype(np.float32)
+_LAST = np.float32(len(_SIGMOID) - 1)
+
+
+def remember(patches: np.ndarray, picture: np.ndarray) -> None:
+    """Move the pictures of a stack one on, the oldest out, and add the newest.
+
+    Args:
+        patches: ``[H/4, W/4, pictures · 16C]`` uint8, the oldest first, a patch's pixels by row, column, channel.
+        picture: ``[H, W, C]`` uint8, contiguous.
+    """
+    height, width, channels = picture.shape
+    # Four bytes at a time: a patch's row of any picture is a multiple of that.
+    rows = picture.reshape(height, width // PATCH, PATCH * channels).view(np.uint32)
+    _remember(patches.view(np.uint32), rows)
+
+
+@njit(cache=True, nogil=True)
+def _remember(patches: np.ndarray, rows: np.ndarray) -> None:  # [H/4, W/4, ·], [H, W/4, ·] uint32
+    height, width, size = patches.shape
+    row = rows.shape[2]
+    older = size - PATCH * row
+    for i in range(height):
+        for j in range(width):
+            for k in range(older):
+                patches[i, j, k] = patches[i, j, k + PATCH * row]
+            for k in range(PATCH):
+                for n in range(row):
+                    patches[i, j, older + k * row + n] = rows[PATCH * i + k, j, n]
+
+
+def implied_camera(conditioning: np.ndarray) -> np.ndarray:
+    """Affine camera ``[8]`` float32 that the NMFC of a conditioning ``[H, W, 6]`` uint8 implies: least squares."""
+    sums = _moments(conditioning)
+    count = (len(conditioning) // CAMERA_PIXELS.step) ** 2
+    sums /= sums[5, 5] + 1e-6 * count
+    means = sums[5]
+    apart = sums - (2 - means[5]) * np.outer(means, means)  # about the means; where there is no face, nothing is known
+    matrix = np.linalg.solve(apart[:3, :3] + FIRM * np.eye(3), apart[:3, 3:5]).T
+    return np.concatenate([matrix.ravel(), means[3:5] - matrix @ means[:3]]).astype(np.float32)
+
+
+@njit(cache=True, nogil=True)
+def _moments(conditioning: np.ndarray) -> np.ndarray:
+    """Weighted sums of the products of NMFC (u, v, w), pixel (x, y) and 1 over the face's rigid part, ``[6, 6]``."""
+    sums = np.zeros((6, 6))
+    size = conditioning.shape[0]
+    row = np.ones(6)
+    for i in range(_FIRST, size, _EACH):
+        row[4] = (2 * i + 1) / size - 1
+        for j in range(_FIRST, size, _EACH):
+            row[3] = (2 * j + 1) / size - 1
+            for k in range(3):
+                row[k] = conditioning[i, j, k] / HALF_RANGE - 1
+            weight = min(max((row[0] + row[1] + row[2] + 3) * MASK_SLOPE, 0.0), 1.0)
+            weight *= min(max((row[1] - RIGID_ABOVE) * MASK_SLOPE, 0.0), 1.0)
+            if weight > 0:
+                for a in range(6):
+                    for b in range(6):
+                        sums[a, b] += weight * row[a] * row[b]
+    return sums
+
+
+@njit(cache=True, nogil=True)
+def _between(position: np.float32, count: int) -> tuple[int, int, np.float32]:
+    """Neighbours among ``count`` samples of a position in samples, and how far it is to the second."""
+    inside = min(np.float32(count - 1), max(_ZERO, position))  # in this order: what is no number becomes the first
+    first = int(inside)
+    return first, min(first + 1, count - 1), inside - np.float32(first)
+
+
+@njit(cache=True, nogil=True)
+def _at(plane: np.ndarray, x: np.float32, y: np.float32) -> np.float32:  # plane [h, w] float32
+    """A plane at a position in samples, bilinear; beyond the border as at the border."""
+    left, right, across = _between(x, plane.shape[1])
+    above, below, down = _between(y, plane.shape[0])
+    upper = plane[above, left] + across * (plane[above, right] - plane[above, left])
+    lower = plane[below, left] + across * (plane[below, right] - plane[below, left])
+    return upper + down * (lower - upper)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def head_places(
+    camera: np.ndarray,  # [8] float32
+    relief: np.ndarray,  # [3, h, h] float32
+    bend: np.ndarray,  # [2, n/2, n/2] float32
+) -> np.ndarray:
+    """Where on the head the pixels of a picture of a quarter of the size look, ``[2, n, n]`` float32: right and up."""
+    count = 2 * bend.shape[1]
+    places = np.empty((2, count, count), np.float32)
+    xu, xv, xw, yu, yv, yw, x0, y0 = camera
+    area = xu * yv - xv * yu
+    step_u, step_v = (xw * yv - yw * xv) / area, (yw * xu - xw * yu) / area
+    extent = np.float32(HEAD_EXTENT)
+    scale = np.float32(relief.shape[1] / (2 * HEAD_EXTENT))
+    mean = relief[0].mean()
+    for i in range(count):
+        y = np.float32((2 * i + 1) / count - 1) - y0
+        for j in range(count):
+            x = np.float32((2 * j + 1) / count - 1) - x0
+            across, down = np.float32(0.5 * j - 0.25), np.float32(0.5 * i - 0.25)
+            u = (x * yv - y * xv) / area + _at(bend[0], across, down)
+            v = (y * xu - x * yu) / area + _at(bend[1], across, down)
+            depth = mean
+            for _ in range(LOOKS):
+                across = (u - step_u * depth + extent) * scale - _HALF
+                down = (v - step_v * depth + extent) * scale - _HALF
+                depth = _at(relief[0], across, down)
+            places[0, i, j] = u - step_u * depth + _at(relief[1], across, down)
+            places[1, i, j] = v - step_v * depth + _at(relief[2], across, down)
+    return places
+
+
+def show(
+    conditioning: np.ndarray,
+    places: np.ndarray,
+    head: np.ndarray,
+    face: np.ndarray,
+    shown: np.ndarray,
+) -> None:
+    """Look up head and face at each pixel, and lay both beside the conditioning.
+
+    Args:
+        conditioning: ``[H, W, 6]`` uint8.
+        places: ``[2, H/4, W/4]`` float32, from ``head_places``.
+        head: table ``[side · side, 4]`` uint8.
+        face: table ``[256 · 256, 6]`` uint8.
+        shown: ``[H, W, 16]`` uint8, written: conditioning, head, face.
+    """
+    # Two bytes at a time; those of the NMFC's first two colours are the number of the face's row.
+    _show(*(each.view("<u2") for each in (conditioning, head, face, shown)), places)
+
+
+@njit(cache=True, nogil=True)
+def _show(conditioning: np.ndarray, head: np.ndarray, face: np.ndarray, shown: np.ndarray, places: np.ndarray) -> None:
+    height, width = conditioning.shape[:2]
+    count = places.shape[1]
+    side = np.int32(math.sqrt(head.shape[0]))
+    half, last = np.float32(side / 2), np.float32(side - 1)
+    scale = np.float32(side / (2 * HEAD_EXTENT))
+    left, right, across = np.empty(width, np.int32), np.empty(width, np.int32), np.empty(width, np.float32)
+    for j in range(width):
+        left[j], right[j], across[j] = _between(np.float32((j + 0.5) / PATCH - 0.5), count)
+    line = np.empty((2, count), np.float32)  # where a row of pixels looks, in texels
+    rows = np.empty(width, np.int32)
+    for i in range(height):
+        above, below, down = _between(np.float32((i + 0.5) / PATCH - 0.5), count)
+        for k in range(2):
+            for j in range(count):
+                line[k, j] = (places[k, above, j] + down * (places[k, below, j] - places[k, above, j])) * scale + half
+        for j in range(width):
+            u = line[0, left[j]] + across[j] * (line[0, right[j]] - line[0, left[j]])
+            v = line[1, left[j]] + across[j] * (line[1, right[j]] - line[1, left[j]])
+            rows[j] = np.int32(min(last, max(_ZERO, u))) + side * np.int32(min(last, max(_ZERO, v)))
+        for j in range(width):
+            for k in range(3):
+                shown[i, j, k] = conditioning[i, j, k]
+            for k in range(2):
+                shown[i, j, 3 + k] = head[rows[j], k]
+            row = conditioning[i, j, 0]
+            for k in range(3):
+                shown[i, j, 5 + k] = face[row, k]
+
+
+@njit(cache=True, nogil=True, fastmath=True)
+def paint(
+    shown: np.ndarray,  # [H, W, 16] uint8, from show
+    corrections: np.ndarray,  # [H, W, 4] uint8
+    backdrop: np.ndarray,  # [3, H, W] float32 -1…1
+    head_step: np.ndarray,  # [4] float32: what one step of a byte is worth
+    face_step: np.ndarray,  # [6] float32
+    correction_step: np.ndarray,  # [4] float32
+    no_correction: np.float32,  # the byte that stands for none
+) -> np.ndarray:
+    """The layers, painted over each other as they are corrected: a picture ``[H, W, 3]`` uint8."""
+    height, width = shown.shape[:2]
+    picture = np.empty((height, width, 3), np.uint8)
+    head, face = np.empty(width, np.float32), np.empty(width, np.float32)  # coverages of a row of pixels
+    for i in range(height):
+        for j in range(width):
+            more = (np.float32(corrections[i, j, 3]) - no_correction) * correction_step[3]
+            head[j] = _sigmoid((np.float32(shown[i, j, 9]) - _MIDDLE) * head_step[3] + more)
+            face[j] = _sigmoid((np.float32(shown[i, j, 13]) - _MIDDLE) * face_step[3] + more)
+            if shown[i, j, 0] == 0:  # the background; a face has no colour of zero
+                face[j] = _ZERO
+        for k in range(3):
+            for j in range(width):
+                value = backdrop[k, i, j]
+                value += head[j] * ((np.float32(shown[i, j, 6 + k]) - _MIDDLE) * head_step[k] - value)
+                value += face[j] * ((np.float32(shown[i, j, 10 + k]) - _MIDDLE) * face_step[k] - value)
+                value += (np.float32(corrections[i, j, k]) - no_correction) * correction_step[k]
+                byte = min(max((value + _ONE) * _HALF_RANGE + _HALF, _ZERO), _BYTE)
+                picture[i, j, k] = np.uint8(np.int32(byte))
+    return picture
+
+
+@njit(cache=True, nogil=True)
+def _sigmoid(x: np.float32) -> np.float32:
+    place = x * _PLACES + np.float32(len(_SIGMOID) // 2) + _HALF
+    return _SIGMOID[np.int32(min(max(place, _ZERO), _LAST))]
