@@ -12,7 +12,7 @@ from face.errors import FaceError
 from face.quiet import silenced
 
 MODEL_PATH = Path(__file__).parent / "data" / "face_landmarker.task"
-_THREADS = 2  # what the smallest machine has that this is made for
+_THREADS = 1  # two would be a quarter faster alone, and slower where other threads keep the second one waiting
 
 
 class Network:
