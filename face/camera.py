@@ -24,10 +24,8 @@ class ScaledOrthographicCamera:
 
     def project(self, vertices: np.ndarray) -> np.ndarray:  # [..., 3] model frame
         """Image coordinates ``[..., 3]``: x right px, y down px, depth to the viewer px; as precise as they came."""
-        points = vertices @ (self.scale * self.rotation.T).astype(vertices.dtype)
-        points[..., 1] *= -1.0
-        points[..., :2] += self.translation
-        return points
+        to_image = self.scale * self.rotation.T * [1.0, -1.0, 1.0]
+        return vertices @ to_image.astype(vertices.dtype) + np.append(self.translation, 0.0).astype(vertices.dtype)
 
     @property
     def euler_deg(self) -> np.ndarray:

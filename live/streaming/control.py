@@ -22,7 +22,7 @@ from live.streaming.tiles import encode_tiles
 
 _LARGEST_COMMAND = 4 * 1024
 _STATUS_INTERVAL_S = 0.25
-_TILE_INTERVAL_S = 0.1
+_TILE_INTERVAL_S = 0.2  # often enough to check by; they take their time from the picture that is watched
 _FULL = 1013  # "try again later", as a WebSocket closes
 
 
