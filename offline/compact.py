@@ -88,12 +88,12 @@ class CompactGenerator(nn.Module):
         self.to_camera = _zero(nn.Linear(_CONTEXT, CAMERA_NUMBERS))
         self.register_buffer("camera_mean", torch.zeros(CAMERA_NUMBERS))
         self.register_buffer("camera_spread", torch.ones(CAMERA_NUMBERS))
-        self.middle = nn.Sequential(*[ResidualBlock(sixteenth) for _ in range(2)])
+        self.middle = ResidualBlock(sixteenth)
         self.to_eighth = nn.Sequential(nn.Conv2d(sixteenth, 4 * eighth, 1), nn.PixelShuffle(2))
         self.at_eighth = ResidualBlock(eighth)
         self.to_bend = nn.Sequential(nn.Conv2d(eighth, 32, 3, padding=1), nn.ReLU(), _zero(nn.Conv2d(32, 2, 1)))
         self.to_quarter = nn.Sequential(nn.Conv2d(eighth, 4 * quarter, 1), nn.PixelShuffle(2))
-        self.at_quarter = nn.Sequential(nn.Conv2d(quarter, quarter, 3, padding=1), nn.ReLU(), ResidualBlock(quarter))
+        self.at_quarter = nn.Sequential(nn.Conv2d(quarter, quarter, 3, padding=1), nn.ReLU())
         self.to_half = nn.Sequential(nn.Conv2d(quarter, 4 * fine, 1), nn.PixelShuffle(2))
         # Colour and coverage (before the sigmoid).
         self.backdrop = nn.Parameter(torch.zeros(1, 3, size, size))
@@ -104,7 +104,7 @@ class CompactGenerator(nn.Module):
         self.relief = nn.Parameter(torch.zeros(1, 3, RELIEF_TEXELS, RELIEF_TEXELS))
         self.to_relief = nn.Sequential(nn.Linear(_CONTEXT, _POSES), _zero(nn.Linear(_POSES, self.relief.numel())))
         self.detail = nn.Conv2d(6 + 4 + 4, fine, 4, stride=2, padding=1)
-        self.at_half = nn.Sequential(nn.ReLU(), ResidualBlock(fine))
+        self.at_half = nn.Sequential(nn.ReLU(), nn.Conv2d(fine, fine, 3, padding=1), nn.ReLU())
         self.to_corrections = nn.Sequential(_zero(nn.Conv2d(fine, 4 * 4, 3, padding=1)), nn.PixelShuffle(2))
 
     def remembered(self) -> list[nn.Parameter]:
