@@ -56,7 +56,7 @@ class Encoder(nn.Module):
 
 
 class CompactGenerator(nn.Module):
-    """Eq. 4 for two processor cores: ``ỹ_t = G(x_{t-2:t}, ỹ_{t-2:t-1})`` at about 3 GFLOP a frame (256²).
+    """Eq. 4 for two processor cores: ``ỹ_t = G(x_{t-2:t}, ỹ_{t-2:t-1})`` at about 2.3 GFLOP a frame (256²).
 
     Two encoders whose features are added, one decoder with skips. What need not be computed is remembered, in three
     layers, each painted over the one behind by its coverage: a backdrop that does not move; the *head*, a learned
