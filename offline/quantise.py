@@ -28,7 +28,7 @@ _KINDS = ("Conv", "Add", "Relu", "Transpose", "Reshape")
 
 
 def quantise(model: onnx.ModelProto, dataset: Dataset) -> onnx.ModelProto:
-    """Static 8-bit version of a ``ProcessorStep`` exported with its seams, calibrated on frames of all takes."""
+    """Static 8-bit version of a ``ProcessorStep`` exported with its seams, calibrated on frames of training takes."""
     with tempfile.TemporaryDirectory() as folder:
         prepared, result = Path(folder) / "prepared.onnx", Path(folder) / "int8.onnx"
         quant_pre_process(model, str(prepared))
