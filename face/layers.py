@@ -13,11 +13,12 @@ FIRM = 1e-4  # added to the variances that the camera is divided by: few pixels 
 LOOKS = 3  # steps in which a pixel's ray finds the relief
 
 PATCH = 4  # px, side of the patches that the encoders' first convolutions see
+FINE_PATCH = 2  # px, side of those from which the layers are corrected
 MIDDLE, HALF_RANGE = 128, 127.5  # in eight bits a byte stands for (byte - MIDDLE) / HALF_RANGE
 
 # Tensors of the step arranged for a processor (``offline/processor.py``) between which its convolutions lie: what goes
 # into the first half and comes out of it, and the same of the second. Bytes but for the geometry.
 CONSIDER = ("told", "made", "implied"), ("features", "camera", "relief", "bend")
-CORRECT = ("features", "shown"), ("corrections",)
-SEAMS = (*CONSIDER[0], *CONSIDER[1], "shown", "corrections")
+CORRECT = ("features", "seen"), ("corrections",)
+SEAMS = (*CONSIDER[0], *CONSIDER[1], "seen", "corrections")
 HALVED = ".half"  # how the names of maps in half precision end

@@ -15,15 +15,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from face.layers import CAMERA_PIXELS, HALF_RANGE, HEAD_EXTENT, MASK_SLOPE, MIDDLE, PATCH
+from face.layers import CAMERA_PIXELS, FINE_PATCH, HALF_RANGE, HEAD_EXTENT, MASK_SLOPE, MIDDLE, PATCH
 from face.recurrence import CONDITIONING_FRAMES, PREVIOUS_FRAMES
-from offline.compact import CompactGenerator, Encoder
+from offline.compact import CompactGenerator
 from offline.layers import head_places, implied_camera
 from offline.step import picture_bytes
 
 _OFFSET = 0.5 / HALF_RANGE  # what a picture's byte, whose zero lies at 127.5, stands for beyond that
 _FINER = 2  # places per texel of the head's map and direction that a lookup tells apart
-_SPARE = 2  # channels after the face's, so that there are sixteen: fourteen take a third more time
 
 
 class ProcessorStep(nn.Module):
@@ -48,22 +47,23 @@ class ProcessorStep(nn.Module):
         face = F.grid_sample(generator.face, places, padding_mode="border", align_corners=False)
         head = F.interpolate(generator.head, scale_factor=_FINER, mode="bilinear", align_corners=False)
         self.head_side = head.shape[2]
-        self._add_table("face", F.pad(face, (0, 0, 0, 0, 0, _SPARE)))
+        self._add_table("face", face)
         self._add_table("head", head)
         self.generator = copy.deepcopy(generator)
-        _read_patches(self.generator.conditioning_encoder, CONDITIONING_FRAMES)
-        _read_patches(self.generator.previous_encoder, PREVIOUS_FRAMES)
-        detail = self.generator.detail
-        assert detail.bias is not None
-        detail.bias += _OFFSET * detail.weight[:, :6].sum((1, 2, 3))
-        spans = torch.ones(6), HALF_RANGE * self.head_step, HALF_RANGE * self.face_step[:4]
+        for encoder, frames in (
+            (self.generator.conditioning_encoder, CONDITIONING_FRAMES),
+            (self.generator.previous_encoder, PREVIOUS_FRAMES),
+        ):
+            encoder.quarter[0] = _of_patches(_of_bytes(encoder.quarter[0]), frames)
+        detail = _of_bytes(self.generator.detail, 6)
+        spans = torch.ones(6), HALF_RANGE * self.head_step, HALF_RANGE * self.face_step
         detail.weight *= torch.cat(spans)[:, None, None]
-        detail.weight = nn.Parameter(F.pad(detail.weight, (0, 0, 0, 0, 0, _SPARE)))
+        self.generator.detail = _of_patches(detail, 1)
         for layers in (self.generator.to_eighth, self.generator.to_quarter, self.generator.to_half):
             layers[0], layers[1] = _by_rows(layers[0]), RowShuffle()
         layers = self.generator.to_corrections
         layers[0], factor = _level(_by_rows(layers[0]))
-        layers[1] = RowShuffle()
+        layers[1] = ChannelsLast()
         self.register_buffer("corrections_factor", factor)
 
     def _add_table(self, name: str, layer: Tensor) -> None:
@@ -76,22 +76,22 @@ class ProcessorStep(nn.Module):
     def forward(self, now: Tensor, x1: Tensor, x2: Tensor, y1: Tensor, y2: Tensor) -> tuple[Tensor, ...]:
         """Picture [H, W, 3] uint8, and the tensors of ``SEAMS``."""
         height, width = now.shape[:2]
-        told, made = _patches(x2, x1, now), _patches(y2, y1)
+        told, made = _patches(PATCH, x2, x1, now), _patches(PATCH, y2, y1)
         implied = implied_camera(now[CAMERA_PIXELS, CAMERA_PIXELS, :3].permute(2, 0, 1)[None].float() / HALF_RANGE - 1)
         features, camera, relief, bend = self.generator.consider(implied, _channels(told), _channels(made))
         places = head_places(camera, relief, bend, height)
         head = self.head_table[self._head_rows(places).flatten()].view(height, width, 4)
         face = self.face_table[now[..., 0].int() + 256 * now[..., 1].int()]
-        shown = torch.cat([now, head, face], 2)
-        corrections = self.generator.correct(features, _channels(shown)).permute(0, 2, 3, 1)
+        seen = _patches(FINE_PATCH, torch.cat([now, head, face], 2))
+        corrections = self.generator.correct(features, _channels(seen))
         mask = torch.clamp(now[..., :3].sum(2) * (MASK_SLOPE / HALF_RANGE), 0, 1)
         picture = self.generator.paint(
             mask[None, None],
-            (corrections * self.corrections_factor).permute(0, 3, 1, 2),
+            (_pixels(corrections) * self.corrections_factor).permute(2, 0, 1)[None],
             _layer(head, self.head_step),
             _layer(face, self.face_step),
         )
-        seams = told, made, implied, features, camera, relief, bend, shown, corrections
+        seams = told, made, implied, features, camera, relief, bend, seen, corrections
         return picture_bytes(picture), *seams
 
     def _head_rows(self, places: Tensor) -> Tensor:
@@ -101,23 +101,34 @@ class ProcessorStep(nn.Module):
         return nearest[0] + self.head_side * nearest[1]
 
 
+class ChannelsLast(nn.Module):
+    """Channels as bytes of pictures have them."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Channels [B, H, W, C] from [B, C, H, W]."""
+        return x.permute(0, 2, 3, 1)
+
+
 class RowShuffle(nn.Module):
     """A pixel shuffle by 2 for channels [B, 4C, H, W] that lie row, column, channel; see ``_by_rows``."""
 
     def forward(self, x: Tensor) -> Tensor:
         """Channels [B, C, 2H, 2W]."""
-        _, channels, height, width = x.shape
-        count = channels // 4
-        rows = x.permute(0, 2, 3, 1).reshape(height, width, 2, 2 * count).permute(0, 2, 1, 3)
-        return rows.reshape(1, 2 * height, 2 * width, count).permute(0, 3, 1, 2)
+        return _pixels(x.permute(0, 2, 3, 1))[None].permute(0, 3, 1, 2)
 
 
-def _read_patches(encoder: Encoder, frames: int) -> None:
-    """Let an encoder's first convolution see what ``_patches`` gives of some frames."""
-    first = encoder.quarter[0]
-    assert isinstance(first, nn.Conv2d) and first.bias is not None
-    weight = first.weight.unflatten(1, (frames, -1)).permute(0, 1, 3, 4, 2).flatten(1)
-    encoder.quarter[0] = _convolution(weight[:, :, None, None], first.bias + _OFFSET * weight.sum(1))
+def _of_bytes(conv: nn.Module, count: int | None = None) -> nn.Conv2d:
+    """A convolution of pictures that sees what ``_channels`` makes of their bytes, in the first ``count`` channels."""
+    assert isinstance(conv, nn.Conv2d) and conv.bias is not None
+    conv.bias += _OFFSET * conv.weight[:, :count].sum((1, 2, 3))
+    return conv
+
+
+def _of_patches(conv: nn.Conv2d, frames: int) -> nn.Conv2d:
+    """A convolution that takes some pictures' patches one by one, for what ``_patches`` gives of them."""
+    assert conv.bias is not None
+    weight = conv.weight.unflatten(1, (frames, -1)).permute(0, 1, 3, 4, 2).flatten(1)
+    return _convolution(weight[:, :, None, None], conv.bias)
 
 
 def _by_rows(conv: nn.Module) -> nn.Conv2d:
@@ -146,14 +157,21 @@ def _convolution(weight: Tensor, bias: Tensor) -> nn.Conv2d:
     return conv
 
 
-def _patches(*pictures: Tensor) -> Tensor:
-    """Patches of pictures [H, W, C] as bytes [H/4, W/4, pictures · 16C], a patch's by row, column, channel."""
+def _patches(side: int, *pictures: Tensor) -> Tensor:
+    """Patches of pictures [H, W, C], [H/side, W/side, pictures · side²·C]: a patch's bytes by row, column, channel."""
     height, width, channels = pictures[0].shape
     rows = [
-        one.view(height // PATCH, PATCH, width // PATCH, PATCH * channels).permute(0, 2, 1, 3).flatten(2)
+        one.view(height // side, side, width // side, side * channels).permute(0, 2, 1, 3).flatten(2)
         for one in pictures
     ]
     return torch.cat(rows, 2)
+
+
+def _pixels(patches: Tensor) -> Tensor:
+    """Pixels [2H, 2W, C] of patches [1, H, W, 4C]."""
+    _, height, width, channels = patches.shape
+    rows = patches.view(height, width, 2, -1).permute(0, 2, 1, 3)
+    return rows.reshape(2 * height, 2 * width, channels // 4)
 
 
 def _channels(bytes_: Tensor) -> Tensor:
@@ -162,5 +180,5 @@ def _channels(bytes_: Tensor) -> Tensor:
 
 
 def _layer(rows: Tensor, step: Tensor) -> Tensor:
-    """Colour and coverage [1, 4, H, W] from bytes [H, W, C] looked up in a table."""
-    return ((rows.float() - MIDDLE) * step)[None, ..., :4].permute(0, 3, 1, 2)
+    """Colour and coverage [1, 4, H, W] from bytes [H, W, 4] looked up in a table."""
+    return ((rows.float() - MIDDLE) * step)[None].permute(0, 3, 1, 2)

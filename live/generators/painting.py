@@ -14,6 +14,7 @@ from scipy.special import expit
 
 from face.layers import (
     CAMERA_PIXELS,
+    FINE_PATCH,
     FIRM,
     HALF_RANGE,
     HEAD_EXTENT,
@@ -86,9 +87,9 @@ def _moments(conditioning: np.ndarray) -> np.ndarray:
             weight *= min(max((row[1] - RIGID_ABOVE) * MASK_SLOPE, 0.0), 1.0)
             if weight > 0:
                 for a in range(6):
-                    for b in range(6):
+                    for b in range(a, 6):
                         sums[a, b] += weight * row[a] * row[b]
-    return sums
+    return sums + np.triu(sums, 1).T
 
 
 @njit(cache=True, nogil=True)
@@ -146,7 +147,7 @@ def show(
     places: np.ndarray,
     head: np.ndarray,
     face: np.ndarray,
-    shown: np.ndarray,
+    seen: np.ndarray,
 ) -> None:
     """Look up head and face at each pixel, and lay both beside the conditioning.
 
@@ -154,15 +155,15 @@ def show(
         conditioning: ``[H, W, 6]`` uint8.
         places: ``[2, H/4, W/4]`` float32, from ``head_places``.
         head: table ``[side · side, 4]`` uint8.
-        face: table ``[256 · 256, 6]`` uint8.
-        shown: ``[H, W, 16]`` uint8, written: conditioning, head, face.
+        face: table ``[256 · 256, 4]`` uint8.
+        seen: ``[H/2, W/2, 2, 2, 14]`` uint8, written: patches' pixels, each its conditioning, head and face.
     """
     # Two bytes at a time; those of the NMFC's first two colours are the number of the face's row.
-    _show(*(each.view("<u2") for each in (conditioning, head, face, shown)), places)
+    _show(*(each.view("<u2") for each in (conditioning, head, face, seen)), places)
 
 
 @njit(cache=True, nogil=True)
-def _show(conditioning: np.ndarray, head: np.ndarray, face: np.ndarray, shown: np.ndarray, places: np.ndarray) -> None:
+def _show(conditioning: np.ndarray, head: np.ndarray, face: np.ndarray, seen: np.ndarray, places: np.ndarray) -> None:
     height, width = conditioning.shape[:2]
     count = places.shape[1]
     side = np.int32(math.sqrt(head.shape[0]))
@@ -182,45 +183,50 @@ def _show(conditioning: np.ndarray, head: np.ndarray, face: np.ndarray, shown: n
             u = line[0, left[j]] + across[j] * (line[0, right[j]] - line[0, left[j]])
             v = line[1, left[j]] + across[j] * (line[1, right[j]] - line[1, left[j]])
             rows[j] = np.int32(min(last, max(_ZERO, u))) + side * np.int32(min(last, max(_ZERO, v)))
+        patches = seen[i // FINE_PATCH, :, i % FINE_PATCH]
         for j in range(width):
+            pixel = patches[j // FINE_PATCH, j % FINE_PATCH]
             for k in range(3):
-                shown[i, j, k] = conditioning[i, j, k]
+                pixel[k] = conditioning[i, j, k]
             for k in range(2):
-                shown[i, j, 3 + k] = head[rows[j], k]
-            row = conditioning[i, j, 0]
-            for k in range(3):
-                shown[i, j, 5 + k] = face[row, k]
+                pixel[3 + k] = head[rows[j], k]
+                pixel[5 + k] = face[conditioning[i, j, 0], k]
 
 
 @njit(cache=True, nogil=True, fastmath=True)
 def paint(
-    shown: np.ndarray,  # [H, W, 16] uint8, from show
-    corrections: np.ndarray,  # [H, W, 4] uint8
+    seen: np.ndarray,  # [H/2, W/2, 2, 2, 14] uint8, from show
+    corrections: np.ndarray,  # [H/2, W/2, 2, 2, 4] uint8
     backdrop: np.ndarray,  # [3, H, W] float32 -1…1
     head_step: np.ndarray,  # [4] float32: what one step of a byte is worth
-    face_step: np.ndarray,  # [6] float32
+    face_step: np.ndarray,  # [4] float32
     correction_step: np.ndarray,  # [4] float32
     no_correction: np.float32,  # the byte that stands for none
 ) -> np.ndarray:
     """The layers, painted over each other as they are corrected: a picture ``[H, W, 3]`` uint8."""
-    height, width = shown.shape[:2]
+    height, width = FINE_PATCH * seen.shape[0], FINE_PATCH * seen.shape[1]
     picture = np.empty((height, width, 3), np.uint8)
     head, face = np.empty(width, np.float32), np.empty(width, np.float32)  # coverages of a row of pixels
     for i in range(height):
-        for j in range(width):
-            more = (np.float32(corrections[i, j, 3]) - no_correction) * correction_step[3]
-            head[j] = _sigmoid((np.float32(shown[i, j, 9]) - _MIDDLE) * head_step[3] + more)
-            face[j] = _sigmoid((np.float32(shown[i, j, 13]) - _MIDDLE) * face_step[3] + more)
-            if shown[i, j, 0] == 0:  # the background; a face has no colour of zero
-                face[j] = _ZERO
+        layers, more = seen[i // FINE_PATCH, :, i % FINE_PATCH], corrections[i // FINE_PATCH, :, i % FINE_PATCH]
+        for p in range(width // FINE_PATCH):
+            for q in range(FINE_PATCH):
+                j = FINE_PATCH * p + q
+                correction = (np.float32(more[p, q, 3]) - no_correction) * correction_step[3]
+                head[j] = _sigmoid((np.float32(layers[p, q, 9]) - _MIDDLE) * head_step[3] + correction)
+                face[j] = _sigmoid((np.float32(layers[p, q, 13]) - _MIDDLE) * face_step[3] + correction)
+                if layers[p, q, 0] == 0:  # the background; a face has no colour of zero
+                    face[j] = _ZERO
         for k in range(3):
-            for j in range(width):
-                value = backdrop[k, i, j]
-                value += head[j] * ((np.float32(shown[i, j, 6 + k]) - _MIDDLE) * head_step[k] - value)
-                value += face[j] * ((np.float32(shown[i, j, 10 + k]) - _MIDDLE) * face_step[k] - value)
-                value += (np.float32(corrections[i, j, k]) - no_correction) * correction_step[k]
-                byte = min(max((value + _ONE) * _HALF_RANGE + _HALF, _ZERO), _BYTE)
-                picture[i, j, k] = np.uint8(np.int32(byte))
+            for p in range(width // FINE_PATCH):
+                for q in range(FINE_PATCH):
+                    j = FINE_PATCH * p + q
+                    value = backdrop[k, i, j]
+                    value += head[j] * ((np.float32(layers[p, q, 6 + k]) - _MIDDLE) * head_step[k] - value)
+                    value += face[j] * ((np.float32(layers[p, q, 10 + k]) - _MIDDLE) * face_step[k] - value)
+                    value += (np.float32(more[p, q, k]) - no_correction) * correction_step[k]
+                    byte = min(max((value + _ONE) * _HALF_RANGE + _HALF, _ZERO), _BYTE)
+                    picture[i, j, k] = np.uint8(np.int32(byte))
     return picture
 
 

@@ -17,7 +17,7 @@ from onnx import numpy_helper
 from onnx.utils import Extractor
 
 from face.errors import FaceError
-from face.layers import CONSIDER, CORRECT, HALVED, PATCH, SEAMS
+from face.layers import CONSIDER, CORRECT, FINE_PATCH, HALVED, PATCH, SEAMS
 from face.recurrence import CONDITIONING_FRAMES, NO_OUTPUT, PREVIOUS_FRAMES
 from live.generators import painting
 from live.generators.onnx import OnnxGenerator, open_session
@@ -62,8 +62,8 @@ class ProcessorGenerator:
         side = self.size // PATCH
         self._told = np.empty((side, side, CONDITIONING_FRAMES * 6 * PATCH**2), np.uint8)
         self._made = np.full((side, side, PREVIOUS_FRAMES * 3 * PATCH**2), NO_OUTPUT, np.uint8)
-        channels = 6 + self._head.shape[1] + self._face.shape[1]
-        self._shown = np.empty((self.size, self.size, channels), np.uint8)
+        half = self.size // FINE_PATCH
+        self._seen = np.empty((half, half, FINE_PATCH, FINE_PATCH, 6 + 4 + 4), np.uint8)
         self._begun = False
 
     def another(self) -> ProcessorGenerator:
@@ -82,9 +82,13 @@ class ProcessorGenerator:
             {"told": self._told, "made": self._made, "implied": painting.implied_camera(conditioning)[None]},
         )
         places = painting.head_places(camera[0], relief[0], bend[0])
-        painting.show(conditioning, places, self._head, self._face, self._shown)
-        (corrections,) = self._correct.run(list(CORRECT[1]), {"features": features, "shown": self._shown})
-        picture = painting.paint(self._shown, corrections[0], self._backdrop, *self._steps, self._no_correction)
+        painting.show(conditioning, places, self._head, self._face, self._seen)
+        half = len(self._seen)
+        (corrections,) = self._correct.run(
+            list(CORRECT[1]), {"features": features, "seen": self._seen.reshape(half, half, -1)}
+        )
+        corrections = corrections.reshape(half, half, FINE_PATCH, FINE_PATCH, -1)
+        picture = painting.paint(self._seen, corrections, self._backdrop, *self._steps, self._no_correction)
         painting.remember(self._made, picture)
         return picture
 
@@ -102,7 +106,7 @@ def open_on_processor(path: Path) -> OnnxGenerator | ProcessorGenerator:
         model = onnx.load(str(chosen))
     except DecodeError:
         raise FaceError(f"{chosen} is damaged: export the target again.") from None
-    # Targets exported by earlier versions have none.
+    # Targets exported by earlier versions have none, or others.
     has_seams = {one.name for one in model.graph.value_info}.issuperset(SEAMS)
     return ProcessorGenerator(model, chosen.name) if has_seams else OnnxGenerator(chosen)
 
