@@ -17,8 +17,9 @@ FINE_PATCH = 2  # px, side of those from which the layers are corrected
 MIDDLE, HALF_RANGE = 128, 127.5  # in eight bits a byte stands for (byte - MIDDLE) / HALF_RANGE
 
 # Tensors of the step arranged for a processor (``offline/processor.py``) between which its convolutions lie: what goes
-# into the first half and comes out of it, and the same of the second. Bytes but for the geometry.
-CONSIDER = ("told", "made", "implied"), ("features", "camera", "relief", "bend")
+# into each of three parts and comes out of it. Bytes but for the geometry.
+LOOK_BACK = ("made",), ("before_quarter", "before_eighth", "before_sixteenth")
+CONSIDER = ("told", "implied", *LOOK_BACK[1]), ("features", "camera", "relief", "bend")
 CORRECT = ("features", "seen"), ("corrections",)
-SEAMS = (*CONSIDER[0], *CONSIDER[1], "seen", "corrections")
+SEAMS = (*LOOK_BACK[0], *CONSIDER[0], *CONSIDER[1], "seen", "corrections")
 HALVED = ".half"  # how the names of maps in half precision end

@@ -24,6 +24,8 @@ from live.mailbox import Closed, Mailbox
 from live.metrics import Metrics
 from live.sources import Source
 
+_PRIORITY = -10  # of the thread that a frame's time is spent on, as `nice` counts
+
 
 class State(StrEnum):
     """What the loop is doing, in words that the page shows."""
@@ -194,7 +196,7 @@ class Pipeline:
     def _face(self) -> None:
         tracker = FaceTracker()
         if self._alone and self.cast.generator.on_processor:
-            _keep_to_first_processor()
+            _take_first_processor()
         # Matrices and crops are small: more threads gain nothing, and idle they spin on the generator's core.
         cv2.setNumThreads(1)
         with threadpool_limits(1, "blas"):
@@ -241,11 +243,13 @@ class Pipeline:
             sink(generated)
 
 
-def _keep_to_first_processor() -> None:
-    """Keep the calling thread on the first of its processors, where the system can be told.
+def _take_first_processor() -> None:
+    """Keep the calling thread on the first of its processors, ahead of others there, where the system can be told.
 
     ONNX Runtime keeps its helpers off that one. Left to itself the system often wakes a helper where the thread runs
-    that waits for it, which costs some milliseconds a frame.
+    that waits for it, and lets others (a browser, the encoder) run there first: some milliseconds a frame each.
     """
-    if hasattr(os, "sched_setaffinity"):
+    if hasattr(os, "sched_setaffinity"):  # Linux, where a thread has affinity and priority of its own
         os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+        with contextlib.suppress(PermissionError):  # granted to root and by LimitNICE
+            os.setpriority(os.PRIO_PROCESS, 0, _PRIORITY)

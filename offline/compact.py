@@ -110,7 +110,8 @@ class CompactGenerator(nn.Module):
         """Picture [B, 3, H, W] from conditionings [B, 18, H, W] (oldest first) and outputs [B, 6, H, W]."""
         now = conditioning[:, -6:]
         implied = implied_camera(now[:, :3, CAMERA_PIXELS, CAMERA_PIXELS])
-        features, camera, relief, bend = self.consider(implied, conditioning, previous)
+        told, before = self.conditioning_encoder(conditioning), self.previous_encoder(previous)
+        features, camera, relief, bend = self.consider(implied, told, before)
         places = head_places(camera, relief, bend, now.shape[2])
         batch = now.shape[0]
         head = _looked_up(self.head.expand(batch, -1, -1, -1), places / HEAD_EXTENT)
@@ -119,17 +120,17 @@ class CompactGenerator(nn.Module):
         return self.paint(face_mask(now), corrections, head, face)
 
     def consider(
-        self, implied: Tensor, conditioning: Tensor, previous: Tensor
+        self, implied: Tensor, told: tuple[Tensor, ...], before: tuple[Tensor, ...]
     ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Features [B, quarter, H/4, W/4], and what ``head_places`` is given: camera, relief and bend.
 
         Args:
             implied: the camera that the newest NMFC implies, [B, 8].
-            conditioning: what the conditioning encoder sees, as in ``forward``.
-            previous: what the other sees.
+            told: what the conditioning encoder says.
+            before: what the other says.
         """
-        x_quarter, x_eighth, x_sixteenth = self.conditioning_encoder(conditioning)
-        y_quarter, y_eighth, y_sixteenth = self.previous_encoder(previous)
+        x_quarter, x_eighth, x_sixteenth = told
+        y_quarter, y_eighth, y_sixteenth = before
         features = x_sixteenth + y_sixteenth + self.place_sixteenth
         pose = (implied - self.camera_mean) / self.camera_spread
         context = self.context(torch.cat([features.mean((2, 3)), pose], dim=1))

@@ -78,7 +78,10 @@ class ProcessorStep(nn.Module):
         height, width = now.shape[:2]
         told, made = _patches(PATCH, x2, x1, now), _patches(PATCH, y2, y1)
         implied = implied_camera(now[CAMERA_PIXELS, CAMERA_PIXELS, :3].permute(2, 0, 1)[None].float() / HALF_RANGE - 1)
-        features, camera, relief, bend = self.generator.consider(implied, _channels(told), _channels(made))
+        before = self.generator.previous_encoder(_channels(made))
+        features, camera, relief, bend = self.generator.consider(
+            implied, self.generator.conditioning_encoder(_channels(told)), before
+        )
         places = head_places(camera, relief, bend, height)
         head = self.head_table[self._head_rows(places).flatten()].view(height, width, 4)
         face = self.face_table[now[..., 0].int() + 256 * now[..., 1].int()]
@@ -91,7 +94,7 @@ class ProcessorStep(nn.Module):
             _layer(head, self.head_step),
             _layer(face, self.face_step),
         )
-        seams = told, made, implied, features, camera, relief, bend, seen, corrections
+        seams = made, told, implied, *before, features, camera, relief, bend, seen, corrections
         return picture_bytes(picture), *seams
 
     def _head_rows(self, places: Tensor) -> Tensor:

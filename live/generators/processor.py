@@ -1,12 +1,14 @@
 """The compact generator in eight bits: ONNX Runtime for the convolutions, loops over the pixels for the rest.
 
 ONNX Runtime spends as long on looking up, joining and painting, operator by operator, as on the convolutions. So the
-step is cut at its seams (``offline/processor.py``), and what lies between them is done by ``painting.py``.
+step is cut at its seams (``offline/processor.py``), and what lies between them is done by ``painting.py``. What can be
+told before a conditioning comes, from the pictures made, is told while the next face is looked for.
 """
 
 from __future__ import annotations
 
 import copy
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +19,7 @@ from onnx import numpy_helper
 from onnx.utils import Extractor
 
 from face.errors import FaceError
-from face.layers import CONSIDER, CORRECT, FINE_PATCH, HALVED, PATCH, SEAMS
+from face.layers import CONSIDER, CORRECT, FINE_PATCH, HALVED, LOOK_BACK, PATCH, SEAMS
 from face.recurrence import CONDITIONING_FRAMES, NO_OUTPUT, PREVIOUS_FRAMES
 from live.generators import painting
 from live.generators.onnx import OnnxGenerator, open_session
@@ -39,10 +41,12 @@ class ProcessorGenerator:
 
     def __init__(self, model: onnx.ModelProto, name: str, threads: int = 0) -> None:
         extractor = Extractor(model)
-        self._consider, self._correct = (
-            open_session(extractor.extract_model(list(inputs), list(outputs)).SerializeToString(), name, threads)
-            for inputs, outputs in (CONSIDER, CORRECT)
+        # The first runs aside, where one thread is enough.
+        self._look_back, self._consider, self._correct = (
+            open_session(extractor.extract_model(list(inputs), list(outputs)).SerializeToString(), name, count)
+            for (inputs, outputs), count in ((LOOK_BACK, 1), (CONSIDER, threads), (CORRECT, threads))
         )
+        self._aside = ThreadPoolExecutor(1, "look back")
         values = {tensor.name: tensor for tensor in model.graph.initializer}
         read = lambda name: numpy_helper.to_array(values[name])  # noqa: E731
         self._head, self._face = read("head_table"), read("face_table")
@@ -65,6 +69,7 @@ class ProcessorGenerator:
         half = self.size // FINE_PATCH
         self._seen = np.empty((half, half, FINE_PATCH, FINE_PATCH, 6 + 4 + 4), np.uint8)
         self._begun = False
+        self._begin_next()
 
     def another(self) -> ProcessorGenerator:
         """A generator of the same network, which is loaded once, with a state of its own."""
@@ -79,7 +84,11 @@ class ProcessorGenerator:
         self._begun = True
         features, camera, relief, bend = self._consider.run(
             list(CONSIDER[1]),
-            {"told": self._told, "made": self._made, "implied": painting.implied_camera(conditioning)[None]},
+            {
+                "told": self._told,
+                "implied": painting.implied_camera(conditioning)[None],
+                **dict(zip(LOOK_BACK[1], self._before.result(), strict=True)),
+            },
         )
         places = painting.head_places(camera[0], relief[0], bend[0])
         painting.show(conditioning, places, self._head, self._face, self._seen)
@@ -90,7 +99,12 @@ class ProcessorGenerator:
         corrections = corrections.reshape(half, half, FINE_PATCH, FINE_PATCH, -1)
         picture = painting.paint(self._seen, corrections, self._backdrop, *self._steps, self._no_correction)
         painting.remember(self._made, picture)
+        self._begin_next()
         return picture
+
+    def _begin_next(self) -> None:
+        """Read the pictures made, on another thread: until the next conditioning comes it has the time."""
+        self._before = self._aside.submit(self._look_back.run, list(LOOK_BACK[1]), {"made": self._made})
 
 
 def open_on_processor(path: Path) -> OnnxGenerator | ProcessorGenerator:
