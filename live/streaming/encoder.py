@@ -13,7 +13,7 @@ from live.mailbox import Closed, Mailbox
 from live.metrics import Metrics
 from live.streaming.codecs import CLOCK, Codec, open_video, yuv_frame
 
-BIT_RATE = 800_000  # 49 dB of luma or more at 256², 25 fps; more than that only costs packets
+BIT_RATE = 800_000  # 47 dB of luma at 256², 25 fps; more only costs packets
 _KEYFRAME_INTERVAL_S = 0.3  # requests closer together are answered by one key frame
 _LONGEST_QUEUE = 8  # packets a slow viewer may be behind before it waits for a key frame
 
