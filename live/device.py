@@ -27,6 +27,7 @@ def choose(device: Device) -> tuple[Gpu | None, str]:
         return None, "Renderer and generator run on the processor, as asked."
     try:
         library, gpu = tensorrt(), Gpu()
+        library.check(gpu)
     except FaceError as error:
         if device is Device.CUDA:
             raise

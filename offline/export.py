@@ -45,6 +45,7 @@ from offline.step import ExportedStep
 from trt_engines.engines import build_engine, parse_capability
 from trt_engines.gpu import Gpu
 from trt_engines.graph import Precision
+from trt_engines.library import tensorrt
 
 _OPSET = 17
 _CHECK_FRAMES = 100
@@ -264,7 +265,12 @@ def export_engine(source: Path, precision: Precision, capability: str | None) ->
         raise FaceError(f"{source} is no ONNX target: --engine builds from NAME.onnx.")
     info = read_info(source, MorphableModel.load().hash)
     out = source.with_suffix(".engine")
-    wanted = parse_capability(capability) if capability else Gpu().capability
+    if capability:
+        wanted = parse_capability(capability)
+    else:
+        gpu = Gpu()
+        tensorrt().check(gpu)
+        wanted = gpu.capability
     build_engine(source, info, out, precision, wanted, at_hand=capability is None)
     print(f"wrote {out} ({out.stat().st_size / 1e6:.1f} MB)")
     return out

@@ -91,7 +91,7 @@ def build_plan(model: onnx.ModelProto, library: TensorRt, name: str, ahead_for: 
     monitor = _monitor(api, name)
     config.progress_monitor = monitor
     timing = None
-    if library.ahead_of_time:
+    if library.capabilities:
         _aim(api, config, library, ahead_for)
     elif ahead_for is not None:
         raise FaceError(f"{library.name} builds only for the GPU at hand: leave --compute-capability out, or install "
@@ -116,12 +116,10 @@ def _aim(api: Any, config: Any, library: TensorRt, ahead_for: tuple[int, int] | 
     else:
         capability = getattr(api.ComputeCapability, f"SM{ahead_for[0]}{ahead_for[1]}", None)
         if capability is None:
-            known = sorted(
-                (name for name in dir(api.ComputeCapability) if name.startswith("SM")), key=lambda name: int(name[2:])
-            )
+            known = ", ".join(f"{major}.{minor}" for major, minor in library.capabilities)
             raise FaceError(
                 f"{library.name} {library.version} does not build ahead of time for compute capability "
-                f"{ahead_for[0]}.{ahead_for[1]}: choose one of {', '.join(f'{n[2:-1]}.{n[-1]}' for n in known)}."
+                f"{ahead_for[0]}.{ahead_for[1]}: choose one of {known}."
             )
     config.num_compute_capabilities = 1
     config.set_compute_capability(capability, 0)

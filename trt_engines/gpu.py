@@ -7,9 +7,9 @@ has CUDA graphs.
 from __future__ import annotations
 
 import ctypes
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from ctypes.util import find_library
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,15 @@ import numpy as np
 from face.errors import FaceError
 
 _INSTALL = "install this program with pip install -e '.[gpu]' or '.[gpu-rtx]'"
+
+
+def _has_driver() -> bool:
+    """Whether the driver's library can be loaded: containers have it on paths that only the loader knows."""
+    try:
+        ctypes.CDLL("nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1")
+    except OSError:
+        return False
+    return True
 
 
 class Gpu:
@@ -36,7 +45,7 @@ class Gpu:
             from cuda.core import Device, LegacyPinnedMemoryResource
         except ImportError:
             raise FaceError(f"The GPU needs the package cuda-core: {_INSTALL}, or use --device cpu.") from None
-        if find_library("cuda") is None:
+        if not _has_driver():
             raise FaceError("No NVIDIA driver is installed here: install it, or use --device cpu.")
         try:
             self.device = Device()

@@ -8,6 +8,7 @@ from functools import cache
 from typing import Any
 
 from face.errors import FaceError
+from trt_engines.gpu import Gpu
 
 # In order of preference; TensorRT for RTX's bindings are also to be had without their wrapper.
 _MODULES = {
@@ -25,13 +26,32 @@ class TensorRt:
         api: the module.
         name: for people.
         version: the library's.
-        ahead_of_time: whether it builds engines for GPUs that are not at hand.
     """
 
     api: Any
     name: str
     version: str
-    ahead_of_time: bool
+
+    @property
+    def capabilities(self) -> tuple[tuple[int, int], ...]:
+        """Compute capabilities of the GPUs that it builds for, whether they are at hand or not; empty where it builds
+        for the GPU at hand only, whichever that is. TensorRT for RTX names them, and leaves out Hopper.
+        """
+        names = dir(getattr(self.api, "ComputeCapability", None))
+        return tuple(sorted((int(n[2:-1]), int(n[-1])) for n in names if n.startswith("SM")))
+
+    def check(self, gpu: Gpu) -> None:
+        """Whether it runs on a GPU.
+
+        Raises:
+            FaceError: it does not.
+        """
+        if self.capabilities and gpu.capability not in self.capabilities:
+            raise FaceError(
+                f"{self.name} {self.version} does not run on {gpu.name} (compute capability "
+                f"{gpu.capability[0]}.{gpu.capability[1]}): install TensorRT proper with pip install -e '.[gpu]', or "
+                "use --device cpu."
+            )
 
     @property
     def logger(self) -> Any:
@@ -56,7 +76,7 @@ def tensorrt() -> TensorRt:
             api = importlib.import_module(module)
         except (ImportError, OSError):  # OSError: its libraries are missing
             continue
-        return TensorRt(api, name, api.__version__, hasattr(api, "ComputeCapability"))
+        return TensorRt(api, name, api.__version__)
     raise FaceError(
         "TensorRT is not installed: install this program with pip install -e '.[gpu]' (TensorRT) or '.[gpu-rtx]' "
         "(TensorRT for RTX), or use --device cpu."

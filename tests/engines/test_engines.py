@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 
+import pretend_gpu
 import pytest
 import torch
 from conftest import DEMO_TARGET, REPOSITORY
@@ -122,6 +123,19 @@ def test_the_export_command(library, target, model):
     assert read_info(target.with_suffix(".engine"), model.hash).versions["compute_capability"] == "12.0"
     wrong = command("-m", "offline.export", str(target), "--engine", "--compute-capability", "9.0")
     assert wrong.returncode == 1 and wrong.stderr.count("\n") == 1 and "choose one of" in wrong.stderr
+
+
+@pytest.mark.parametrize(("capability", "runs"), [((7, 5), True), ((8, 9), True), ((9, 0), False), ((12, 0), True)])
+def test_a_gpu_that_tensorrt_does_not_run_on_is_known_beforehand(library, monkeypatch, capability, runs):
+    # Seen on an H200: TensorRT for RTX builds an engine for the GPU at hand without a word, and refuses to load it.
+    class Hopper(pretend_gpu.Gpu):
+        name = "NVIDIA H200"
+
+    Hopper.capability = capability
+    monkeypatch.setattr("live.device.Gpu", Hopper)
+    gpu, sentence = choose(Device.AUTO)
+    assert (gpu is not None) == runs
+    assert runs or "does not run on NVIDIA H200 (compute capability 9.0): install TensorRT proper" in sentence
 
 
 def test_without_a_gpu_it_is_said_and_the_processor_used(has_gpu):

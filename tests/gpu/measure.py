@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import argparse
-import importlib.util
+import asyncio
+import shutil
+import socket
 import statistics
+import subprocess
+import sys
 import time
-from collections.abc import Callable
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from urllib.request import urlopen
 
+import cv2
 import numpy as np
 import onnxruntime as ort
 
@@ -20,6 +29,7 @@ from face.parameters import FaceParameters
 from face.target import read_info, write_onnx
 from live.generators.tensorrt import TensorRtGenerator
 from live.renderers.cuda import CudaConditioning
+from offline.export import roll_out
 from offline.motion import natural_motion
 from offline.people import Person, act
 from trt_engines.engines import engine_for
@@ -29,6 +39,8 @@ from trt_engines.library import tensorrt
 
 DEMO = Path("trt_engines/demo.onnx")
 WARM_UP, PARITY_FRAMES = 50, 100
+STREAM_S = 10
+PAPER_GFLOP = {256: 168, 512: 4 * 168}
 
 
 def timed(work: Callable[[int], object], frames: int) -> tuple[float, float]:
@@ -43,100 +55,272 @@ def timed(work: Callable[[int], object], frames: int) -> tuple[float, float]:
 
 
 def row(name: str, figures: tuple[float, float] | str) -> None:
-    print(f"| {name} | " + (figures if isinstance(figures, str) else f"{figures[0]:.3f} | {figures[1]:.3f}") + " |")
+    print(f"| {name} | " + (figures if isinstance(figures, str) else f"{figures[0]:.3f} | {figures[1]:.3f}") + " |",
+          flush=True)  # fmt: skip
+
+
+@contextmanager
+def attempt(name: str) -> Iterator[None]:
+    """What fails is a row of the table, and the rest is still measured."""
+    try:
+        yield
+    except FaceError as error:
+        row(name, f"refused: {error} | ")
+    except Exception as error:
+        traceback.print_exc()
+        row(name, f"FAILED: {type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''} | ")
 
 
 def faces(model: MorphableModel, size: int, count: int) -> list[FaceParameters]:
     return act(Person(model, 4), natural_motion(count, 4), size)
 
 
-def renderer(model: MorphableModel, size: int, gpu: Gpu, frames: int) -> None:
+def decibel(made: list[np.ndarray], expected: list[np.ndarray]) -> float:
+    error = np.mean([((a.astype(float) - b) ** 2).mean() for a, b in zip(made, expected, strict=True)])
+    return float(10 * np.log10(255**2 / max(error, 1e-9)))
+
+
+def keep(folder: Path | None, name: str, rows: list[list[np.ndarray]]) -> None:
+    """Pictures side by side, to be looked at."""
+    if folder:
+        sheet = np.vstack([np.hstack(pictures) for pictures in rows])
+        cv2.imwrite(str(folder / f"{name}.png"), np.ascontiguousarray(sheet[..., ::-1]))
+
+
+def renderer(model: MorphableModel, size: int, gpu: Gpu, frames: int, pictures: Path | None) -> None:
     """Parity with the CPU's renderer, and time."""
-    drawn, moving = CudaConditioning(model, size, gpu), faces(model, size, 100)
+    drawn, moving = CudaConditioning(model, size, gpu), faces(model, size, PARITY_FRAMES)
     reference = CpuConditioning(model, size)
-    equal = [(np.asarray(drawn.render(p)) == reference.render(p)).all(2).mean() for p in moving]
-    row(f"NMFC and gaze, {size}²: least share of equal pixels", f"{min(equal):.5f} | ")
-    row(f"NMFC and gaze, {size}²: ms", timed(lambda k: drawn.render(moving[k % 100]), frames))
+    here = [np.asarray(drawn.render(p)) for p in moving]
+    there = [reference.render(p) for p in moving]
+    equal = [(a == b).all(2).mean() for a, b in zip(here, there, strict=True)]
+    row(f"NMFC and gaze, {size}²: least share of pixels that equal the CPU's, {PARITY_FRAMES} faces",
+        f"{min(equal):.5f} | ")  # fmt: skip
+    row(f"NMFC and gaze, {size}²: ms", timed(lambda k: drawn.render(moving[k % PARITY_FRAMES]), frames))
+    shown = range(0, PARITY_FRAMES, PARITY_FRAMES // 4)
+    keep(pictures, f"nmfc_{size}", [[side[k][..., c] for k in shown for c in (slice(3), slice(3, 6))]
+                                    for side in (here, there)])  # fmt: skip
 
 
-def generator(name: str, path: Path, model: MorphableModel, gpu: Gpu, frames: int) -> None:
+def generator(name: str, path: Path, model: MorphableModel, gpu: Gpu, frames: int, pictures: Path | None) -> None:
     """Parity with ONNX Runtime over a roll-out, and time, alone and with drawing."""
     info = read_info(path, model.hash)
-    try:
-        made = TensorRtGenerator(engine_for(path, info, gpu.capability, Precision.FP16), Gpu())
-    except FaceError as error:
-        row(f"{name}: TensorRT", f"refused: {error} | ")
-        return
-    from offline.export import roll_out
-
-    moving = faces(model, info.size, PARITY_FRAMES)
-    reference = CpuConditioning(model, info.size)
+    made = TensorRtGenerator(engine_for(path, info, gpu.capability, Precision.FP16), Gpu())
+    moving, reference = faces(model, info.size, PARITY_FRAMES), CpuConditioning(model, info.size)
     conditionings = [reference.render(p) for p in moving]
-    expected = roll_out(ort.InferenceSession(str(path), providers=["CPUExecutionProvider"]), conditionings)
-    errors = [((made.step(c).astype(float) - e) ** 2).mean() for c, e in zip(conditionings, expected, strict=True)]
-    row(f"{name}: PSNR against ONNX Runtime, {PARITY_FRAMES} frames, dB",
-        f"{10 * np.log10(255**2 / max(np.mean(errors), 1e-9)):.1f} | ")  # fmt: skip
-    row(f"{name}: step, ms", timed(lambda k: made.step(conditionings[k % PARITY_FRAMES]), frames))
+    compared = conditionings[
+        : PARITY_FRAMES if info.size == 256 else PARITY_FRAMES // 10
+    ]  # it takes the processor long
+    there = list(roll_out(ort.InferenceSession(str(path), providers=["CPUExecutionProvider"]), compared))
+    here = [made.step(c) for c in compared]
+    row(f"{name}: PSNR against ONNX Runtime, {len(compared)} frames, dB", f"{decibel(here, there):.1f} | ")
+    from_its_past = steps_from(there, compared, made)
+    row(f"{name}: the same, each step from ONNX Runtime's past, dB", f"{decibel(from_its_past[1:], there[1:]):.1f} | ")
+    keep(
+        pictures,
+        name.replace(", ", "_").rstrip("²"),
+        [side[:: len(compared) // 5] for side in (here, from_its_past, there)],
+    )
+    row(f"{name}: step, picture from host to host, ms",
+        timed(lambda k: made.step(conditionings[k % PARITY_FRAMES]), frames))  # fmt: skip
     drawn = CudaConditioning(model, info.size, gpu)
-    row(f"{name}: draw and step, ms", timed(lambda k: made.step(drawn.render(moving[k % PARITY_FRAMES])), frames))
+    row(f"{name}: parameters up, draw, step, picture down, ms",
+        timed(lambda k: made.step(drawn.render(moving[k % PARITY_FRAMES])), frames))  # fmt: skip
+
+
+def steps_from(past: list[np.ndarray], conditionings: list[np.ndarray], made: TensorRtGenerator) -> list[np.ndarray]:
+    """Pictures that each follow on others than the generator's own.
+
+    A network with random weights is chaotic: one level of one pixel, and it is 18 dB from itself ten frames later, in
+    whatever precision. And its first picture is noise, of which nothing should be said: what comes before it is grey,
+    and an instance norm divides a grey picture's rounding errors by its deviation, of nearly nothing.
+    """
+    made.reset()
+    pictures = []
+    for k, conditioning in enumerate(conditionings):
+        pictures.append(made.step(conditioning))
+        latest = made._pictures[(made._steps - 1) % len(made._pictures)]
+        latest.copy_from(made._gpu.upload(past[k]), stream=made._gpu.stream)
+        made._gpu.stream.sync()
+    return pictures
+
+
+def matrix_rate() -> float:
+    """What the GPU's matrix units reach in fp16, TFLOP/s: 8192³, on random numbers."""
+    import torch
+
+    a, b = (torch.randn(8192, 8192, device="cuda", dtype=torch.float16) for _ in range(2))
+    for _ in range(3):
+        a @ b
+    begin, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
+    begin.record()
+    for _ in range(10):
+        a @ b
+    end.record()
+    torch.cuda.synchronize()
+    return 10 * 2 * 8192**3 / begin.elapsed_time(end) / 1e9
 
 
 def pytorch(name: str, network: object, size: int, frames: int) -> None:
-    """The same network in PyTorch fp16: eager, and under a CUDA graph."""
+    """The same network by PyTorch, eager, in fp16: what TensorRT is compared with, and where a step's time goes."""
     import torch
 
     from offline.step import ExportedStep
 
-    step = ExportedStep(network).eval().cuda()  # type: ignore[arg-type]
-    inputs = [torch.zeros(size, size, c, dtype=torch.uint8, device="cuda") for c in (6, 6, 6, 3, 3)]
+    step = ExportedStep(network).eval().cuda().half()  # type: ignore[arg-type]
+    inputs = [torch.randint(0, 255, (size, size, c), dtype=torch.uint8, device="cuda") for c in (6, 6, 6, 3, 3)]
+    torch.backends.cudnn.benchmark = True
 
-    def run(*_: object) -> object:
+    def run(_: int) -> None:
         with torch.no_grad(), torch.autocast("cuda", torch.float16):
-            made = step(*inputs)
-        torch.cuda.synchronize()
-        return made
-
-    row(f"{name}: PyTorch fp16 eager, ms", timed(run, frames))
-    graph = torch.cuda.CUDAGraph()
-    with torch.no_grad(), torch.autocast("cuda", torch.float16, cache_enabled=False), torch.cuda.graph(graph):
-        step(*inputs)
-
-    def replay(_: int) -> None:
-        graph.replay()
+            step(*inputs)
         torch.cuda.synchronize()
 
-    row(f"{name}: PyTorch fp16 under a CUDA graph, ms", timed(replay, frames))
+    row(f"{name}: PyTorch eager, fp16, ms", timed(run, frames))
+
+
+def kernels(name: str, path: Path, size: int) -> str:
+    """Where a step's time on the GPU goes, by PyTorch's profiler, as a table; of the stand-in only."""
+    import torch
+    from torch.profiler import ProfilerActivity, profile
+
+    library = tensorrt()
+    if not hasattr(library.api, "network"):
+        return ""
+    import onnx
+
+    from trt_engines.graph import for_tensorrt
+
+    step = library.api.network(for_tensorrt(onnx.load(str(path)), Precision.FP16), size).cuda()
+    inputs = [torch.randint(0, 255, (size, size, c), dtype=torch.uint8, device="cuda") for c in (6, 6, 6, 3, 3)]
+    with torch.inference_mode():
+        for _ in range(5):
+            step(*inputs)
+        with profile(activities=[ProfilerActivity.CUDA]) as seen:
+            for _ in range(10):
+                step(*inputs)
+            torch.cuda.synchronize()
+    found = sorted(seen.key_averages(), key=lambda e: -e.self_device_time_total)
+    total = sum(e.self_device_time_total for e in found) / 10
+    lines = [f"\n{name}: {sum(e.count for e in found) // 10} kernels, {total / 1000:.3f} ms on the GPU a step\n",
+             "| kernel | µs a step | calls |", "|---|---|---|"]  # fmt: skip
+    for e in found[:16]:
+        lines.append(f"| `{e.key[:110].replace('|', '/')}` | {e.self_device_time_total / 10:.0f} | {e.count // 10} |")
+    return "\n".join(lines)
+
+
+def live_loop(gpu: Gpu, frames: int) -> None:
+    """The whole loop, encoded, fed at 60 fps."""
+    from live.bench import measure
+
+    found = measure("demo", "demo", frames, 60.0, gpu)
+    spent = found["ms"]
+    assert isinstance(spent, dict)
+    row("live loop fed at 60 fps: frames per second; dropped of fed",
+        f"{found['fps']:.1f} | {found['dropped']} of {found['fed']} ")  # fmt: skip
+    for stage, figures in spent.items():
+        row(f"live loop fed at 60 fps: {stage}, ms", (figures["median"], figures["p95"]))
+
+
+def free_port() -> int:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        return taken.getsockname()[1]
+
+
+def stream(pictures: Path | None) -> None:
+    """``run_live.py --target NAME.engine`` as a user starts it, watched by an aiortc peer on loopback."""
+    from measure.viewers import join
+
+    async def watch(address: str) -> tuple[float, np.ndarray]:
+        connection, first = await join(address)
+        await asyncio.wait_for(first, 30)
+        begin, before = time.monotonic(), connection.seen
+        await asyncio.sleep(STREAM_S)
+        rate, last = (connection.seen - before) / (time.monotonic() - begin), connection.last.to_ndarray(format="rgb24")
+        await connection.close()
+        return rate, last
+
+    with TemporaryDirectory() as folder:
+        source = Path(shutil.copy(DEMO, Path(folder) / "demo.onnx"))
+        subprocess.run([sys.executable, "-m", "offline.export", str(source), "--engine"], check=True)
+        source.unlink()
+        port = free_port()
+        command = [
+            "run_live.py",
+            "--target",
+            str(source.with_suffix(".engine")),
+            "--device",
+            "cuda",
+            "--source",
+            "demo",
+        ]
+        served = subprocess.Popen([sys.executable, *command, "--port", str(port)], stdout=subprocess.PIPE, text=True)
+        try:
+            address = f"http://127.0.0.1:{port}"
+            for _ in range(600):
+                try:
+                    urlopen(f"{address}/readyz")
+                    break
+                except OSError:
+                    time.sleep(0.1)
+            rate, last = asyncio.run(watch(address))
+        finally:
+            served.terminate()
+            said = served.communicate(timeout=30)[0]
+    print(said, file=sys.stderr)
+    row("run_live.py --target demo.engine: pictures per second at an aiortc peer", f"{rate:.1f} | ")
+    keep(pictures, "streamed", [[last]])
+
+
+def paper(model: MorphableModel, gpu: Gpu, frames: int, pictures: Path | None) -> None:
+    """The paper's network, with random weights, beside PyTorch and beside what the arithmetic alone would take."""
+    import torch
+
+    from offline.export import export_onnx
+    from offline.paper import PaperGenerator
+
+    spent: list[str] = []
+    rate = matrix_rate()
+    row("fp16 matrix products, TFLOP/s", f"{rate:.0f} | ")
+    for size in (256, 512):
+        name = f"paper, {size}²"
+        row(f"{name}: floor, {PAPER_GFLOP[size]} GFLOP at that rate, ms", f"{PAPER_GFLOP[size] / rate:.3f} | ")
+        torch.manual_seed(0)
+        network = PaperGenerator(size)
+        with TemporaryDirectory() as folder, attempt(name):
+            path = Path(folder) / "paper.onnx"
+            info = replace(read_info(DEMO, model.hash), name="paper", size=size)
+            write_onnx(path, export_onnx(network, size), info)
+            generator(name, path, model, gpu, frames, pictures)
+            pytorch(name, network, size, frames)
+            spent.append(kernels(name, path, size))
+    print("\n".join(spent), flush=True)
 
 
 def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--frames", type=int, default=300)
-    frames = parser.parse_args().frames
+    parser.add_argument("--only", default="renderer,demo,loop,stream,paper", help="parts, with commas between")
+    parser.add_argument("--pictures", type=Path, help="where to keep pictures to look at")
+    arguments = parser.parse_args()
+    frames, pictures, only = arguments.frames, arguments.pictures, arguments.only.split(",")
     gpu, library, model = Gpu(), tensorrt(), MorphableModel.load()
     print(
         f"# {gpu.name}\n\nCompute capability {gpu.capability[0]}.{gpu.capability[1]}, {library.name} "
         f"{library.version}; medians of {frames} frames after {WARM_UP}.\n\n| what | median | p95 |\n|---|---|---|"
     )
-    for size in (256, 512):
-        renderer(model, size, gpu, frames)
-    generator("demo, 256²", DEMO, model, gpu, frames)
-    if importlib.util.find_spec("torch") is None:
-        return
-    import torch
-
-    from offline.export import export_onnx
-    from offline.paper import PaperGenerator
-
-    for size in (256, 512):
-        torch.manual_seed(0)
-        network = PaperGenerator(size)
-        with TemporaryDirectory() as folder:
-            path = Path(folder) / "paper.onnx"
-            info = read_info(DEMO, model.hash)
-            write_onnx(path, export_onnx(network, size), type(info)(**{**vars(info), "name": "paper", "size": size}))
-            generator(f"paper, {size}²", path, model, gpu, frames)
-        pytorch(f"paper, {size}²", network, size, frames)
+    parts: dict[str, Callable[[], None]] = {
+        "renderer": lambda: [renderer(model, size, gpu, frames, pictures) for size in (256, 512)],
+        "demo": lambda: generator("demo, 256²", DEMO, model, gpu, frames, pictures),
+        "loop": lambda: live_loop(gpu, frames),
+        "stream": lambda: stream(pictures),
+        "paper": lambda: paper(model, gpu, frames, pictures),
+    }
+    for name in only:
+        with attempt(name):
+            parts[name]()
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """How many sessions this machine holds: publishers at 25 fps, each with a loop of its own. Run by hand.
 
-    PYTHONPATH=tests python -m measure.sessions [--sessions 1 2 3] [--seconds 20]
+    PYTHONPATH=tests python -m measure.sessions [--sessions 1 2 3] [--seconds 20] [--device cuda]
 
 Printed for each number: every session's pictures a second and their age, so that it shows whether each keeps its share.
 Publishers run in a process of their own, on the same machine.
@@ -20,6 +20,7 @@ from live_serving import serving
 from measure.soak import Camera, connect
 
 from live.app import build_pipeline
+from live.device import Device, choose
 from live.streaming.server import ServerSettings
 from live.streaming.session import Sessions
 
@@ -44,6 +45,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sessions", type=int, nargs="+", default=[1, 2, 3])
     parser.add_argument("--seconds", type=float, default=20)
+    parser.add_argument("--device", choices=[d.value for d in Device], default=Device.AUTO.value)
     arguments = parser.parse_args()
     kept: list[Sessions] = []
     build = Sessions.__init__
@@ -54,7 +56,7 @@ def main() -> int:
 
     Sessions.__init__ = build_and_keep
     context = multiprocessing.get_context("spawn")
-    loop, _ = build_pipeline("demo", "browser")
+    loop, _ = build_pipeline("demo", "browser", gpu=choose(Device(arguments.device))[0])
     result = {}
     with serving(loop, ServerSettings(most_sessions=max(2, *arguments.sessions))) as address:
         for count in arguments.sessions:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import json
 import multiprocessing
 import os
@@ -20,6 +21,7 @@ from pathlib import Path
 import httpx
 import numpy as np
 from aiortc import RTCConfiguration, RTCPeerConnection, RTCSessionDescription, rtcrtpreceiver
+from aiortc.mediastreams import MediaStreamError
 from live_serving import serving
 
 from live.app import build_pipeline
@@ -27,17 +29,20 @@ from live.streaming.server import ServerSettings
 
 
 async def join(address: str) -> tuple[RTCPeerConnection, asyncio.Future]:
-    """A viewer; the future is done with its first frame."""
+    """A viewer, which counts the frames that it sees and keeps the last; the future is done with its first."""
     connection = RTCPeerConnection(RTCConfiguration(iceServers=[]))
+    connection.seen = 0
     first = asyncio.get_running_loop().create_future()
 
     @connection.on("track")
     def on_track(track):
         async def read():
-            while True:
-                await track.recv()
-                if not first.done():
-                    first.set_result(time.monotonic())
+            with contextlib.suppress(MediaStreamError):  # it is over
+                while True:
+                    connection.last = await track.recv()
+                    connection.seen += 1
+                    if not first.done():
+                        first.set_result(time.monotonic())
 
         connection.reading = asyncio.ensure_future(read())
 
