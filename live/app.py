@@ -121,7 +121,7 @@ def server_settings(arguments: argparse.Namespace) -> ServerSettings:
         servers=[parse_server(text) for text in (*arguments.ice, *os.environ.get(ICE_VARIABLE, "").split())],
         most_viewers=arguments.max_viewers,
         most_sessions=arguments.max_sessions,
-        bit_rate=arguments.bitrate * 1000,
+        bit_rate=arguments.bitrate and arguments.bitrate * 1000,
         publish=_web_address(arguments.publish),
         publish_token=os.environ.get(PUBLISH_VARIABLE) or None,
     )

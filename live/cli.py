@@ -50,8 +50,8 @@ def parser() -> argparse.ArgumentParser:
     net.add_argument("--max-sessions", type=_positive, default=1, metavar="N",
                      help="give each publisher a loop of its own, up to N; with 1 a publisher takes the place of the "
                           "source (default: 1)")  # fmt: skip
-    net.add_argument("--bitrate", type=_positive, default=800, metavar="KBIT",
-                     help="of the pictures, per second (default: 800)")  # fmt: skip
+    net.add_argument("--bitrate", type=_positive, metavar="KBIT",
+                     help="of the pictures, per second (default: 500 at 256 px, more for larger ones)")  # fmt: skip
     about = top.add_argument_group("about this machine")
     about.add_argument("--log-json", action="store_true", help="log one JSON object a line")
     about.add_argument("--doctor", action="store_true", help="say what this machine has and what would be used")

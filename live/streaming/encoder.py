@@ -13,7 +13,7 @@ from live.mailbox import Closed, Mailbox
 from live.metrics import Metrics
 from live.streaming.codecs import CLOCK, Codec, open_video, yuv_frame
 
-BIT_RATE = 800_000  # 47 dB of luma at 256², 25 fps; more only costs packets
+_BIT_RATE = 500_000 / 256**2  # for each pixel: 46 dB of luma at 25 fps; more only costs packets
 _KEYFRAME_INTERVAL_S = 0.3  # requests closer together are answered by one key frame
 _LONGEST_QUEUE = 8  # packets a slow viewer may be behind before it waits for a key frame
 
@@ -57,13 +57,13 @@ class SharedEncoder:
         loop: the event loop on which subscriptions live.
         metrics: gets the stage ``encode``, the age of what is sent, and the count of bytes.
         codec: H.264 or VP8.
-        bit_rate: bits per second.
+        bit_rate: bits per second; by default as many as the picture's size wants.
         rate: frames per second that rate control assumes.
     """
 
     def __init__(
-        self, loop: asyncio.AbstractEventLoop, metrics: Metrics, codec: Codec = Codec.H264, bit_rate: int = BIT_RATE,
-        rate: int = 25,
+        self, loop: asyncio.AbstractEventLoop, metrics: Metrics, codec: Codec = Codec.H264,
+        bit_rate: int | None = None, rate: int = 25,
     ) -> None:  # fmt: skip
         self._loop, self._metrics, self._codec = loop, metrics, codec
         self._bit_rate, self._rate = bit_rate, rate
@@ -119,7 +119,8 @@ class SharedEncoder:
             height, width = generated.image.shape[:2]
             with self._metrics.stage("encode"):
                 if context is None or (context.width, context.height) != (width, height):
-                    context = open_video(self._codec, width, height, self._rate, self._bit_rate)
+                    bit_rate = self._bit_rate or round(_BIT_RATE * width * height)
+                    context = open_video(self._codec, width, height, self._rate, bit_rate)
                 frame = yuv_frame(generated.image)
                 last_pts = frame.pts = max(last_pts + 1, int((time.monotonic() - begin_s) * CLOCK))
                 frame.time_base = context.time_base

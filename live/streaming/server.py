@@ -18,7 +18,6 @@ from starlette.staticfiles import StaticFiles
 from live.gallery import Gallery
 from live.pipeline import Pipeline
 from live.streaming.control import Control, status
-from live.streaming.encoder import BIT_RATE
 from live.streaming.guard import Guard
 from live.streaming.ice import IceServer
 from live.streaming.operations import Operations
@@ -40,7 +39,7 @@ class ServerSettings:
         servers: STUN and TURN servers.
         most_viewers: how many may watch at a time.
         most_sessions: how many publishers may have a loop of their own; with one, it takes the main loop.
-        bit_rate: of the pictures, bits per second.
+        bit_rate: of the pictures, bits per second; ``None`` for what their size wants.
         publish: WHIP endpoint of an SFU that is sent the main session's stream.
         publish_token: what the SFU wants to be shown.
     """
@@ -50,7 +49,7 @@ class ServerSettings:
     servers: Sequence[IceServer] = ()
     most_viewers: int = 100
     most_sessions: int = 1
-    bit_rate: int = BIT_RATE
+    bit_rate: int | None = None
     publish: str | None = None
     publish_token: str | None = None
 

@@ -23,11 +23,13 @@ class Session:
     Args:
         pipeline: the loop.
         loop: the event loop of its viewers.
-        bit_rate: of the pictures, bits per second.
+        bit_rate: of the pictures, bits per second; ``None`` for what their size wants.
         key: what its addresses begin with, after ``/sessions/``; cannot be guessed. Empty for the main session.
     """
 
-    def __init__(self, pipeline: Pipeline, loop: asyncio.AbstractEventLoop, bit_rate: int, key: str = "") -> None:
+    def __init__(
+        self, pipeline: Pipeline, loop: asyncio.AbstractEventLoop, bit_rate: int | None, key: str = ""
+    ) -> None:
         self.pipeline, self.key = pipeline, key
         self._loop, self._bit_rate = loop, bit_rate
         self._encoders: dict[Codec, SharedEncoder] = {}
@@ -69,11 +71,13 @@ class Sessions:
     Args:
         pipeline: the main loop, which runs.
         loop: the event loop of all viewers.
-        bit_rate: of the pictures, bits per second.
+        bit_rate: of the pictures, bits per second; ``None`` for what their size wants.
         most: how many publishers there may be.
     """
 
-    def __init__(self, pipeline: Pipeline, loop: asyncio.AbstractEventLoop, bit_rate: int, most: int = 1) -> None:
+    def __init__(
+        self, pipeline: Pipeline, loop: asyncio.AbstractEventLoop, bit_rate: int | None, most: int = 1
+    ) -> None:
         self._loop, self._bit_rate, self._most = loop, bit_rate, most
         self.main = Session(pipeline, loop, bit_rate)
         self._others: dict[str, Session] = {}

@@ -3,8 +3,7 @@
     PYTHONPATH=tests python -m measure.glass [--source FILE] [--target demo] [--seconds 20]
 
 The time at which each frame was captured is painted into its picture as a bar code just before it is encoded; a real
-Chromium reads it back from its video, of every third frame, and asks the server for the time. All of it runs on this
-machine.
+Chromium reads it back from its video, of every third frame. All of it runs on this machine, by one clock.
 """
 
 from __future__ import annotations
@@ -17,26 +16,16 @@ import time
 import numpy as np
 from browser import installed, opened, until
 from live_serving import serving
-from starlette.responses import JSONResponse
-from starlette.routing import Route
 
 from live.app import build_pipeline
 from live.frames import Generated
 from live.streaming.encoder import SharedEncoder
-from live.streaming.server import Server
 
 BITS, BAR_ROWS = 24, 8  # a counter of milliseconds, 4.6 hours
 EVERY = 3  # frames of which one is read: reading takes 3 ms of the processors that the frames wait for
-READ = """async ([seconds, bits, rows, every]) => {
+READ = """async ([seconds, bits, rows, every, origin]) => {
   const video = document.getElementById('video');
-  const offsets = [];
-  for (let n = 0; n < 20; n++) {
-    const before = performance.now();
-    const { ms } = await (await fetch('time')).json();
-    const after = performance.now();
-    offsets.push([after - before, ms - (before + after) / 2]);
-  }
-  const offset = offsets.sort((a, b) => a[0] - b[0])[0][1];
+  const offset = performance.timeOrigin - origin;
   const canvas = new OffscreenCanvas(256, rows);
   const context = canvas.getContext('2d', { willReadFrequently: true });
   const end = performance.now() + seconds * 1000;
@@ -78,7 +67,7 @@ def main() -> int:
     parser.add_argument("--width", type=int, default=1200, help="of the browser's window, px (default 1200)")
     arguments = parser.parse_args()
     chromium = installed() or sys.exit("No Chromium is installed.")
-    start = time.monotonic()
+    start, origin = time.monotonic(), time.time() * 1000
     put = SharedEncoder.put
 
     def put_painted(self: SharedEncoder, generated: Generated) -> None:
@@ -86,21 +75,13 @@ def main() -> int:
         put(self, generated)
 
     SharedEncoder.put = put_painted
-    build = Server.__init__
-
-    def build_with_clock(self: Server, *given: object) -> None:
-        build(self, *given)
-        tell = Route("/time", lambda _: JSONResponse({"ms": (time.monotonic() - start) * 1000}))
-        self.app.router.routes.insert(0, tell)
-
-    Server.__init__ = build_with_clock
     loop, _ = build_pipeline(arguments.target, arguments.source)
     with serving(loop) as address, opened(chromium, address, width=arguments.width) as page:
         until(page, "document.getElementById('video').videoWidth > 0")
         page.locator("#state[data-state=live]").wait_for(timeout=60_000)
         loop.metrics.clear()
         fed, dropped = loop.metrics.counts()["in"], loop.dropped()
-        seen, read = page.evaluate(READ, [arguments.seconds, BITS, BAR_ROWS, EVERY])
+        seen, read = page.evaluate(READ, [arguments.seconds, BITS, BAR_ROWS, EVERY, origin])
         fed, dropped = loop.metrics.counts()["in"] - fed, loop.dropped() - dropped
         stages = loop.metrics.percentiles()
     found = np.array(read, float)
