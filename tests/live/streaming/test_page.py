@@ -83,7 +83,7 @@ def test_the_demo_person_follows_a_real_clip(chromium, model):
     sent = Sent(loop)
     with serving(loop) as address, opened(chromium, address) as page:
         wait_for_picture(page)
-        times, images = received(page, 150)
+        times, images = received(page, 250)
     mouth, yaw = agreement(sent, read_back(model, times, images))
     assert mouth > 0.8 and yaw > 0.8, (mouth, yaw)
 
