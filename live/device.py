@@ -6,7 +6,7 @@ from enum import StrEnum
 
 from face.errors import FaceError
 from trt_engines.gpu import Gpu
-from trt_engines.library import tensorrt
+from trt_engines.library import at_hand
 
 
 class Device(StrEnum):
@@ -26,8 +26,7 @@ def choose(device: Device) -> tuple[Gpu | None, str]:
     if device is Device.CPU:
         return None, "Renderer and generator run on the processor, as asked."
     try:
-        library, gpu = tensorrt(), Gpu()
-        library.check(gpu)
+        library, gpu = at_hand()
     except FaceError as error:
         if device is Device.CUDA:
             raise

@@ -43,9 +43,8 @@ from offline.profiles import PROFILES, Generator
 from offline.quantise import quantise
 from offline.step import ExportedStep
 from trt_engines.engines import build_engine, parse_capability
-from trt_engines.gpu import Gpu
 from trt_engines.graph import Precision
-from trt_engines.library import tensorrt
+from trt_engines.library import at_hand
 
 _OPSET = 17
 _CHECK_FRAMES = 100
@@ -265,12 +264,7 @@ def export_engine(source: Path, precision: Precision, capability: str | None) ->
         raise FaceError(f"{source} is no ONNX target: --engine builds from NAME.onnx.")
     info = read_info(source, MorphableModel.load().hash)
     out = source.with_suffix(".engine")
-    if capability:
-        wanted = parse_capability(capability)
-    else:
-        gpu = Gpu()
-        tensorrt().check(gpu)
-        wanted = gpu.capability
+    wanted = parse_capability(capability) if capability else at_hand()[1].capability
     build_engine(source, info, out, precision, wanted, at_hand=capability is None)
     print(f"wrote {out} ({out.stat().st_size / 1e6:.1f} MB)")
     return out

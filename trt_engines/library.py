@@ -81,3 +81,14 @@ def tensorrt() -> TensorRt:
         "TensorRT is not installed: install this program with pip install -e '.[gpu]' (TensorRT) or '.[gpu-rtx]' "
         "(TensorRT for RTX), or use --device cpu."
     )
+
+
+def at_hand() -> tuple[TensorRt, Gpu]:
+    """The TensorRT that is installed and the GPU that it runs on here.
+
+    Raises:
+        FaceError: either is missing, or the one does not run on the other.
+    """
+    library, gpu = tensorrt(), Gpu()
+    library.check(gpu)
+    return library, gpu

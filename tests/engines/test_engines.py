@@ -132,7 +132,7 @@ def test_a_gpu_that_tensorrt_does_not_run_on_is_known_beforehand(library, monkey
         name = "NVIDIA H200"
 
     Hopper.capability = capability
-    monkeypatch.setattr("live.device.Gpu", Hopper)
+    monkeypatch.setattr("trt_engines.library.Gpu", Hopper)
     gpu, sentence = choose(Device.AUTO)
     assert (gpu is not None) == runs
     assert runs or "does not run on NVIDIA H200 (compute capability 9.0): install TensorRT proper" in sentence

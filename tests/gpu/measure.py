@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import shutil
-import socket
 import statistics
 import subprocess
 import sys
@@ -16,7 +15,6 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from urllib.request import urlopen
 
 import cv2
 import numpy as np
@@ -222,19 +220,13 @@ def live_loop(gpu: Gpu, frames: int) -> None:
         row(f"live loop fed at 60 fps: {stage}, ms", (figures["median"], figures["p95"]))
 
 
-def free_port() -> int:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return taken.getsockname()[1]
-
-
 def stream(pictures: Path | None) -> None:
     """``run_live.py --target NAME.engine`` as a user starts it, watched by an aiortc peer on loopback."""
     from measure.viewers import join
 
     async def watch(address: str) -> tuple[float, np.ndarray]:
         connection, first = await join(address)
-        await asyncio.wait_for(first, 30)
+        await asyncio.wait_for(first, 60)
         begin, before = time.monotonic(), connection.seen
         await asyncio.sleep(STREAM_S)
         rate, last = (connection.seen - before) / (time.monotonic() - begin), connection.last.to_ndarray(format="rgb24")
@@ -245,30 +237,16 @@ def stream(pictures: Path | None) -> None:
         source = Path(shutil.copy(DEMO, Path(folder) / "demo.onnx"))
         subprocess.run([sys.executable, "-m", "offline.export", str(source), "--engine"], check=True)
         source.unlink()
-        port = free_port()
-        command = [
-            "run_live.py",
-            "--target",
-            str(source.with_suffix(".engine")),
-            "--device",
-            "cuda",
-            "--source",
-            "demo",
-        ]
-        served = subprocess.Popen([sys.executable, *command, "--port", str(port)], stdout=subprocess.PIPE, text=True)
+        engine = str(source.with_suffix(".engine"))
+        command = ["run_live.py", "--target", engine, "--device", "cuda", "--source", "demo", "--port", "0"]
+        served = subprocess.Popen([sys.executable, "-u", *command], stdout=subprocess.PIPE, text=True)
         try:
-            address = f"http://127.0.0.1:{port}"
-            for _ in range(600):
-                try:
-                    urlopen(f"{address}/readyz")
-                    break
-                except OSError:
-                    time.sleep(0.1)
+            assert served.stdout is not None
+            address = next(line for line in served.stdout if line.startswith("open ")).split()[1]
             rate, last = asyncio.run(watch(address))
         finally:
             served.terminate()
-            said = served.communicate(timeout=30)[0]
-    print(said, file=sys.stderr)
+            served.communicate(timeout=30)
     row("run_live.py --target demo.engine: pictures per second at an aiortc peer", f"{rate:.1f} | ")
     keep(pictures, "streamed", [[last]])
 
