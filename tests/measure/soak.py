@@ -148,6 +148,18 @@ def left_open() -> dict[str, list[str]]:
     return {"threads": [re.sub(r"\d+", "", thread.name) for thread in threading.enumerate()], "handles": handles}
 
 
+def minute_by_minute(series: np.ndarray) -> dict[str, object]:
+    """Of seconds and values ``[N, 2]``: each minute's mean, the line through them, and how far they lie from it."""
+    minute = ((series[:, 0] - series[0, 0]) // 60).astype(int)
+    means = np.array([series[minute == k, 1].mean() for k in range(minute[-1] + 1)])
+    found: dict[str, object] = {"each minute": means.round(1).tolist()}
+    if len(means) > 2:
+        line = np.polyfit(np.arange(len(means)), means, 1)
+        found["slope a minute"] = round(float(line[0]), 3)
+        found["scatter about it"] = round(float((means - np.polyval(line, np.arange(len(means)))).std()), 2)
+    return found
+
+
 def main() -> int:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -181,13 +193,12 @@ def main() -> int:
         after = left_open()
         peers = json.loads(httpx.get(f"{address}/status").text)["viewers"]
     table = np.array([row for row in rows if row[0] > WARM_UP_S] or rows)
-    slope = [float(np.polyfit(table[:, 0] / 60, table[:, k], 1)[0]) if len(table) > 2 else None for k in (1, 2)]
     print(json.dumps({
         "minutes": arguments.minutes, "clients' exit code": exitcode, "left at the end": peers,
         **{f"{what} before and after": [len(before[what]), len(after[what])] for what in before},
         **{f"new {what}": sorted((Counter(after[what]) - Counter(before[what])).elements()) for what in before},
-        "latency, ms (begin, end, slope a minute)": [round(table[0, 1], 1), round(table[-1, 1], 1), slope[0]],
-        "memory, MB (begin, end, slope a minute)": [round(table[0, 2], 1), round(table[-1, 2], 1), slope[1]],
+        "latency, ms": minute_by_minute(table[:, (0, 1)]),
+        "memory, MB": minute_by_minute(table[:, (0, 2)]),
         "errors told": complaints, "loop's error": str(loop.error) if loop.error else None,
     }, indent=1))  # fmt: skip
     return 0

@@ -65,9 +65,15 @@ def test_yuv_is_what_libswscale_makes_of_it():
         side = plane.height // 2  # of a colour's square; libswscale blurs chroma over its border
         middles = np.s_[side // 2 :: side, side // 2 :: side]
         assert np.abs(samples(found)[middles].astype(int) - samples(plane)[middles]).max() <= 1
-    edge = np.zeros((2, 2, 3), np.uint8)
-    edge[:, 1] = (255, 0, 0)  # chroma of the mean, not of one pixel
-    assert yuv_frame(edge).to_ndarray()[2].tolist() == pytest.approx([128 - 19, 128 + 56], abs=1)
+
+
+def test_yuv_is_bt601_and_chroma_that_of_four_pixels_mean():
+    rgb = np.random.default_rng(0).integers(0, 256, (34, 198, 3), dtype=np.uint8)  # rows that the encoder pads
+    y, u, v = (samples(plane) for plane in yuv_frame(rgb).planes)
+    mean = rgb.reshape(17, 2, 99, 2, 3).mean((1, 3))
+    assert np.abs(y - (16 + rgb @ [65.481, 128.553, 24.966] / 255)).max() < 0.51
+    assert np.abs(u - (128 + mean @ [-37.797, -74.203, 112.0] / 255)).max() < 0.51
+    assert np.abs(v - (128 + mean @ [112.0, -93.786, -18.214] / 255)).max() < 0.51
 
 
 @pytest.mark.parametrize("codec", list(Codec))
