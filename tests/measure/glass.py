@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 from browser import installed, opened, until
@@ -58,6 +60,11 @@ def paint(image: np.ndarray, ms: int) -> None:
         image[:rows, edges[bit] : edges[bit + 1]] = 255 * (ms >> (BITS - 1 - bit) & 1)
 
 
+def stolen_s() -> float:
+    """Processor seconds that this machine wanted and its host gave to others, since it started."""
+    return int(Path("/proc/stat").read_text().split()[8]) / os.sysconf("SC_CLK_TCK")
+
+
 def main() -> int:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -81,9 +88,11 @@ def main() -> int:
         page.locator("#state[data-state=live]").wait_for(timeout=60_000)
         loop.metrics.clear()
         fed, dropped = loop.metrics.counts()["in"], loop.dropped()
+        begin, stolen = time.monotonic(), stolen_s()
         seen, read = page.evaluate(READ, [arguments.seconds, BITS, BAR_ROWS, EVERY, origin])
         fed, dropped = loop.metrics.counts()["in"] - fed, loop.dropped() - dropped
         stages = loop.metrics.percentiles()
+        stolen = (stolen_s() - stolen) / (time.monotonic() - begin)
     found = np.array(read, float)
     found = found[np.abs(found[:, 0]) < 2000]  # a code misread is off by far more
     names = ["read by the page", "received (its last packet)", "handed to the compositor", "expected on the display"]
@@ -94,6 +103,7 @@ def main() -> int:
         "frames read": len(found),
         "fed": fed,
         "dropped": dropped,
+        "taken by the host's other guests, % of one processor": round(100 * stolen, 1),
         "capture to (p50, p95 ms)": columns,
         "stages (p50, p95 ms)": {n: [round(a, 1), round(b, 1)] for n, (a, b) in stages.items()},
     }
