@@ -183,13 +183,13 @@ def kernels(name: str, path: Path, size: int) -> str:
     from torch.profiler import ProfilerActivity, profile
 
     library = tensorrt()
-    if not hasattr(library.api, "network"):
+    if not hasattr(library.api, "Engine"):
         return ""
     import onnx
 
     from trt_engines.graph import for_tensorrt
 
-    step = library.api.network(for_tensorrt(onnx.load(str(path)), Precision.FP16), size).cuda()
+    step = library.api.Engine(for_tensorrt(onnx.load(str(path)), Precision.FP16)).step
     inputs = [torch.randint(0, 255, (size, size, c), dtype=torch.uint8, device="cuda") for c in (6, 6, 6, 3, 3)]
     with torch.inference_mode():
         for _ in range(5):

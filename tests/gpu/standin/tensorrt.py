@@ -11,12 +11,10 @@ from enum import IntEnum
 
 import onnx
 import torch
-from torch import Tensor, nn
+from gpu.half_precision import network
+from torch import Tensor
 
 from face.recurrence import INPUTS
-from offline.compact import CompactGenerator
-from offline.paper import PaperGenerator
-from offline.step import ExportedStep
 
 __version__ = f"10 (stand-in: PyTorch {torch.__version__})"
 
@@ -92,9 +90,14 @@ class Runtime:
 
 
 class Engine:
+    """The network, compiled: what lies between convolutions is fused, as TensorRT would."""
+
     def __init__(self, graph: onnx.ModelProto) -> None:
         self.size = graph.graph.input[0].type.tensor_type.shape.dim[0].dim_value
-        self.step = network(graph, self.size).cuda()
+        torch.backends.cudnn.benchmark = True
+        self.step = torch.compile(network(graph, self.size).cuda(), fullgraph=True)
+        with torch.inference_mode():  # now: not while a graph is recorded
+            self.step(*(torch.zeros(self.get_tensor_shape(name), dtype=torch.uint8, device="cuda") for name in INPUTS))
 
     def get_tensor_shape(self, name: str) -> tuple[int, int, int]:
         return self.size, self.size, 6 if name.startswith("conditioning") else 3
@@ -130,33 +133,3 @@ class Context:
 class _Memory:
     def __init__(self, address: int, shape: tuple[int, int, int]) -> None:
         self.__cuda_array_interface__ = {"data": (address, False), "shape": shape, "typestr": "|u1", "version": 3}
-
-
-def network(graph: onnx.ModelProto, size: int) -> nn.Module:
-    """The step that a graph from ``trt_engines.graph.for_tensorrt`` was exported from, on the processor.
-
-    The exporter keeps parameters' names; a graph in half precision and stored maps add an ending to them.
-    """
-    weights = {
-        tensor.name.removesuffix(".narrow").removesuffix(".half"): onnx.numpy_helper.to_array(tensor)
-        for tensor in graph.graph.initializer
-        if tensor.name.startswith("generator.")
-    }
-    kind = PaperGenerator if "generator.decoder.0.path.1.weight" in weights else CompactGenerator
-    step = ExportedStep(kind(size)).eval()
-    step.load_state_dict({name: torch.tensor(value, dtype=torch.float32) for name, value in weights.items()})
-    return in_half_precision(step)
-
-
-def in_half_precision(step: nn.Module) -> nn.Module:
-    """The same step with its layers in 16 bits and what lies between as it comes: geometry stays in 32."""
-    torch.backends.cudnn.benchmark = True
-    for layer in step.modules():
-        if isinstance(layer, nn.Conv2d | nn.ConvTranspose2d):
-            layer.to(dtype=torch.float16, memory_format=torch.channels_last)
-        elif isinstance(layer, nn.Linear):
-            layer.half()
-        else:
-            continue
-        layer.register_forward_pre_hook(lambda _, inputs: tuple(x.half() for x in inputs))
-    return step
