@@ -33,11 +33,11 @@ class Gallery:
         model: the morphable model in use.
         folder: holds target files.
         others: further target files, e.g. the one given on the command line.
-        gpu: where they are to run; ``None`` for the processor.
+        gpu: where they are to run; ``None`` for the processor. An attribute too.
     """
 
     def __init__(self, model: MorphableModel, folder: Path, *others: Path, gpu: Gpu | None = None) -> None:
-        self._model, self._gpu = model, gpu
+        self._model, self.gpu = model, gpu
         self._entries: dict[str, Entry] = {}
         for path in [*others, *list_targets(folder)]:
             try:
@@ -68,4 +68,4 @@ class Gallery:
         entry = self._entries.get(name)
         if entry is None:
             raise FaceError(f"There is no target of that name: choose {' or '.join(self._entries)}.")
-        return load_cast(entry.path, self._model, self._gpu)
+        return load_cast(entry.path, self._model, self.gpu)

@@ -77,6 +77,20 @@ class Gpu:
                                 "use --device cpu.") from error  # fmt: skip
             raise FaceError(f"{self.name} failed ({reason}): check nvidia-smi, and start again.") from error
 
+    def memory_in_use(self) -> int:
+        """Bytes of the GPU's memory that this program and all others hold.
+
+        Raises:
+            FaceError: the GPU was lost.
+        """
+        from cuda.bindings import driver
+
+        with self.working():
+            result, free, total = driver.cuMemGetInfo()
+            if result != driver.CUresult.CUDA_SUCCESS:
+                raise RuntimeError(f"{result.name}: no memory info")
+        return int(total - free)
+
     def allocate(self, size: int) -> Any:
         """A buffer of some bytes on the GPU; freed when nothing refers to it."""
         return self.device.allocate(size, stream=self.stream)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterator
 
 from prometheus_client import CollectorRegistry, generate_latest
@@ -12,8 +13,10 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
+from face.errors import FaceError
 from live.metrics import BUCKETS_S
 from live.streaming.session import Sessions
+from trt_engines.gpu import Gpu
 
 _PREFIX = "head2head"
 
@@ -21,8 +24,8 @@ _PREFIX = "head2head"
 class _LoopCollector(Collector):
     """Reads the main session's figures, and how many sessions there are, when Prometheus asks."""
 
-    def __init__(self, sessions: Callable[[], Sessions]) -> None:
-        self._sessions = sessions
+    def __init__(self, sessions: Callable[[], Sessions], gpu: Gpu | None) -> None:
+        self._sessions, self._gpu = sessions, gpu
 
     def collect(self) -> Iterator[Metric]:
         sessions = self._sessions()
@@ -36,6 +39,11 @@ class _LoopCollector(Collector):
         yield CounterMetricFamily(f"{_PREFIX}_frames_out", "Pictures made", counts.get("out", 0))
         yield CounterMetricFamily(f"{_PREFIX}_frames_dropped", "Frames replaced by newer ones", pipeline.dropped())
         yield CounterMetricFamily(f"{_PREFIX}_encoded_bytes", "Bytes of encoded pictures", counts.get("bytes", 0))
+        if self._gpu is not None:
+            with contextlib.suppress(FaceError):  # it was lost, which the loop tells
+                yield GaugeMetricFamily(
+                    f"{_PREFIX}_gpu_memory_bytes", "GPU memory in use, by others too", self._gpu.memory_in_use()
+                )
         stages = HistogramMetricFamily(f"{_PREFIX}_stage_seconds", "Time of a stage for one frame", labels=["stage"])
         for name, (cumulative, total_s) in pipeline.metrics.histograms().items():
             bounds = [*(str(bound) for bound in BUCKETS_S), "+Inf"]
@@ -50,12 +58,13 @@ class Operations:
     Args:
         sessions: gives the sessions, once the server runs.
         ending: whether the server is about to stop.
+        gpu: where the loops run; ``None`` for the processor.
     """
 
-    def __init__(self, sessions: Callable[[], Sessions], ending: Callable[[], bool]) -> None:
+    def __init__(self, sessions: Callable[[], Sessions], ending: Callable[[], bool], gpu: Gpu | None = None) -> None:
         self._sessions, self._ending = sessions, ending
         self._registry = CollectorRegistry()
-        self._registry.register(_LoopCollector(sessions))
+        self._registry.register(_LoopCollector(sessions, gpu))
 
     def routes(self) -> list[Route]:
         """``/healthz``, ``/readyz`` and ``/metrics``."""

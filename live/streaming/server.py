@@ -69,7 +69,7 @@ class Server:
         self._ending = False
         find = lambda key: self._sessions.find(key)  # noqa: E731  (there are none before the server runs)
         self._control = Control(find, gallery, self._settings.most_viewers)
-        operations = Operations(lambda: self._sessions, lambda: self._ending)
+        operations = Operations(lambda: self._sessions, lambda: self._ending, gallery.gpu)
         signalling = Signalling(lambda: self._peers, find, self._settings.servers)
         self.app = Starlette(
             routes=[

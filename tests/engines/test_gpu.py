@@ -33,6 +33,15 @@ def test_failures_are_one_sentence(said, sentence):
         raise RuntimeError(said)
 
 
+def test_memory_in_use(monkeypatch):
+    driver = pytest.importorskip("cuda.bindings.driver")
+    answers = [(driver.CUresult.CUDA_SUCCESS, 1000, 4000), (driver.CUresult.CUDA_ERROR_LAUNCH_FAILED, 0, 0)]
+    monkeypatch.setattr(driver, "cuMemGetInfo", lambda: answers.pop(0))
+    assert gpu().memory_in_use() == 3000
+    with pytest.raises(FaceError, match="CUDA_ERROR_LAUNCH_FAILED"):
+        gpu().memory_in_use()
+
+
 def test_our_own_mistakes_stay_what_they_are():
     with pytest.raises(ValueError, match="broken"), gpu().working():
         raise ValueError("broken")

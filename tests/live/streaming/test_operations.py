@@ -14,7 +14,10 @@ from live_parts import NmfcGenerator, pipeline
 from live_serving import serving
 from prometheus_client.parser import text_string_to_metric_families
 
+from face.errors import FaceError
 from live import logs
+from live.app import TARGETS
+from live.gallery import Gallery
 from live.sources import DEMO_CLIP, FileSource, NoSource
 
 pytestmark = pytest.mark.unit
@@ -34,6 +37,24 @@ def test_metrics_are_those_of_the_loop(model, module_target):
     buckets = [s.value for s in tracked if s.name.endswith("_bucket")]
     assert buckets == sorted(buckets) and buckets[-1] >= out - 1
     assert next(s.value for s in tracked if s.name.endswith("_sum")) > 0
+
+
+def test_metrics_tell_the_gpus_memory_until_it_is_lost(model, module_target):
+    class Gpu:
+        lost = False
+
+        def memory_in_use(self) -> int:
+            if self.lost:
+                raise FaceError("GPU 0 failed.")
+            return 3 << 30
+
+    gpu = Gpu()
+    gallery = Gallery(model, TARGETS, gpu=gpu)
+    with serving(pipeline(model, module_target, NoSource(), drop=True), gallery=gallery) as address:
+        assert "head2head_gpu_memory_bytes 3.221225472e+09" in httpx.get(f"{address}/metrics").text
+        gpu.lost = True
+        text = httpx.get(f"{address}/metrics").text
+    assert "gpu_memory" not in text and "head2head_viewers" in text
 
 
 def test_probes(model, module_target):
