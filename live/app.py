@@ -27,6 +27,7 @@ from live.frames import Generated
 from live.gallery import Gallery
 from live.pipeline import Pipeline
 from live.recorder import Recorder
+from live.rehearsal import rehearse
 from live.sources import open_source
 from live.streaming.ice import parse_server
 from live.streaming.server import Server, ServerSettings
@@ -222,6 +223,8 @@ def run(arguments: argparse.Namespace) -> None:
         print(f"source: {pipeline.source.name}")
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: ended.set())
+        print("getting ready (the first start compiles for this processor, up to half a minute)", flush=True)
+        rehearse(pipeline, ended)
         pipeline.start()
         if bound is None:
             ended.wait()

@@ -1,0 +1,41 @@
+"""One frame's way through the loop before anyone watches."""
+
+from __future__ import annotations
+
+import threading
+
+from live.frames import Generated
+from live.pipeline import Pipeline
+from live.sources import open_source
+from live.streaming.codecs import yuv_frame
+
+
+def rehearse(pipeline: Pipeline, ended: threading.Event) -> None:
+    """Have everything compiled and loaded that a picture needs, with a face of the demo clip; may take half a minute.
+
+    Kernels are compiled for the processor when they are first called, and kept (numba): on a machine's first start the
+    first frame would take that long, and all that came meanwhile be dropped. The pipeline itself is left as it was.
+
+    Args:
+        pipeline: the loop that is to play.
+        ended: set when it no longer is.
+
+    Raises:
+        FaceError, StageError: a stage failed.
+    """
+    made = threading.Event()
+
+    def check(generated: Generated) -> None:
+        yuv_frame(generated.image)
+        made.set()
+
+    source = open_source("demo", paced=False, loop=False)
+    one = Pipeline(pipeline.model, pipeline.cast.another(), source, drop=False, alone=False)
+    one.sinks.append(check)
+    one.on_end = made.set
+    one.start()
+    while not (made.wait(0.1) or ended.is_set()):
+        pass
+    one.stop()
+    if one.error is not None:
+        raise one.error

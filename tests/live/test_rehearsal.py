@@ -1,0 +1,43 @@
+"""What a first start compiles, before anyone watches."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+from live_parts import NmfcGenerator, pipeline
+
+from live.pipeline import StageError
+from live.rehearsal import rehearse
+from live.sources import NoSource
+
+pytestmark = pytest.mark.unit
+
+
+def test_a_face_goes_all_the_way_and_the_loop_is_left_as_it_was(model, module_target):
+    shown = []
+
+    class Generator(NmfcGenerator):
+        def another(self):
+            return self
+
+        def step(self, conditioning):
+            shown.append(conditioning)
+            return super().step(conditioning)
+
+    loop = pipeline(model, module_target, NoSource(), Generator())
+    rehearse(loop, threading.Event())
+    assert shown[0].any()  # a face was found, fitted and drawn
+    assert loop.latest is None and loop.metrics.counts() == {} and not loop.sinks
+
+
+def test_a_stage_that_fails_says_so(model, module_target):
+    class Broken(NmfcGenerator):
+        def another(self):
+            return self
+
+        def step(self, conditioning):
+            raise ZeroDivisionError
+
+    with pytest.raises(StageError, match="generate"):
+        rehearse(pipeline(model, module_target, NoSource(), Broken()), threading.Event())
