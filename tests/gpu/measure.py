@@ -25,6 +25,7 @@ from face.errors import FaceError
 from face.morphable import MorphableModel
 from face.parameters import FaceParameters
 from face.target import read_info, write_onnx
+from live.cast import load_cast
 from live.generators.tensorrt import TensorRtGenerator
 from live.renderers.cuda import CudaConditioning
 from offline.export import roll_out
@@ -251,6 +252,29 @@ def stream(pictures: Path | None) -> None:
     keep(pictures, "streamed", [[last]])
 
 
+def memory(gpu: Gpu) -> None:
+    """What the demo takes of the GPU's memory, by the figure that /metrics shows, and what is said when none is left."""
+    import torch
+
+    torch.cuda.init()
+    before = gpu.memory_in_use()
+    cast = load_cast(DEMO, MorphableModel.load(), gpu)
+    row("demo: GPU memory, MiB", f"{(gpu.memory_in_use() - before) / 2**20:.0f} | ")
+    del cast
+    free, _ = torch.cuda.mem_get_info()
+    held = torch.empty(free - (64 << 20), dtype=torch.uint8, device="cuda")
+    try:
+        with gpu.working():
+            gpu.allocate(1 << 30)
+        said = "nothing: it was granted"
+    except FaceError as error:
+        said = str(error)
+    finally:
+        del held
+        torch.cuda.empty_cache()
+    row("1 GiB asked for where 64 MiB are free: what is said", f"{said} | ")
+
+
 def paper(model: MorphableModel, gpu: Gpu, frames: int, pictures: Path | None) -> None:
     """The paper's network, with random weights, beside PyTorch and beside what the arithmetic alone would take."""
     import torch
@@ -280,7 +304,7 @@ def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--frames", type=int, default=300)
-    parser.add_argument("--only", default="renderer,demo,loop,stream,paper", help="parts, with commas between")
+    parser.add_argument("--only", default="renderer,demo,memory,loop,stream,paper", help="parts, with commas between")
     parser.add_argument("--pictures", type=Path, help="where to keep pictures to look at")
     arguments = parser.parse_args()
     frames, pictures, only = arguments.frames, arguments.pictures, arguments.only.split(",")
@@ -292,6 +316,7 @@ def main() -> None:
     parts: dict[str, Callable[[], None]] = {
         "renderer": lambda: [renderer(model, size, gpu, frames, pictures) for size in (256, 512)],
         "demo": lambda: generator("demo, 256²", DEMO, model, gpu, frames, pictures),
+        "memory": lambda: memory(gpu),
         "loop": lambda: live_loop(gpu, frames),
         "stream": lambda: stream(pictures),
         "paper": lambda: paper(model, gpu, frames, pictures),
