@@ -253,7 +253,7 @@ def stream(pictures: Path | None) -> None:
 
 
 def memory(gpu: Gpu) -> None:
-    """What the demo takes of the GPU's memory, by the figure that /metrics shows, and what is said when none is left."""
+    """What the demo takes of the GPU's memory, by the figure of /metrics, and what is said when none is left."""
     import torch
 
     torch.cuda.init()
