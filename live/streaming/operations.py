@@ -61,7 +61,7 @@ class Operations:
         gpu: where the loops run; ``None`` for the processor.
     """
 
-    def __init__(self, sessions: Callable[[], Sessions], ending: Callable[[], bool], gpu: Gpu | None = None) -> None:
+    def __init__(self, sessions: Callable[[], Sessions], ending: Callable[[], bool], gpu: Gpu | None) -> None:
         self._sessions, self._ending = sessions, ending
         self._registry = CollectorRegistry()
         self._registry.register(_LoopCollector(sessions, gpu))
