@@ -67,6 +67,12 @@ def test_sound_waits_as_long_as_pictures_take_less_what_browsers_hold_back():
     assert abs(np.argmax(spectrum) * SOUND_RATE / len(heard) - 440) < 10
 
 
+def test_sound_that_is_handed_in_early_leaves_before_its_time_where_pictures_are_fast():
+    due = time.monotonic() + 0.3
+    _, times = relayed([Sound(tone(0, 0.1), due)], latency_s=0.01)
+    assert due - _PLAYER_S <= times[0] < due
+
+
 def test_pieces_of_any_length_become_packets():
     begin = time.monotonic()
     cuts = np.cumsum([0, 441, 1000, 17, 3000, 2222])
