@@ -61,7 +61,9 @@ class FileSource:
                 for image, time_s in video:
                     due = begin + offset_s + time_s
                     while sound is not None and sound[1] <= time_s + _SOUND_AHEAD_S:
-                        emit(Sound(sound[0], begin + offset_s + sound[1]))
+                        sounded_s = begin + offset_s + sound[1]
+                        if sounded_s >= time.monotonic():  # late sound would come in a heap, which browsers hold on to
+                            emit(Sound(sound[0], sounded_s))
                         sound = next(sounds, None)
                     if self._paced and stop.wait(max(0.0, due - time.monotonic())):
                         return

@@ -19,7 +19,8 @@ _LONGEST_WAIT = 100  # pieces held back, a few seconds; then the oldest go
 _LONGEST_QUEUE = 25  # packets that a slow viewer may be behind: half a second
 _LATENCY_EVERY_S = 1.0  # between two looks at how long pictures take
 _PLAYER_S = 0.05  # that a browser holds sound back, where pictures are shown as they come (measured: 40 to 100 ms)
-_JUMP_S = 0.06  # a source whose clock moves by more begins anew
+_STEP_S = 0.005  # sound moves no further at a time: browsers hold more back where it comes unsteadily
+_JUMP_S = 0.06  # a source whose clock moves by more begins anew; so does what sound waits for
 
 
 class SoundRelay:
@@ -74,7 +75,9 @@ class SoundRelay:
         now = time.monotonic()
         if now - self._looked_s >= _LATENCY_EVERY_S:
             self._looked_s = now
-            self._latency_s = self._metrics.median_s("capture to encoded") - _PLAYER_S
+            if pictures_s := self._metrics.median_s("capture to encoded"):
+                change = pictures_s - _PLAYER_S - self._latency_s
+                self._latency_s += change if abs(change) > _JUMP_S else max(-_STEP_S, min(_STEP_S, change))
         return self._latency_s
 
     def _hold(self, sound: Sound) -> None:

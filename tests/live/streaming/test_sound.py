@@ -67,10 +67,17 @@ def test_sound_waits_as_long_as_pictures_take_less_what_browsers_hold_back():
     assert abs(np.argmax(spectrum) * SOUND_RATE / len(heard) - 440) < 10
 
 
-def test_sound_that_is_handed_in_early_leaves_before_its_time_where_pictures_are_fast():
-    due = time.monotonic() + 0.3
-    _, times = relayed([Sound(tone(0, 0.1), due)], latency_s=0.01)
-    assert due - _PLAYER_S <= times[0] < due
+@pytest.mark.parametrize(("pictures_s", "wait_s"), [(0.0, 0.0), (0.01, -0.005), (0.07, 0.005), (0.35, 0.3)])
+def test_what_sound_waits_for_moves_in_small_steps_or_begins_anew(pictures_s, wait_s):
+    async def wait() -> float:
+        metrics = Metrics()
+        if pictures_s:
+            metrics.record("capture to encoded", pictures_s)
+        relay = SoundRelay(asyncio.get_running_loop(), metrics)
+        assert relay._latency() == relay._latency()  # looked at again only after a while
+        return relay._latency()
+
+    assert asyncio.run(wait()) == pytest.approx(wait_s)
 
 
 def test_pieces_of_any_length_become_packets():
@@ -130,6 +137,23 @@ def test_a_file_gives_sound_and_pictures_of_one_clock(tmp_path):
     assert len(frames) == 15 and sounds
     assert abs(sounds[0].captured_s - frames[0].captured_s) < 0.03
     assert not any(isinstance(one, Sound) for one in _unpaced(tmp_path / "a.mp4"))
+
+
+def test_sound_that_a_file_would_hand_in_late_is_left_out(tmp_path):
+    import threading
+
+    heard: list[float] = []
+    late: list[float] = []
+
+    def emit(media: Frame | Sound) -> None:
+        if isinstance(media, Sound):
+            heard.append(media.captured_s)
+            late.append(time.monotonic() - media.captured_s)
+        elif media.number == 5:
+            threading.Event().wait(0.5)  # the loop is held up
+
+    FileSource(film(tmp_path / "a.mp4", 1.2), loop=False).run(emit, threading.Event())
+    assert np.diff(heard).max() > 0.3 and max(late) < 0.3
 
 
 def _unpaced(path):
