@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 
 import av
@@ -128,8 +129,6 @@ def test_a_file_without_sound_has_none(tmp_path):
 
 
 def test_a_file_gives_sound_and_pictures_of_one_clock(tmp_path):
-    import threading
-
     media: list[Frame | Sound] = []
     FileSource(film(tmp_path / "a.mp4", 0.6), loop=False).run(media.append, threading.Event())
     frames = [one for one in media if isinstance(one, Frame)]
@@ -140,8 +139,6 @@ def test_a_file_gives_sound_and_pictures_of_one_clock(tmp_path):
 
 
 def test_sound_that_a_file_would_hand_in_late_is_left_out(tmp_path):
-    import threading
-
     heard: list[float] = []
     late: list[float] = []
 
@@ -150,15 +147,13 @@ def test_sound_that_a_file_would_hand_in_late_is_left_out(tmp_path):
             heard.append(media.captured_s)
             late.append(time.monotonic() - media.captured_s)
         elif media.number == 5:
-            threading.Event().wait(0.5)  # the loop is held up
+            time.sleep(0.5)  # the source's thread is held up
 
     FileSource(film(tmp_path / "a.mp4", 1.2), loop=False).run(emit, threading.Event())
     assert np.diff(heard).max() > 0.3 and max(late) < 0.3
 
 
 def _unpaced(path):
-    import threading
-
     media = []
     FileSource(path, loop=False, paced=False).run(media.append, threading.Event())
     return media
