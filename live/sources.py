@@ -19,7 +19,7 @@ from live.sound_file import read_sound
 
 DEMO_CLIP = Path(__file__).parent / "data" / "studio_noor.mp4"
 Emit = Callable[[Frame | Sound], None]
-_SOUND_AHEAD_S = 0.1  # sound is handed on this much early: it is held until its picture is sent
+_SOUND_AHEAD_S = 0.4  # sound is handed on this much early, and held until it is due: hold-ups do not make it late
 
 
 class Source(Protocol):

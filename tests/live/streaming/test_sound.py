@@ -14,7 +14,7 @@ from face.video import VideoWriter
 from live.frames import SOUND_RATE, Frame, Sound
 from live.metrics import Metrics
 from live.sound_file import read_sound
-from live.sources import FileSource
+from live.sources import _SOUND_AHEAD_S, FileSource
 from live.streaming.codecs import SOUND_FRAME
 from live.streaming.sound import _PLAYER_S, SoundRelay
 
@@ -147,9 +147,9 @@ def test_sound_that_a_file_would_hand_in_late_is_left_out(tmp_path):
             heard.append(media.captured_s)
             late.append(time.monotonic() - media.captured_s)
         elif media.number == 5:
-            time.sleep(0.5)  # the source's thread is held up
+            time.sleep(_SOUND_AHEAD_S + 0.4)  # the source's thread is held up
 
-    FileSource(film(tmp_path / "a.mp4", 1.2), loop=False).run(emit, threading.Event())
+    FileSource(film(tmp_path / "a.mp4", 2.0), loop=False).run(emit, threading.Event())
     assert np.diff(heard).max() > 0.3 and max(late) < 0.3
 
 
