@@ -70,9 +70,10 @@ class Gpu:
             yield
         except Exception as error:
             reason = str(error).split(":")[0]
-            if not reason.startswith("CUDA_ERROR"):
+            full = isinstance(error, MemoryError) or "OUT_OF_MEMORY" in reason
+            if not full and not reason.startswith("CUDA_ERROR"):
                 raise
-            if "OUT_OF_MEMORY" in reason:
+            if full:
                 raise FaceError(f"{self.name} has too little free memory: end what else runs on it (nvidia-smi), or "
                                 "use --device cpu.") from error  # fmt: skip
             raise FaceError(f"{self.name} failed ({reason}): check nvidia-smi, and start again.") from error

@@ -31,7 +31,7 @@ class TensorRtGenerator:
         gpu: where.
 
     Raises:
-        FaceError: TensorRT refuses the engine.
+        FaceError: TensorRT refuses the engine, or the GPU has too little memory.
     """
 
     on_processor = False
@@ -54,6 +54,8 @@ class TensorRtGenerator:
         self._gpu = gpu
         pixels = self.size * self.size
         self._context = self._engine.create_execution_context()
+        if self._context is None:
+            raise MemoryError
         self._conditionings = [gpu.allocate(pixels * 6) for _ in range(_SLOTS)]
         self._pictures = [gpu.allocate(pixels * 3) for _ in range(_SLOTS)]
         self._given, self._given_memory = gpu.host_array((self.size, self.size, 6))
@@ -71,7 +73,9 @@ class TensorRtGenerator:
         twin = object.__new__(TensorRtGenerator)
         twin._runtime, twin._engine = self._runtime, self._engine
         twin.size, twin.description = self.size, self.description
-        twin._prepare(Gpu())
+        gpu = Gpu()
+        with gpu.working():
+            twin._prepare(gpu)
         return twin
 
     def step(self, conditioning: np.ndarray | DeviceConditioning) -> np.ndarray:

@@ -76,13 +76,21 @@ class CudaConditioning:
         model: the morphable model.
         size: height and width of the image in px.
         gpu: where.
+
+    Raises:
+        FaceError: the GPU has too little memory, or was lost.
     """
 
     def __init__(self, model: MorphableModel, size: int, gpu: Gpu) -> None:
-        from cuda.core import LaunchConfig, ObjectCode
-
         self.size, self._gpu, self._model = size, gpu, model
         self._mesh = FaceMesh(model)
+        with gpu.working():
+            self._prepare(gpu, size)
+
+    def _prepare(self, gpu: Gpu, size: int) -> None:
+        """Kernels and buffers."""
+        from cuda.core import LaunchConfig, ObjectCode
+
         code = ObjectCode.from_cubin(compile_kernels(gpu.capability[0] * 10 + gpu.capability[1]))
         self._project, self._rasterise, self._compose = (
             code.get_kernel(name) for name in ("project", "rasterise", "compose")

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import secrets
 
+from face.errors import FaceError
 from live.frames import Generated
 from live.pipeline import Pipeline
 from live.sources import NoSource
@@ -12,9 +14,11 @@ from live.streaming.codecs import Codec
 from live.streaming.encoder import SharedEncoder
 from live.streaming.sound import SoundRelay
 
+logger = logging.getLogger(__name__)
+
 
 class NoRoom(Exception):
-    """There are as many sessions as the server admits; the text says how many."""
+    """There are as many sessions as the server admits, or the machine holds; the text says which."""
 
 
 class Session:
@@ -95,7 +99,7 @@ class Sessions:
         """The session that a new publisher feeds.
 
         Raises:
-            NoRoom: there are as many as there may be.
+            NoRoom: there are as many as there may be, or the GPU has no room for another.
         """
         if self._most == 1:
             return self.main
@@ -104,6 +108,9 @@ class Sessions:
         self._coming += 1
         try:
             pipeline = await asyncio.to_thread(self._another)
+        except FaceError as error:
+            logger.warning("no further session can be opened: %s", error)
+            raise NoRoom("There is no room for another session here: try again later.") from None
         finally:
             self._coming -= 1
         session = Session(pipeline, self._loop, self._bit_rate, secrets.token_urlsafe(12))

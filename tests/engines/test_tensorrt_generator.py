@@ -7,6 +7,7 @@ import onnxruntime as ort
 import pretend_gpu
 import pytest
 
+from face.errors import FaceError
 from face.target import write_onnx
 from live.generators.onnx import OnnxGenerator
 from live.generators.tensorrt import TensorRtGenerator
@@ -65,3 +66,10 @@ def test_a_picture_that_was_given_stays_as_it_is(generators):
     for conditioning in conditionings(7, 5):
         on_gpu.step(conditioning)
     assert np.array_equal(first, kept)
+
+
+def test_a_twin_that_the_gpu_has_no_memory_for(generators, monkeypatch):
+    on_gpu, _ = generators
+    monkeypatch.setattr(pretend_gpu.Engine, "create_execution_context", lambda self: None)  # TensorRT's way to say so
+    with pytest.raises(FaceError, match="too little free memory"):
+        on_gpu.another()

@@ -11,6 +11,7 @@ from enum import IntEnum
 
 import onnx
 import torch
+import torch._inductor.config
 from gpu.half_precision import network
 from torch import Tensor
 
@@ -95,7 +96,10 @@ class Engine:
     def __init__(self, graph: onnx.ModelProto) -> None:
         self.size = graph.graph.input[0].type.tensor_type.shape.dim[0].dim_value
         torch.backends.cudnn.benchmark = True
-        self.step = torch.compile(network(graph, self.size).cuda(), fullgraph=True)
+        # The matrix units want channels last; the compiler goes by them only when told: the last layer is too narrow.
+        torch._inductor.config.force_layout_optimization = True
+        step = network(graph, self.size).cuda().to(memory_format=torch.channels_last)
+        self.step = torch.compile(step, fullgraph=True)
         with torch.inference_mode():  # now: not while a graph is recorded
             self.step(*(torch.zeros(self.get_tensor_shape(name), dtype=torch.uint8, device="cuda") for name in INPUTS))
 
@@ -109,6 +113,9 @@ class Engine:
 class Context:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+        # Of its own: cuDNN's search for the fastest convolution, new in every thread, gives the driver back what lies
+        # unused in the common pool, and with it what graphs that were recorded here go on using.
+        self._pool = torch.cuda.MemPool()
         self._addresses: dict[str, int] = {}
         self._seen: dict[tuple[str, int], Tensor] = {}  # nothing may be asked of CUDA while a graph is recorded
 
@@ -116,7 +123,8 @@ class Context:
         self._addresses[name] = address
 
     def execute_async_v3(self, stream: int) -> bool:
-        with torch.cuda.stream(torch.cuda.ExternalStream(stream)), torch.inference_mode():
+        ours, on = torch.cuda.use_mem_pool(self._pool), torch.cuda.stream(torch.cuda.ExternalStream(stream))
+        with ours, on, torch.inference_mode():
             made = self._engine.step(*(self._at(name) for name in INPUTS))
             self._at("output").copy_(made)
         return True

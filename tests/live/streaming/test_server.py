@@ -15,6 +15,8 @@ from av import VideoFrame
 from live_parts import pipeline
 from live_serving import serving
 
+from face.errors import FaceError
+from live.cast import Cast
 from live.sources import DEMO_CLIP, FileSource, NoSource
 from live.streaming.server import ServerSettings
 from offline.motion import natural_motion
@@ -218,3 +220,21 @@ def test_each_publisher_has_a_session_of_its_own(model, target_info):
         asyncio.run(work(address))
         assert loop.error is None and loop.source_name == NoSource.name
     assert threading.active_count() <= threads + 1  # nothing of the sessions stays
+
+
+def test_a_session_that_the_machine_has_no_room_for(model, target_info, monkeypatch):
+    loop = pipeline(model, target_info, NoSource(), drop=True)
+
+    def full(self):
+        raise FaceError("GPU 0 has too little free memory")
+
+    async def work(address):
+        async with httpx.AsyncClient(base_url=address, timeout=30) as client:
+            for _ in range(2):
+                refused = await client.post("/whip", content="v=0\r\n", headers=SDP)
+                assert refused.status_code == 409 and "no room" in refused.text
+
+    monkeypatch.setattr(Cast, "another", full)
+    with serving(loop, ServerSettings(most_sessions=2)) as address:
+        asyncio.run(work(address))
+        assert loop.error is None
