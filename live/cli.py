@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from pathlib import Path
 
@@ -68,6 +69,7 @@ def main(words: list[str] | None = None) -> int:
     """Run; returns the exit status."""
     arguments = parser().parse_args(words)
     from face.errors import FaceError
+    from trt_engines.gpu import GpuLost
 
     try:
         if arguments.doctor:
@@ -77,6 +79,9 @@ def main(words: list[str] | None = None) -> int:
         from live.app import run
 
         run(arguments)
+    except GpuLost as error:
+        print(error, file=sys.stderr, flush=True)
+        os._exit(1)  # all is closed, and CUDA would complain of every buffer that it cannot free
     except FaceError as error:
         print(error, file=sys.stderr)
         return 1

@@ -28,6 +28,10 @@ def _has_driver() -> bool:
     return True
 
 
+class GpuLost(FaceError):
+    """A GPU failed while it worked; nothing more can be had of it in this process."""
+
+
 class Gpu:
     """The first GPU, made current for the calling thread.
 
@@ -63,7 +67,8 @@ class Gpu:
         """Make the GPU current for the calling thread, and tell its failures in one sentence.
 
         Raises:
-            FaceError: it ran out of memory, or was lost.
+            FaceError: it ran out of memory.
+            GpuLost: it failed.
         """
         try:
             self.device.set_current()
@@ -76,13 +81,13 @@ class Gpu:
             if full:
                 raise FaceError(f"{self.name} has too little free memory: end what else runs on it (nvidia-smi), or "
                                 "use --device cpu.") from error  # fmt: skip
-            raise FaceError(f"{self.name} failed ({reason}): check nvidia-smi, and start again.") from error
+            raise GpuLost(f"{self.name} failed ({reason}): check nvidia-smi, and start again.") from error
 
     def memory_in_use(self) -> int:
         """Bytes of the GPU's memory that this program and all others hold.
 
         Raises:
-            FaceError: the GPU was lost.
+            GpuLost: it failed.
         """
         from cuda.bindings import driver
 

@@ -127,7 +127,8 @@ class TensorRtGenerator:
         if capturable is not None and not capturable(int(self._gpu.stream.handle)):
             return None
         builder = self._gpu.stream.create_graph_builder()
-        builder.begin_building(mode="thread_local")  # other threads go on allocating
+        # Relaxed: other threads go on allocating, and what Python frees on this one meanwhile spoils nothing.
+        builder.begin_building(mode="relaxed")
         self._enqueue(turn, builder)
         graph = builder.end_building().complete()
         builder.close()

@@ -16,6 +16,7 @@ from aiortc.rtcrtptransceiver import RTCRtpTransceiver
 from av import AudioFrame, Packet, VideoFrame
 
 from live.frames import Frame, Sound
+from live.mailbox import Closed
 from live.streaming import aiortc_patches
 from live.streaming.codecs import Codec
 from live.streaming.encoder import Subscription
@@ -258,7 +259,7 @@ class Peers:
                 image = await asyncio.to_thread(frame.to_ndarray, format="rgb24")
                 peer.session.pipeline.deliver(peer.key, Frame(image, captured_s, number))
                 number += 1
-        except MediaStreamError:
+        except (MediaStreamError, Closed):  # the camera's end, or the loop's
             pass
         finally:
             await self.close(peer)

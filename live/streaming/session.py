@@ -123,10 +123,12 @@ class Sessions:
         return Pipeline(main.model, main.cast.another(), NoSource(), alone=False)
 
     async def end(self, session: Session) -> None:
-        """A publisher has gone: its session ends, unless it is the main one."""
+        """A publisher has gone, or its loop has failed: its session ends, unless it is the main one."""
         if self._others.pop(session.key, None) is not None:
             session.close()
             await asyncio.to_thread(session.pipeline.stop)
+            if session.pipeline.error is not None:
+                logger.error("a session ended: %s", session.pipeline.error, exc_info=session.pipeline.error.__cause__)
 
     async def close(self) -> None:
         """End all; the main loop goes on."""

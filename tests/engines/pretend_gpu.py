@@ -60,7 +60,7 @@ class GraphBuilder:
         self.recorded.append(work)
 
     def begin_building(self, mode: str) -> None:
-        assert mode == "thread_local"
+        assert mode == "relaxed"
 
     def end_building(self) -> GraphBuilder:
         return self

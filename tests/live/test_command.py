@@ -66,6 +66,22 @@ def test_foreign_target_files(tmp_path, target_info):
     assert "another morphable model" in sentence(run("--no-server", "--target", str(tmp_path / "b.engine")))
 
 
+def test_a_lost_gpu_is_one_sentence():
+    """CUDA's complaints of what it cannot free, as the process ends, are not for the user."""
+    program = """
+import atexit, sys
+import live.app, live.cli
+from trt_engines.gpu import GpuLost
+def lose(arguments):
+    raise GpuLost("GPU 0 failed")
+live.app.run = lose
+atexit.register(print, "Warning: cuMemFreeAsync failed", file=sys.stderr)
+sys.exit(live.cli.main([]))
+"""
+    done = subprocess.run([sys.executable, "-c", program], cwd=REPOSITORY, capture_output=True, text=True, timeout=60)
+    assert sentence(done) == "GPU 0 failed"
+
+
 def test_busy_port():
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))

@@ -12,7 +12,7 @@ import pytest
 import websockets
 from aiortc import RTCConfiguration, RTCPeerConnection, RTCSessionDescription, VideoStreamTrack
 from av import VideoFrame
-from live_parts import pipeline
+from live_parts import NmfcGenerator, pipeline
 from live_serving import serving
 
 from face.errors import FaceError
@@ -238,3 +238,42 @@ def test_a_session_that_the_machine_has_no_room_for(model, target_info, monkeypa
     with serving(loop, ServerSettings(most_sessions=2)) as address:
         asyncio.run(work(address))
         assert loop.error is None
+
+
+class LostGenerator(NmfcGenerator):
+    """Its GPU is lost as soon as it has work."""
+
+    def step(self, conditioning):
+        raise FaceError("GPU 0 failed")
+
+    def another(self):
+        return LostGenerator()
+
+
+def test_a_session_whose_loop_fails_ends_and_says_why(model, target_info, monkeypatch):
+    person = Person(model, 6)
+    film = [person.render(p, 192, 192) for p in act(person, natural_motion(4, 6), 192)]
+    loop = pipeline(model, target_info, NoSource(), LostGenerator(), drop=True)
+    ended, said = threading.Event(), []
+
+    def error(text, *values, **_):
+        said.append(text % values)
+        ended.set()
+
+    async def work(address):
+        connection = RTCPeerConnection(RTCConfiguration(iceServers=[]))
+        connection.addTrack(PersonTrack(film))
+        await connection.setLocalDescription(await connection.createOffer())
+        async with httpx.AsyncClient(base_url=address, timeout=30) as client:
+            reply = await client.post("/whip", content=connection.localDescription.sdp, headers=SDP)
+            await connection.setRemoteDescription(RTCSessionDescription(reply.text, "answer"))
+            assert await asyncio.to_thread(ended.wait, 30)
+            assert (await client.delete(reply.headers["Location"])).status_code == 404
+        await connection.close()
+
+    monkeypatch.setattr("live.streaming.session.logger.error", error)
+    monkeypatch.setattr("live.streaming.peers.logger.error", error)
+    with serving(loop, ServerSettings(most_sessions=2)) as address:
+        asyncio.run(work(address))
+        assert loop.error is None
+    assert said == ["a session ended: GPU 0 failed"]
