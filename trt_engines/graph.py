@@ -17,6 +17,7 @@ _FEATURE_OPS = {
     "Conv", "ConvTranspose", "Gemm", "InstanceNormalization", "Relu", "LeakyRelu", "DepthToSpace", "SpaceToDepth",
 }  # fmt: skip  # Gemm also because TensorRT for RTX has none in 32 bits for Turing
 _SUMS = {"Add", "Concat"}
+_BORDERS = {"Pad"}  # of what it is given: features stay features. What else it is told (how much) is no feature
 
 
 class Precision(StrEnum):
@@ -57,9 +58,14 @@ def _made_by_features(graph: onnx.GraphProto) -> set[str]:
     """Names of what the feature nodes put out."""
     made: set[str] = set()
     for node in graph.node:  # in the order of execution
-        if node.op_type in _FEATURE_OPS or (node.op_type in _SUMS and made.issuperset(node.input)):
+        if node.op_type in _FEATURE_OPS or (node.op_type in _SUMS | _BORDERS and made.issuperset(_data(node))):
             made.update(node.output)
     return made
+
+
+def _data(node: onnx.NodeProto) -> list[str]:
+    """Those of a node's inputs that its output is made of."""
+    return list(node.input[:1] if node.op_type in _BORDERS else node.input)
 
 
 def _narrow(model: onnx.ModelProto, kind: int) -> None:
@@ -73,7 +79,7 @@ def _narrow(model: onnx.ModelProto, kind: int) -> None:
     outputs = {output.name for output in graph.output}
     for node in graph.node:
         is_feature = inside.issuperset(node.output)
-        for k, name in enumerate(node.input):
+        for k, name in enumerate(_data(node)):
             if is_feature and name and name not in inside:
                 if name not in narrowed:
                     narrowed.add(name)

@@ -6,9 +6,11 @@ import numpy as np
 import onnx
 import onnxruntime as ort
 import pytest
+import torch
 from onnx import TensorProto
 
-from offline.export import roll_out
+from offline.export import export_onnx, roll_out
+from offline.paper import PaperGenerator
 from trt_engines.graph import Precision, for_tensorrt
 
 pytestmark = pytest.mark.unit
@@ -56,3 +58,21 @@ def test_every_uint8_input_feeds_casts_alone(network):
     graph = for_tensorrt(network, Precision.FP16).graph
     inputs = {i.name for i in graph.input}
     assert all(node.op_type == "Cast" for node in graph.node if inputs & set(node.input))
+
+
+def test_borders_of_features_stay_narrow():
+    """The paper's network reflects its maps' borders before nearly every convolution."""
+    torch.manual_seed(0)
+    wide = export_onnx(PaperGenerator(64, 8), 64)
+    narrow = for_tensorrt(wide, Precision.FP16)
+    assert sum(node.op_type == "Pad" for node in narrow.graph.node) == 31
+    made = {output: node.op_type for node in narrow.graph.node for output in node.output}
+    casts = [node for node in narrow.graph.node if node.op_type == "Cast" and made.get(node.input[0]) == "Pad"]
+    assert len(casts) == 2  # of what the two encoders are given
+    rng = np.random.default_rng(0)
+    given = {i.name: rng.integers(0, 255, [d.dim_value for d in i.type.tensor_type.shape.dim], dtype=np.uint8)
+             for i in wide.graph.input}  # fmt: skip
+    first, second = (
+        ort.InferenceSession(graph.SerializeToString()).run(None, given)[0].astype(float) for graph in (wide, narrow)
+    )
+    assert 10 * np.log10(255**2 / ((first - second) ** 2).mean()) >= 45
