@@ -13,7 +13,7 @@ from live.mailbox import Closed, Mailbox
 from live.metrics import Metrics
 from live.streaming.codecs import CLOCK, Codec, open_video, yuv_frame
 
-_BITS_PER_PIXEL_S = 500_000 / 256**2  # 46 dB of luma at 25 fps; more only costs packets
+_BITS_PER_PIXEL_S = 600_000 / 256**2  # 46 dB of luma at 25 fps; more only costs packets
 _KEYFRAME_INTERVAL_S = 0.3  # requests closer together are answered by one key frame
 _LONGEST_QUEUE = 8  # packets a slow viewer may be behind before it waits for a key frame
 
@@ -55,7 +55,7 @@ class SharedEncoder:
 
     Args:
         loop: the event loop on which subscriptions live.
-        metrics: gets the stage ``encode``, the age of what is sent, and the count of bytes.
+        metrics: gets the stages ``convert`` and ``encode``, the age of what is sent, and the count of bytes.
         codec: H.264 or VP8.
         bit_rate: bits per second; by default as many as the picture's size wants.
         rate: frames per second that rate control assumes.
@@ -117,11 +117,12 @@ class SharedEncoder:
             except Closed:
                 return
             height, width = generated.image.shape[:2]
+            with self._metrics.stage("convert"):
+                frame = yuv_frame(generated.image)
             with self._metrics.stage("encode"):
                 if context is None or (context.width, context.height) != (width, height):
                     bit_rate = self._bit_rate or round(_BITS_PER_PIXEL_S * width * height)
                     context = open_video(self._codec, width, height, self._rate, bit_rate)
-                frame = yuv_frame(generated.image)
                 last_pts = frame.pts = max(last_pts + 1, int((time.monotonic() - begin_s) * CLOCK))
                 frame.time_base = context.time_base
                 now = time.monotonic()
