@@ -20,6 +20,7 @@ _LONGEST_QUEUE = 25  # packets that a slow viewer may be behind: half a second
 _LATENCY_EVERY_S = 1.0  # between two looks at how long pictures take
 _PLAYER_S = 0.05  # that a browser holds sound back, where pictures are shown as they come (measured: 40 to 100 ms)
 _STEP_S = 0.005  # sound moves no further at a time: browsers hold more back where it comes unsteadily
+_SETTLE_S = 1.5  # before a listener hears anything: a browser that opens a page is slow, and long holds more sound back
 _JUMP_S = 0.06  # a source whose clock moves by more begins anew; so does what sound waits for
 
 
@@ -33,14 +34,17 @@ class SoundRelay:
     Args:
         loop: the event loop.
         metrics: where the pictures' ``capture to encoded`` is looked up.
+        settle_s: between a listener's coming and its first sound.
     """
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, metrics: Metrics) -> None:
-        self._loop, self._metrics = loop, metrics
+    def __init__(self, loop: asyncio.AbstractEventLoop, metrics: Metrics, settle_s: float = _SETTLE_S) -> None:
+        self._loop, self._metrics, self._settle_s = loop, metrics, settle_s
         self._subscriptions: set[Subscription] = set()
+        self._coming: dict[Subscription, asyncio.TimerHandle] = {}
         self._waiting: deque[Sound] = deque(maxlen=_LONGEST_WAIT)
         self._timer: asyncio.TimerHandle | None = None
-        self._latency_s, self._looked_s = 0.0, -_LATENCY_EVERY_S
+        self._latency_s: float | None = None
+        self._looked_s = 0.0
         self._closed = False
         self._encoder = open_sound()
         self._rest = np.zeros((0, 2), np.int16)
@@ -56,29 +60,43 @@ class SoundRelay:
                 pass
 
     def subscribe(self) -> Subscription:
-        """A new listener."""
+        """A new listener; it hears something when its pictures have settled."""
         subscription = Subscription(from_key=False, longest=_LONGEST_QUEUE)
-        self._subscriptions.add(subscription)
+        self._coming[subscription] = self._loop.call_later(self._settle_s, self._admit, subscription)
         return subscription
+
+    def _admit(self, subscription: Subscription) -> None:
+        del self._coming[subscription]
+        if not self._subscriptions:
+            self._latency_s = None  # nobody hears it move
+        self._subscriptions.add(subscription)
 
     def unsubscribe(self, subscription: Subscription) -> None:
         """A listener has gone."""
+        if coming := self._coming.pop(subscription, None):
+            coming.cancel()
         self._subscriptions.discard(subscription)
 
     def close(self) -> None:
         """Hand nothing on any more."""
         self._closed = True
+        for coming in self._coming.values():
+            coming.cancel()
         if self._timer is not None:
             self._timer.cancel()
 
     def _latency(self) -> float:
         now = time.monotonic()
-        if now - self._looked_s >= _LATENCY_EVERY_S:
+        if self._latency_s is None or now - self._looked_s >= _LATENCY_EVERY_S:
             self._looked_s = now
             if pictures_s := self._metrics.median_s("capture to encoded"):
-                change = pictures_s - _PLAYER_S - self._latency_s
-                self._latency_s += change if abs(change) > _JUMP_S else max(-_STEP_S, min(_STEP_S, change))
-        return self._latency_s
+                wanted_s = pictures_s - _PLAYER_S
+                change = 0.0 if self._latency_s is None else wanted_s - self._latency_s
+                if self._latency_s is None or abs(change) > _JUMP_S:
+                    self._latency_s = wanted_s
+                else:
+                    self._latency_s += max(-_STEP_S, min(_STEP_S, change))
+        return self._latency_s or 0.0
 
     def _hold(self, sound: Sound) -> None:
         self._waiting.append(sound)

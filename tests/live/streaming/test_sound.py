@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import threading
 import time
 
@@ -41,8 +42,11 @@ def relayed(pieces: list[Sound], latency_s: float) -> tuple[list[av.Packet], lis
     async def work():
         metrics = Metrics()
         metrics.record("capture to encoded", latency_s)
-        relay = SoundRelay(asyncio.get_running_loop(), metrics)
+        loop = asyncio.get_running_loop()
+        relay, admitted = SoundRelay(loop, metrics, settle_s=0), asyncio.Event()
         listener = relay.subscribe()
+        loop.call_later(0, admitted.set)
+        await admitted.wait()
         for piece in pieces:
             relay.put(piece)
         packets, times = [], []
@@ -75,10 +79,46 @@ def test_what_sound_waits_for_moves_in_small_steps_or_begins_anew(pictures_s, wa
         if pictures_s:
             metrics.record("capture to encoded", pictures_s)
         relay = SoundRelay(asyncio.get_running_loop(), metrics)
+        relay._latency_s = 0.0
         assert relay._latency() == relay._latency()  # looked at again only after a while
         return relay._latency()
 
     assert asyncio.run(wait()) == pytest.approx(wait_s)
+
+
+def test_what_the_first_listeners_sound_waits_for_is_what_pictures_take():
+    async def waits() -> tuple[float, ...]:
+        metrics = Metrics()
+        relay = SoundRelay(asyncio.get_running_loop(), metrics, settle_s=0)
+        unknown = relay._latency()
+        metrics.record("capture to encoded", 0.09)
+        return unknown, relay._latency()
+
+    assert asyncio.run(waits()) == pytest.approx((0.0, 0.09 - _PLAYER_S))
+
+
+def test_a_listener_hears_nothing_until_its_pictures_have_settled():
+    """Nor does one that has gone by then."""
+
+    async def work() -> None:
+        relay = SoundRelay(asyncio.get_running_loop(), Metrics(), settle_s=0.2)
+        listener, gone = relay.subscribe(), relay.subscribe()
+        relay.unsubscribe(gone)
+        begin = time.monotonic()
+
+        async def talk() -> None:
+            for k in itertools.count():
+                relay.put(Sound(tone(k * 0.02, 0.02), begin + k * 0.02))
+                await asyncio.sleep(0.02)
+
+        talking = asyncio.ensure_future(talk())
+        first = await asyncio.wait_for(listener.next(), 10)
+        assert time.monotonic() - begin >= 0.2 and first.pts < SOUND_FRAME
+        assert relay._subscriptions == {listener}
+        talking.cancel()
+        relay.close()
+
+    asyncio.run(work())
 
 
 def test_pieces_of_any_length_become_packets():
