@@ -1,8 +1,9 @@
 """Lips and voice: a clip that flashes and beeps each second, seen and heard in a real Chromium. Run by hand.
 
-    PYTHONPATH=tests python -m measure.sync [--seconds 20]
+    PYTHONPATH=tests python -m measure.sync [--seconds 20] [--publish]
 
-The flash goes through the whole loop as a frame does, and whitens the picture that is made from it. Printed is how much
+With ``--publish`` the clip comes as a camera's pictures and a microphone's sound do: by WHIP, from another process. The
+flash goes through the whole loop as a frame does, and whitens the picture that is made from it. Printed is how much
 later than the flash (its presentation time) the page hears the beep (its onset in the page's audio graph); the sound
 card's own delay is not in it.
 """
@@ -10,16 +11,22 @@ card's own delay is not in it.
 from __future__ import annotations
 
 import argparse
+import asyncio
 import json
+import multiprocessing
 import sys
 import tempfile
+from contextlib import contextmanager, nullcontext
 from fractions import Fraction
 from pathlib import Path
 
 import av
+import httpx
 import numpy as np
+from aiortc.contrib.media import MediaPlayer
 from browser import installed, opened, until
 from live_serving import serving
+from measure.soak import connect
 
 from live.app import build_pipeline
 from live.frames import Frame, Generated, Sound
@@ -27,6 +34,7 @@ from live.pipeline import Pipeline
 from live.streaming.encoder import SharedEncoder
 
 FLASH_FRAMES = 3
+_OPENING_S = 20  # until a browser has opened the page
 LISTEN = """async (seconds) => {
   const video = document.getElementById('video');
   document.getElementById('sound').click();
@@ -76,21 +84,48 @@ def film(path: Path, seconds: int) -> Path:
         for number in range(25 * seconds):
             value = 255 if number % 25 < FLASH_FRAMES else 20
             sink.mux(video.encode(av.VideoFrame.from_ndarray(np.full((128, 128, 3), value, np.uint8), "rgb24")))
-        t = np.arange(48_000 * seconds) / 48_000
-        wave = np.where(t % 1 < FLASH_FRAMES / 25, 12_000 * np.sin(2 * np.pi * 1000 * t), 0).astype(np.int16)
-        for start in range(0, len(wave), 960):
-            piece = np.repeat(wave[start : start + 960], 2)[None]
-            frame = av.AudioFrame.from_ndarray(piece, "s16", "stereo")
-            frame.sample_rate, frame.pts, frame.time_base = 48_000, start, Fraction(1, 48_000)
-            sink.mux(audio.encode(frame))
+            for start in range(number * 1920, (number + 1) * 1920, 960):
+                t = np.arange(start, start + 960) / 48_000
+                wave = np.where(t % 1 < FLASH_FRAMES / 25, 12_000 * np.sin(2 * np.pi * 1000 * t), 0).astype(np.int16)
+                frame = av.AudioFrame.from_ndarray(np.repeat(wave, 2)[None], "s16", "stereo")
+                frame.sample_rate, frame.pts, frame.time_base = 48_000, start, Fraction(1, 48_000)
+                sink.mux(audio.encode(frame))
         sink.mux([*video.encode(), *audio.encode()])
     return path
+
+
+def publish(address: str, clip: Path, ended) -> None:
+    """Another process: a camera and a microphone that take in the clip."""
+
+    async def go() -> None:
+        player = MediaPlayer(str(clip))
+        async with httpx.AsyncClient(base_url=address, timeout=60) as client:
+            connection, resource = await connect(client, "/whip", [player.video, player.audio])
+            await asyncio.to_thread(ended.wait)
+            await client.delete(resource)
+            await connection.close()
+
+    asyncio.run(go())
+
+
+@contextmanager
+def publishing(address: str, clip: Path):
+    context = multiprocessing.get_context("spawn")
+    ended = context.Event()
+    other = context.Process(target=publish, args=(address, clip, ended))
+    other.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        other.join()
 
 
 def main() -> int:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=float, default=20)
+    parser.add_argument("--publish", action="store_true")
     arguments = parser.parse_args()
     chromium = installed() or sys.exit("No Chromium is installed.")
     white: set[float] = set()
@@ -108,8 +143,13 @@ def main() -> int:
 
     Pipeline._put, SharedEncoder.put = take_noted, put_whitened
     with tempfile.TemporaryDirectory() as folder:
-        loop, _ = build_pipeline("demo", str(film(Path(folder) / "flash.mkv", 10)))
-        with serving(loop) as address, opened(chromium, address, bypass_csp=True) as page:
+        clip = film(Path(folder) / "flash.mkv", round(arguments.seconds) + _OPENING_S)
+        loop, _ = build_pipeline("demo", "browser" if arguments.publish else str(clip))
+        with (
+            serving(loop) as address,
+            publishing(address, clip) if arguments.publish else nullcontext(),
+            opened(chromium, address, bypass_csp=True) as page,
+        ):
             until(page, "document.getElementById('video').videoWidth > 0")
             heard = page.evaluate(LISTEN, arguments.seconds)
             stages = loop.metrics.percentiles()
