@@ -24,7 +24,7 @@ from live.streaming.ice import Fragment, IceServer, user_fragment
 from live.streaming.session import NoRoom, Session, Sessions
 
 _CONNECT_TIMEOUT_S = 15.0
-_SOUND_PACKET_S = 0.02  # a piece of sound is handed on when the next has come
+_SOUND_PACKET_S = 0.02  # that a packet of sound holds, and that its first sample is older than the packet
 logger = logging.getLogger(__name__)
 
 
