@@ -81,6 +81,7 @@ def main(words: list[str] | None = None) -> int:
         run(arguments)
     except GpuLost as error:
         print(error, file=sys.stderr, flush=True)
+        sys.stdout.flush()
         os._exit(1)  # all is closed, and CUDA would complain of every buffer that it cannot free
     except FaceError as error:
         print(error, file=sys.stderr)

@@ -54,7 +54,7 @@ class TensorRtGenerator:
         self._gpu = gpu
         pixels = self.size * self.size
         self._context = self._engine.create_execution_context()
-        if self._context is None:
+        if self._context is None:  # TensorRT says no more than this
             raise MemoryError
         self._conditionings = [gpu.allocate(pixels * 6) for _ in range(_SLOTS)]
         self._pictures = [gpu.allocate(pixels * 3) for _ in range(_SLOTS)]

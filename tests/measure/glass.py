@@ -105,7 +105,7 @@ def main() -> int:
         "dropped": dropped,
         "taken by the host's other guests, % of one processor": round(100 * stolen, 1),
         "capture to (p50, p95 ms)": columns,
-        "stages (p50, p95 ms)": {n: [round(a, 1), round(b, 1)] for n, (a, b) in stages.items()},
+        "stages (p50, p95 ms)": {n: [round(a, 2), round(b, 2)] for n, (a, b) in stages.items()},
     }
     print(json.dumps(result, indent=1))
     return 0
