@@ -75,12 +75,11 @@ class Gpu:
             yield
         except Exception as error:
             reason = str(error).split(":")[0]
-            full = isinstance(error, MemoryError) or "OUT_OF_MEMORY" in reason
-            if not full and not reason.startswith("CUDA_ERROR"):
-                raise
-            if full:
+            if isinstance(error, MemoryError) or "OUT_OF_MEMORY" in reason:
                 raise FaceError(f"{self.name} has too little free memory: end what else runs on it (nvidia-smi), or "
                                 "use --device cpu.") from error  # fmt: skip
+            if not reason.startswith("CUDA_ERROR"):
+                raise
             raise GpuLost(f"{self.name} failed ({reason}): check nvidia-smi, and start again.") from error
 
     def memory_in_use(self) -> int:

@@ -90,12 +90,11 @@ class SoundRelay:
         if self._latency_s is None or now - self._looked_s >= _LATENCY_EVERY_S:
             self._looked_s = now
             if pictures_s := self._metrics.median_s("capture to encoded"):
-                wanted_s = pictures_s - _PLAYER_S
-                change = 0.0 if self._latency_s is None else wanted_s - self._latency_s
-                if self._latency_s is None or abs(change) > _JUMP_S:
+                wanted_s, heard_s = pictures_s - _PLAYER_S, self._latency_s
+                if heard_s is None or abs(wanted_s - heard_s) > _JUMP_S:
                     self._latency_s = wanted_s
                 else:
-                    self._latency_s += max(-_STEP_S, min(_STEP_S, change))
+                    self._latency_s = heard_s + max(-_STEP_S, min(_STEP_S, wanted_s - heard_s))
         return self._latency_s or 0.0
 
     def _hold(self, sound: Sound) -> None:

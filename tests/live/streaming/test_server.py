@@ -16,6 +16,7 @@ from live_parts import NmfcGenerator, pipeline
 from live_serving import serving
 
 from face.errors import FaceError
+from face.morphable import MorphableModel
 from live.cast import Cast
 from live.sources import DEMO_CLIP, FileSource, NoSource
 from live.streaming.server import ServerSettings
@@ -149,15 +150,26 @@ class PersonTrack(VideoStreamTrack):
         return frame
 
 
+async def offered(film: list[np.ndarray]) -> RTCPeerConnection:
+    """A camera's connection, whose offer is made."""
+    connection = RTCPeerConnection(RTCConfiguration(iceServers=[]))
+    connection.addTrack(PersonTrack(film))
+    await connection.setLocalDescription(await connection.createOffer())
+    return connection
+
+
+def filmed(model: MorphableModel, seed: int, count: int) -> list[np.ndarray]:
+    """Pictures of a synthetic person in motion."""
+    person = Person(model, seed)
+    return [person.render(p, 192, 192) for p in act(person, natural_motion(count, 6), 192)]
+
+
 def test_a_camera_by_whip_becomes_the_source(model, target_info):
-    person = Person(model, 6)
-    pictures = [person.render(p, 192, 192) for p in act(person, natural_motion(10, 6), 192)]
+    pictures = filmed(model, 6, 10)
     loop = pipeline(model, target_info, NoSource(), drop=True)
 
     async def publish(address):
-        connection = RTCPeerConnection(RTCConfiguration(iceServers=[]))
-        connection.addTrack(PersonTrack(pictures))
-        await connection.setLocalDescription(await connection.createOffer())
+        connection = await offered(pictures)
         async with httpx.AsyncClient(base_url=address, timeout=30) as client:
             reply = await client.post("/whip", content=connection.localDescription.sdp, headers=SDP)
             assert reply.status_code == 201, reply.text
@@ -165,9 +177,7 @@ def test_a_camera_by_whip_becomes_the_source(model, target_info):
             frames = await watch(address, 5)
             assert frames[-1].any()
             assert (await client.get("/status")).json()["source"] == "the browser's camera"
-            second = RTCPeerConnection(RTCConfiguration(iceServers=[]))
-            second.addTrack(PersonTrack(pictures))
-            await second.setLocalDescription(await second.createOffer())
+            second = await offered(pictures)
             refused = await client.post("/whip", content=second.localDescription.sdp, headers=SDP)
             assert refused.status_code == 409 and "already in use" in refused.text
             await second.close()
@@ -181,15 +191,8 @@ def test_a_camera_by_whip_becomes_the_source(model, target_info):
 
 def test_each_publisher_has_a_session_of_its_own(model, target_info):
     """Two cameras at once, each watched at its own address; a third is refused; what ends is gone."""
-    people = [Person(model, seed) for seed in (6, 8)]
-    films = [[p.render(q, 192, 192) for q in act(p, natural_motion(6, 6), 192)] for p in people]
+    films = [filmed(model, seed, 6) for seed in (6, 8)]
     loop = pipeline(model, target_info, NoSource(), drop=True)
-
-    async def offered(film):
-        connection = RTCPeerConnection(RTCConfiguration(iceServers=[]))
-        connection.addTrack(PersonTrack(film))
-        await connection.setLocalDescription(await connection.createOffer())
-        return connection
 
     async def work(address):
         async with httpx.AsyncClient(base_url=address, timeout=30) as client:
@@ -251,8 +254,7 @@ class LostGenerator(NmfcGenerator):
 
 
 def test_a_session_whose_loop_fails_ends_and_says_why(model, target_info, monkeypatch):
-    person = Person(model, 6)
-    film = [person.render(p, 192, 192) for p in act(person, natural_motion(4, 6), 192)]
+    film = filmed(model, 6, 4)
     loop = pipeline(model, target_info, NoSource(), LostGenerator(), drop=True)
     ended, said = threading.Event(), []
 
@@ -261,9 +263,7 @@ def test_a_session_whose_loop_fails_ends_and_says_why(model, target_info, monkey
         ended.set()
 
     async def work(address):
-        connection = RTCPeerConnection(RTCConfiguration(iceServers=[]))
-        connection.addTrack(PersonTrack(film))
-        await connection.setLocalDescription(await connection.createOffer())
+        connection = await offered(film)
         async with httpx.AsyncClient(base_url=address, timeout=30) as client:
             reply = await client.post("/whip", content=connection.localDescription.sdp, headers=SDP)
             await connection.setRemoteDescription(RTCSessionDescription(reply.text, "answer"))
