@@ -3,19 +3,22 @@
     PYTHONPATH=tests python -m measure.sync [--seconds 20] [--publish]
 
 With ``--publish`` the clip comes as a camera's pictures and a microphone's sound do: by WHIP, from another process. The
-flash goes through the whole loop as a frame does, and whitens the picture that is made from it. Printed is how much
-later than the flash (its presentation time) the page hears the beep (its onset in the page's audio graph); the sound
-card's own delay is not in it.
+clip is the demo's, so that pictures take what a face takes; its flash is a corner that turns white, which whitens the
+picture that is made of it. Printed is how much later than the flash (its presentation time) the page hears the beep
+(its onset in the page's audio graph); the sound card's own delay is not in it.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import functools
 import json
 import multiprocessing
 import sys
 import tempfile
+import time
+from collections.abc import Callable
 from contextlib import contextmanager, nullcontext
 from fractions import Fraction
 from pathlib import Path
@@ -23,17 +26,21 @@ from pathlib import Path
 import av
 import httpx
 import numpy as np
-from aiortc.contrib.media import MediaPlayer
+from aiortc import MediaStreamTrack
+from aiortc.mediastreams import MediaStreamError
 from browser import installed, opened, until
 from live_serving import serving
 from measure.soak import connect
 
+from face.video import VideoReader
 from live.app import build_pipeline
 from live.frames import Frame, Generated, Sound
 from live.pipeline import Pipeline
+from live.sources import DEMO_CLIP
 from live.streaming.encoder import SharedEncoder
 
 FLASH_FRAMES = 3
+CORNER = 32  # pixels
 _OPENING_S = 20  # until a browser has opened the page
 LISTEN = """async (seconds) => {
   const video = document.getElementById('video');
@@ -76,14 +83,18 @@ LISTEN = """async (seconds) => {
 
 
 def film(path: Path, seconds: int) -> Path:
-    """A clip that is white and loud in the first 120 ms of each second."""
+    """The demo clip, there and back again, with a white corner and loud in the first 120 ms of each second."""
+    with VideoReader(DEMO_CLIP) as demo:
+        images = [image for image, _ in demo]
+    images += images[-2:0:-1]
     with av.open(str(path), "w") as sink:
         video, audio = sink.add_stream("libx264", rate=25), sink.add_stream("libopus", rate=48_000)
-        video.width = video.height = 128
+        video.height, video.width = images[0].shape[:2]
         video.pix_fmt, audio.layout = "yuv420p", "stereo"
         for number in range(25 * seconds):
-            value = 255 if number % 25 < FLASH_FRAMES else 20
-            sink.mux(video.encode(av.VideoFrame.from_ndarray(np.full((128, 128, 3), value, np.uint8), "rgb24")))
+            image = images[number % len(images)].copy()
+            image[:CORNER, :CORNER] = 255 if number % 25 < FLASH_FRAMES else 20
+            sink.mux(video.encode(av.VideoFrame.from_ndarray(image, "rgb24")))
             for start in range(number * 1920, (number + 1) * 1920, 960):
                 t = np.arange(start, start + 960) / 48_000
                 wave = np.where(t % 1 < FLASH_FRAMES / 25, 12_000 * np.sin(2 * np.pi * 1000 * t), 0).astype(np.int16)
@@ -94,13 +105,40 @@ def film(path: Path, seconds: int) -> Path:
     return path
 
 
+class Paced(MediaStreamTrack):
+    """A clip's pictures as a camera takes them, or its sound as a microphone does, by a clock that both share."""
+
+    def __init__(self, kind: str, clip: Path, clock: Callable[[], float]) -> None:
+        self.kind = kind
+        super().__init__()
+        with av.open(str(clip)) as source:
+            frames = source.decode(**{kind: 0})
+            if kind == "audio":  # as aiortc's encoder wants it
+                packed = av.AudioResampler(format="s16", layout="stereo", rate=48_000)
+                frames = (piece for frame in frames for piece in packed.resample(frame))
+            self._frames = list(frames)
+        self._clock = clock
+        self._number = 0
+
+    async def recv(self) -> av.VideoFrame | av.AudioFrame:
+        """The next picture at its time; the next piece of sound when its last sample is in."""
+        if self._number == len(self._frames):
+            raise MediaStreamError
+        frame = self._frames[self._number]
+        length_s = frame.samples / frame.sample_rate if isinstance(frame, av.AudioFrame) else 0
+        await asyncio.sleep(max(0.0, frame.time + length_s - self._clock()))
+        self._number += 1
+        return frame
+
+
 def publish(address: str, clip: Path, ended) -> None:
     """Another process: a camera and a microphone that take in the clip."""
+    begin = functools.cache(time.monotonic)  # when the first of both is asked for
 
     async def go() -> None:
-        player = MediaPlayer(str(clip))
+        tracks = [Paced(kind, clip, lambda: time.monotonic() - begin()) for kind in ("video", "audio")]
         async with httpx.AsyncClient(base_url=address, timeout=60) as client:
-            connection, resource = await connect(client, "/whip", [player.video, player.audio])
+            connection, resource = await connect(client, "/whip", tracks)
             await asyncio.to_thread(ended.wait)
             await client.delete(resource)
             await connection.close()
@@ -132,7 +170,7 @@ def main() -> int:
     take, put = Pipeline._put, SharedEncoder.put
 
     def take_noted(self: Pipeline, media: Frame | Sound) -> None:
-        if isinstance(media, Frame) and media.image.mean() > 200:
+        if isinstance(media, Frame) and media.image[: CORNER // 2, : CORNER // 2].mean() > 200:
             white.add(media.captured_s)
         take(self, media)
 
