@@ -34,7 +34,7 @@ def _shorten_consent() -> None:
 
 
 def _add_playout_delay() -> None:
-    """Ask the viewer to show frames at once (min = max = 0): 10 ms to the page instead of 45.
+    """Ask the viewer to show frames at once (min = max = 0), or when ``hold_back`` says: 10 ms to the page, not 45.
 
     aiortc does not know the header extension (its pull request 668).
     """
@@ -53,11 +53,17 @@ def _add_playout_delay() -> None:
         extension_id = getattr(self, "_playout_delay_id", None)
         if extension_id and values.audio_level is None:
             extensions = rtp.unpack_header_extensions(profile, data)
-            return rtp.pack_header_extensions([*extensions, (extension_id, b"\0\0\0")])
+            return rtp.pack_header_extensions([*extensions, (extension_id, getattr(self, "_playout_delay", b"\0\0\0"))])
         return profile, data
 
     rtp.HeaderExtensionsMap.configure = configure_with_delay
     rtp.HeaderExtensionsMap.set = set_with_delay
+
+
+def hold_back(sender: RTCRtpSender, milliseconds: int) -> None:
+    """Ask one viewer to show frames so much after they come, at most 40950 ms; the extension counts tens of them."""
+    tens = round(milliseconds / 10)
+    sender._RTCRtpSender__rtp_header_extensions_map._playout_delay = (tens << 12 | tens).to_bytes(3, "big")
 
 
 def answer_passively(connection: RTCPeerConnection) -> None:

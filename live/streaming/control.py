@@ -37,6 +37,7 @@ def status(session: Session) -> dict[str, object]:
         "fps": round(pipeline.metrics.rate(), 1),
         "frames": {"in": counts.get("in", 0), "out": counts.get("out", 0), "dropped": pipeline.dropped()},
         "ms": {n: [round(a, 1), round(b, 1)] for n, (a, b) in pipeline.metrics.percentiles().items()},
+        "sound_ahead_ms": session.sound.ahead_ms,
         "viewers": session.viewers,
         "settings": {"mode": settings.mode, "relative": settings.relative, "strength": settings.strength},
     }

@@ -26,7 +26,7 @@ _HEADERS = {
     "permissions-policy": "camera=(self), microphone=(self), geolocation=()",
 }
 _CORS = {
-    "access-control-allow-methods": "POST, PATCH, DELETE, OPTIONS",
+    "access-control-allow-methods": "POST, PUT, PATCH, DELETE, OPTIONS",
     "access-control-allow-headers": "Authorization, Content-Type, If-Match",
     "access-control-expose-headers": "Location, ETag, Link, Accept-Patch, Retry-After",
     "access-control-max-age": "600",

@@ -24,7 +24,7 @@ from live.streaming.ice import Fragment, IceServer, user_fragment
 from live.streaming.session import NoRoom, Session, Sessions
 
 _CONNECT_TIMEOUT_S = 15.0
-_SOUND_PACKET_S = 0.02  # that a packet of sound holds, and that its first sample is older than the packet
+_SOUND_AGE_S = 0.0265  # of a packet's first sample as the packet is made: 20 ms long, after 6.5 that Opus looks ahead
 logger = logging.getLogger(__name__)
 
 
@@ -187,6 +187,13 @@ class Peers:
             if not candidate.ip.endswith(".local"):  # see aiortc_patches.without_mdns
                 await peer.connection.addIceCandidate(candidate)
 
+    @staticmethod
+    def hold_back(peer: Peer, milliseconds: int) -> None:
+        """Ask a viewer to show pictures so much after they come, instead of at once."""
+        for sender in peer.connection.getSenders():
+            if sender.kind == "video":
+                aiortc_patches.hold_back(sender, milliseconds)
+
     async def close(self, peer: Peer) -> None:
         """End one connection; a publisher's own session ends with it."""
         if self._peers.pop(peer.key, None) is None:
@@ -272,7 +279,7 @@ class Peers:
                 frame = await track.recv()
                 assert isinstance(frame, AudioFrame)
                 samples = frame.to_ndarray().reshape(-1, 2)  # aiortc decodes to 48 kHz, 16 bit, stereo
-                peer.session.pipeline.deliver(peer.key, Sound(samples, time.monotonic() - _SOUND_PACKET_S))
+                peer.session.pipeline.deliver(peer.key, Sound(samples, time.monotonic() - _SOUND_AGE_S))
         except MediaStreamError:
             pass
 

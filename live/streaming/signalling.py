@@ -15,6 +15,7 @@ from live.streaming.session import Session
 _SDP, _FRAGMENT = "application/sdp", "application/trickle-ice-sdpfrag"
 _LARGEST_BODY = 64 * 1024
 _RETRY_S = 5
+_LONGEST_HOLD_MS = 1000
 WATCH_RELATION = "urn:head2head:whep"  # of a link to where a publisher's session can be watched
 
 
@@ -56,7 +57,10 @@ class Signalling:
         self._links = {"Link": ", ".join(server.link() for server in servers)} if servers else {}
 
     def routes(self) -> list[Route]:
-        """Endpoints ``/whip``, ``/whep`` and ``/sessions/KEY/whep``, and the resources ``/whip/KEY``, ``/whep/KEY``."""
+        """Endpoints ``/whip``, ``/whep`` and ``/sessions/KEY/whep``, and the resources ``/whip/KEY``, ``/whep/KEY``.
+
+        Beyond the standards: ``/whep/KEY/hold``, for how long a viewer wants its pictures held back.
+        """
         others = ["GET", "HEAD", "PUT"]  # RFC 9725 wants 405 for these
         made = []
         for path in ("/whip", "/whep", "/sessions/{session}/whep"):
@@ -65,6 +69,7 @@ class Signalling:
         for path in ("/whip/{key}", "/whep/{key}"):
             made.append(Route(path, self.resource, methods=["PATCH", "DELETE", "OPTIONS"]))
             made.append(Route(path, self.refuse, methods=[*others, "POST"]))
+        made.append(Route("/whep/{key}/hold", self.hold, methods=["PUT"]))
         return made
 
     async def refuse(self, request: Request) -> Response:
@@ -115,6 +120,20 @@ class Signalling:
             await self._peers().close(peer)
             return Response(status_code=200)
         return await self._patch(request, peer)
+
+    async def hold(self, request: Request) -> Response:
+        """A viewer's pictures are to wait for sound that it hears later than it sees them."""
+        peer = self._peers().find(request.path_params["key"], publishes=False)
+        if peer is None:
+            return PlainTextResponse("There is no such connection (any more).", 404)
+        try:
+            milliseconds = int(await read_body(request, largest=16))
+        except (TooLarge, ValueError):
+            milliseconds = -1
+        if not 0 <= milliseconds <= _LONGEST_HOLD_MS:
+            return PlainTextResponse(f"Send a whole number of milliseconds, 0 to {_LONGEST_HOLD_MS}.", 400)
+        self._peers().hold_back(peer, milliseconds)
+        return Response(status_code=204)
 
     async def _patch(self, request: Request, peer: Peer) -> Response:
         """Trickle (RFC 9725, 4.3.1). aiortc cannot restart ICE, which the RFC answers with 422 (4.3.2)."""

@@ -18,9 +18,11 @@ from live.streaming.encoder import Subscription
 _LONGEST_WAIT = 100  # pieces held back, a few seconds; then the oldest go
 _LONGEST_QUEUE = 25  # packets that a slow viewer may be behind: half a second
 _LATENCY_EVERY_S = 1.0  # between two looks at how long pictures take
-_PLAYER_S = 0.05  # that a browser holds sound back, where pictures are shown as they come (measured: 40 to 100 ms)
+_PLAYER_S = 0.04  # that a browser holds sound back longer than pictures shown as they come (measured: 30 to 100 ms)
 _STEP_S = 0.005  # sound moves no further at a time: browsers hold more back where it comes unsteadily
 _SETTLE_S = 1.5  # before a listener hears anything: a browser that opens a page is slow, and long holds more sound back
+_AGE_OF_NEW = 0.1  # share of the newest piece in how old sound is as it leaves
+_SILENT_S = 1.0  # without any sound there is none
 _JUMP_S = 0.06  # a source whose clock moves by more begins anew; so does what sound waits for
 
 
@@ -50,6 +52,15 @@ class SoundRelay:
         self._rest = np.zeros((0, 2), np.int16)
         self._begin_s: float | None = None
         self._given = 0  # samples since then
+        self._age_s = 0.0  # of sound as it leaves
+        self._left_s: float | None = None  # when some last did
+
+    @property
+    def ahead_ms(self) -> float | None:
+        """By how much sound leaves before the picture of the same time, negative if after; ``None`` without sound."""
+        if self._left_s is None or time.monotonic() - self._left_s > _SILENT_S:
+            return None
+        return round((self._metrics.median_s("capture to encoded") - self._age_s) * 1000, 1)
 
     def put(self, sound: Sound) -> None:
         """Take a piece of the source's sound; may be called from any thread."""
@@ -115,6 +126,10 @@ class SoundRelay:
 
     def _encode(self, sound: Sound) -> None:
         """Cut sound into packets; time stamps follow the samples, so that the source's jitter does not tear them."""
+        now = time.monotonic()
+        older_s = now - sound.captured_s - self._age_s
+        self._age_s += older_s * (1 if self._left_s is None or abs(older_s) > _JUMP_S else _AGE_OF_NEW)
+        self._left_s = now
         if self._begin_s is not None:
             expected_s = self._begin_s + (self._given + len(self._rest)) / SOUND_RATE
             if abs(sound.captured_s - expected_s) > _JUMP_S:

@@ -5,7 +5,8 @@
 With ``--publish`` the clip comes as a camera's pictures and a microphone's sound do: by WHIP, from another process. The
 clip is the demo's, so that pictures take what a face takes; its flash is a corner that turns white, which whitens the
 picture that is made of it. Printed is how much later than the flash (its presentation time) the page hears the beep
-(its onset in the page's audio graph); the sound card's own delay is not in it.
+(its onset in the page's audio graph), beginning four seconds after its sound is turned on; the sound card's own delay
+is not in it.
 """
 
 from __future__ import annotations
@@ -41,10 +42,11 @@ from live.streaming.encoder import SharedEncoder
 
 FLASH_FRAMES = 3
 CORNER = 32  # pixels
-_OPENING_S = 20  # until a browser has opened the page
+_OPENING_S = 25  # until a browser has opened the page, and settled
 LISTEN = """async (seconds) => {
   const video = document.getElementById('video');
   document.getElementById('sound').click();
+  await new Promise((settled) => setTimeout(settled, 4000)); // what the page holds back follows once a second
   const audio = new AudioContext({ latencyHint: 'interactive' });
   const code = `registerProcessor('onset', class extends AudioWorkletProcessor {
     constructor() { super(); this.quiet = 0; }

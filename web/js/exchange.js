@@ -33,6 +33,11 @@ export async function negotiate(pc, endpoint) {
   return { resource: reply.headers.get('Location'), watch: links(reply, 'urn:head2head:whep')[0]?.address };
 }
 
+/** Ask the server to have a connection's pictures shown so many milliseconds after they come. */
+export function holdBack(resource, ms) {
+  fetch(`${resource}/hold`, { method: 'PUT', headers: headers({ 'Content-Type': 'text/plain' }), body: String(ms) }).catch(() => {});
+}
+
 /** End a connection that the server still holds; works while the page goes. */
 export function hangUp(resource) {
   if (resource) fetch(resource, { method: 'DELETE', headers: headers(), keepalive: true });

@@ -1,5 +1,6 @@
 import { Camera } from './camera.js';
 import { Gallery } from './gallery.js';
+import { LipSync } from './lipsync.js';
 import { Status } from './status.js';
 import { view } from './viewer.js';
 
@@ -34,6 +35,7 @@ function showFigures(figures) {
   if (figures.error) return note(figures.error);
   if (figures.ending) return stream.serverEnds();
   showState(figures.state);
+  lips.soundAhead = figures.sound_ahead_ms;
   const latency = figures.ms['capture to encoded'];
   const parts = [`${figures.fps.toFixed(1)} fps`];
   if (latency) parts.push(`${latency[0].toFixed(0)} ms camera to network`);
@@ -66,7 +68,8 @@ async function showTiles(jpeg) {
 
 const status = new Status(showFigures, showTiles, () => showState('offline'));
 const gallery = new Gallery($('gallery'), (name) => { note(''); status.send({ target: name }); });
-const stream = view($('video'), (words) => { streamTrouble = words; badge(words); });
+const lips = new LipSync($('video'));
+const stream = view($('video'), lips, (words) => { streamTrouble = words; badge(words); });
 
 form.addEventListener('input', ({ target }) => {
   if (target.name === 'mode') status.send({ mode: target.value });

@@ -13,11 +13,12 @@ function preferH264(transceiver) {
 
 /**
  * @param {HTMLVideoElement} video shows the stream
+ * @param {LipSync} lips looks after its sound
  * @param {(words: string) => void} say told why there is no picture; '' when there is one
  * @returns {{serverEnds: () => void, turnTo: (endpoint: string) => void}} to be called when the server says that it
  *   ends, and to watch another session
  */
-export function view(video, say) {
+export function view(video, lips, say) {
   let endpoint = 'whep';
   let attempt = 0;
   let connection = null;
@@ -27,8 +28,8 @@ export function view(video, say) {
   async function connect() {
     connection?.close();
     const pc = (connection = await prepare(endpoint));
-    preferH264(pc.addTransceiver('video', { direction: 'recvonly' }));
-    pc.addTransceiver('audio', { direction: 'recvonly' });
+    const [pictures, sound] = ['video', 'audio'].map((kind) => pc.addTransceiver(kind, { direction: 'recvonly' }));
+    preferH264(pictures);
     pc.ontrack = ({ streams, track }) => {
       const stream = streams[0] ?? video.srcObject ?? new MediaStream();
       if (!streams[0]) stream.addTrack(track);
@@ -40,6 +41,7 @@ export function view(video, say) {
       if (['failed', 'disconnected'].includes(pc.connectionState)) retry('The stream broke off; trying again.');
     };
     ({ resource } = await negotiate(pc, endpoint));
+    lips.follow(resource, sound.receiver);
   }
 
   function retry(words) {

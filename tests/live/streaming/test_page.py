@@ -12,6 +12,7 @@ import pytest
 from browser import fake_camera, opened, received, until
 from conftest import real_clip
 from live_serving import serving
+from measure.sync import film as flash_and_beep
 
 from face.fit_online import OnlineFitter
 from face.landmarks import EYE_CORNERS
@@ -22,6 +23,7 @@ from live.frames import Generated
 from live.gallery import Gallery
 from live.sources import DEMO_CLIP
 from live.streaming.server import ServerSettings
+from live.streaming.sound import SoundRelay
 from offline.compact import CompactGenerator
 from offline.export import export_onnx
 
@@ -153,6 +155,32 @@ def test_another_person_is_chosen_from_the_gallery(chromium, model, module_targe
         page.locator("#provenance", has_text="an invented person").wait_for()
         until(page, "document.querySelector('#gallery label:last-of-type img').naturalWidth === 16")
     assert loop.error is None
+
+
+# How long after its last packet a picture is shown: the median of some.
+_SHOWN_AFTER_MS = """async () => {
+  const video = document.getElementById('video');
+  const waits = [];
+  await new Promise((done) => {
+    const step = (_, { presentationTime, receiveTime }) => {
+      waits.push(presentationTime - receiveTime);
+      waits.length < 15 ? video.requestVideoFrameCallback(step) : done();
+    };
+    video.requestVideoFrameCallback(step);
+  });
+  return waits.sort((a, b) => a - b)[7];
+}"""
+
+
+def test_pictures_wait_for_sound_that_is_late_while_it_is_on(chromium, tmp_path, monkeypatch):
+    monkeypatch.setattr(SoundRelay, "ahead_ms", -200.0)
+    loop, _ = build_pipeline("demo", str(flash_and_beep(tmp_path / "clip.mkv", 60)))
+    with serving(loop) as address, opened(chromium, address) as page:
+        wait_for_picture(page)
+        page.get_by_role("button", name="Sound on").click()
+        until(page, f"await ({_SHOWN_AFTER_MS})() > 170")
+        page.get_by_role("button", name="Sound off").click()
+        until(page, f"await ({_SHOWN_AFTER_MS})() < 120")
 
 
 def test_the_page_shows_its_token(chromium, model):

@@ -33,6 +33,28 @@ def test_playout_delay_is_written_as_zero_for_video_and_not_for_sound():
     assert all(i != 6 for i, _ in rtp.unpack_header_extensions(profile, data))
 
 
+def test_one_viewers_pictures_are_held_back():
+    """The header of each packet says so; another viewer's still says at once."""
+
+    async def extensions() -> list[bytes]:
+        connection = RTCPeerConnection(RTCConfiguration(iceServers=[]))
+        senders = [connection.addTransceiver("video", direction="sendonly").sender for _ in range(2)]
+        aiortc_patches.hold_back(senders[0], 60)
+        written = []
+        for sender in senders:
+            found = sender._RTCRtpSender__rtp_header_extensions_map
+            found.configure(
+                RTCRtpParameters(
+                    headerExtensions=[RTCRtpHeaderExtensionParameters(id=6, uri=aiortc_patches.PLAYOUT_DELAY)]
+                )
+            )
+            written.append(dict(rtp.unpack_header_extensions(*found.set(rtp.HeaderExtensions())))[6])
+        await connection.close()
+        return written
+
+    assert asyncio.run(extensions()) == [bytes([0, 0x60, 0x06]), b"\0\0\0"]
+
+
 def test_consent_constants_exist_and_are_set():
     assert aioice.ice.CONSENT_INTERVAL == 1 and aioice.ice.CONSENT_FAILURES == 3
 

@@ -146,6 +146,19 @@ def test_whip_wants_a_condition(address, name, status):
     assert run(address, work).status_code == status
 
 
+@pytest.mark.parametrize(
+    ("body", "status"), [(b"0", 204), (b"60", 204), (b"-10", 400), (b"5000", 400), (b"soon", 400), (b"9" * 99, 400)]
+)
+def test_how_long_a_viewer_wants_its_pictures_held_back(address, body, status):
+    async def work(http):
+        async with resource(http, "whep") as (reply, _):
+            found = await http.put(f"{reply.headers['Location']}/hold", content=body)
+            assert found.status_code == status and (status == 204) == (not found.text)
+        assert (await http.put(f"{reply.headers['Location']}/hold", content=body)).status_code == 404
+
+    run(address, work)
+
+
 def test_candidates_that_trickle_in_connect(address):
     """An offer without candidates, which follow one by one."""
 

@@ -72,7 +72,7 @@ def test_sound_waits_as_long_as_pictures_take_less_what_browsers_hold_back():
     assert abs(np.argmax(spectrum) * SOUND_RATE / len(heard) - 440) < 10
 
 
-@pytest.mark.parametrize(("pictures_s", "wait_s"), [(0.0, 0.0), (0.01, -0.005), (0.07, 0.005), (0.35, 0.3)])
+@pytest.mark.parametrize(("pictures_s", "wait_s"), [(0.0, 0.0), (0.01, -0.005), (0.07, 0.005), (0.35, 0.31)])
 def test_what_sound_waits_for_moves_in_small_steps_or_begins_anew(pictures_s, wait_s):
     async def wait() -> float:
         metrics = Metrics()
@@ -116,6 +116,23 @@ def test_a_listener_hears_nothing_until_its_pictures_have_settled():
         assert time.monotonic() - begin >= 0.2 and first.pts < SOUND_FRAME
         assert relay._subscriptions == {listener}
         talking.cancel()
+        relay.close()
+
+    asyncio.run(work())
+
+
+def test_how_far_sound_is_ahead_of_pictures():
+    async def work() -> None:
+        metrics = Metrics()
+        metrics.record("capture to encoded", 0.025)
+        relay = SoundRelay(asyncio.get_running_loop(), metrics, settle_s=0)
+        assert relay.ahead_ms is None
+        listener = relay.subscribe()
+        await asyncio.sleep(0)
+        relay._admit(listener)
+        relay.put(Sound(tone(0, 0.04), time.monotonic() - 0.3))
+        await asyncio.wait_for(listener.next(), 10)
+        assert relay.ahead_ms == pytest.approx(-275, abs=200) and relay.ahead_ms < -270
         relay.close()
 
     asyncio.run(work())
