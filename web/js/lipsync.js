@@ -4,19 +4,21 @@
 import { holdBack } from './exchange.js';
 
 const EVERY_MS = 1000;
-const OUTPUT_MS = 13; // sound is heard so much later than its time in the browser's buffer tells, next to pictures shown at once
-const AT_ONCE_MS = 18; // that even those take: a wait is counted from when they come (both measured in Chromium)
-const NEAR_MS = 15; // pictures and sound may be apart before anything is changed
+// Measured in Chromium: how much later sound is heard than its time in the browser's buffer tells, seen from pictures that
+// are shown at once; and what even those take, since a wait counts from when they come.
+const OUTPUT_MS = 13;
+const AT_ONCE_MS = 18;
+const NEAR_MS = 15; // that pictures and sound may be apart before anything is changed
 const MOST_MS = 250;
 
 export class LipSync {
-  /** By how much the server sends sound earlier than the picture of the same time, ms; null while it sends none. */
+  /** How much earlier than the picture of the same time the server sends sound, ms; null while it sends none. */
   soundAhead = null;
   #video;
   #resource = null;
   #receiver = null;
   #before = null;
-  #late = 0; // sound after pictures shown at once
+  #late = 0; // how much later than pictures shown at once sound is heard, ms
   #held = 0;
 
   /** @param {HTMLVideoElement} video */
@@ -48,7 +50,11 @@ export class LipSync {
   #keep() {
     const late = this.#video.muted ? 0 : this.#late;
     const waiting = this.#held ? this.#held - AT_ONCE_MS : 0;
-    if (late > NEAR_MS ? Math.abs(late - waiting) > NEAR_MS : this.#held) this.#hold(late > NEAR_MS ? late + AT_ONCE_MS : 0);
+    if (late <= NEAR_MS) {
+      if (this.#held) this.#hold(0);
+    } else if (Math.abs(late - waiting) > NEAR_MS) {
+      this.#hold(late + AT_ONCE_MS);
+    }
   }
 
   /** How long sound lately stayed in the browser's buffer, ms; null where there was none. */
