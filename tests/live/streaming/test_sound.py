@@ -17,6 +17,7 @@ from live.metrics import Metrics
 from live.sound_file import read_sound
 from live.sources import _SOUND_AHEAD_S, FileSource
 from live.streaming.codecs import SOUND_FRAME
+from live.streaming.encoder import Subscription
 from live.streaming.sound import _PLAYER_S, SoundRelay
 
 pytestmark = pytest.mark.unit
@@ -36,6 +37,14 @@ def decoded(packets: list[av.Packet]) -> np.ndarray:
     return np.concatenate([frame.to_ndarray().reshape(-1, 2)[:, 0] for frame in frames])
 
 
+async def admitted(relay: SoundRelay) -> Subscription:
+    """A listener of a relay that lets one in at once."""
+    listener, let_in = relay.subscribe(), asyncio.Event()
+    asyncio.get_running_loop().call_later(0, let_in.set)  # behind the relay's own timer
+    await let_in.wait()
+    return listener
+
+
 def relayed(pieces: list[Sound], latency_s: float) -> tuple[list[av.Packet], list[float]]:
     """Packets that a listener gets, and when."""
 
@@ -43,10 +52,8 @@ def relayed(pieces: list[Sound], latency_s: float) -> tuple[list[av.Packet], lis
         metrics = Metrics()
         metrics.record("capture to encoded", latency_s)
         loop = asyncio.get_running_loop()
-        relay, admitted = SoundRelay(loop, metrics, settle_s=0), asyncio.Event()
-        listener = relay.subscribe()
-        loop.call_later(0, admitted.set)
-        await admitted.wait()
+        relay = SoundRelay(loop, metrics, settle_s=0)
+        listener = await admitted(relay)
         for piece in pieces:
             relay.put(piece)
         packets, times = [], []
@@ -127,9 +134,7 @@ def test_how_far_sound_is_ahead_of_pictures():
         metrics.record("capture to encoded", 0.025)
         relay = SoundRelay(asyncio.get_running_loop(), metrics, settle_s=0)
         assert relay.ahead_ms is None
-        listener = relay.subscribe()
-        await asyncio.sleep(0)
-        relay._admit(listener)
+        listener = await admitted(relay)
         relay.put(Sound(tone(0, 0.04), time.monotonic() - 0.3))
         await asyncio.wait_for(listener.next(), 10)
         assert relay.ahead_ms == pytest.approx(-275, abs=200) and relay.ahead_ms < -270
