@@ -16,6 +16,7 @@ _SDP, _FRAGMENT = "application/sdp", "application/trickle-ice-sdpfrag"
 _LARGEST_BODY = 64 * 1024
 _RETRY_S = 5
 _LONGEST_HOLD_MS = 1000
+_NO_CONNECTION = "There is no such connection (any more)."
 WATCH_RELATION = "urn:head2head:whep"  # of a link to where a publisher's session can be watched
 
 
@@ -113,7 +114,7 @@ class Signalling:
         publishes = request.url.path.startswith("/whip/")
         peer = self._peers().find(request.path_params["key"], publishes)
         if peer is None:
-            return PlainTextResponse("There is no such connection (any more).", 404)
+            return PlainTextResponse(_NO_CONNECTION, 404)
         if request.method == "OPTIONS":
             return Response(status_code=204, headers={"Allow": "PATCH, DELETE, OPTIONS", "Accept-Patch": _FRAGMENT})
         if request.method == "DELETE":
@@ -125,7 +126,7 @@ class Signalling:
         """A viewer's pictures are to wait for sound that it hears later than it sees them."""
         peer = self._peers().find(request.path_params["key"], publishes=False)
         if peer is None:
-            return PlainTextResponse("There is no such connection (any more).", 404)
+            return PlainTextResponse(_NO_CONNECTION, 404)
         try:
             milliseconds = int(await read_body(request, largest=16))
         except (TooLarge, ValueError):

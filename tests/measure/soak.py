@@ -40,14 +40,19 @@ SDP = {"Content-Type": "application/sdp"}
 WARM_UP_S = 60
 
 
+def demo_images() -> list[np.ndarray]:
+    """The demo clip there and back again, so that it can be repeated."""
+    with VideoReader(DEMO_CLIP) as video:
+        images = [image for image, _ in video]
+    return [*images, *images[-2:0:-1]]
+
+
 class Camera(VideoStreamTrack):
     """A camera before which the demo clip is played, there and back again; aiortc's own player stops at its end."""
 
     def __init__(self) -> None:
         super().__init__()
-        with VideoReader(DEMO_CLIP) as video:
-            images = [image for image, _ in video]
-        self._images, self._number, self._begin = [*images, *images[-2:0:-1]], 0, time.monotonic()
+        self._images, self._number, self._begin = demo_images(), 0, time.monotonic()
 
     async def recv(self) -> av.VideoFrame:
         """The next frame, at 25 fps."""

@@ -31,13 +31,11 @@ from aiortc import MediaStreamTrack
 from aiortc.mediastreams import MediaStreamError
 from browser import installed, opened, until
 from live_serving import serving
-from measure.soak import connect
+from measure.soak import connect, demo_images
 
-from face.video import VideoReader
 from live.app import build_pipeline
 from live.frames import Frame, Generated, Sound
 from live.pipeline import Pipeline
-from live.sources import DEMO_CLIP
 from live.streaming.encoder import SharedEncoder
 
 FLASH_FRAMES = 3
@@ -86,9 +84,7 @@ LISTEN = """async (seconds) => {
 
 def film(path: Path, seconds: int) -> Path:
     """The demo clip, there and back again, with a white corner and loud in the first 120 ms of each second."""
-    with VideoReader(DEMO_CLIP) as demo:
-        images = [image for image, _ in demo]
-    images += images[-2:0:-1]
+    images = demo_images()
     with av.open(str(path), "w") as sink:
         video, audio = sink.add_stream("libx264", rate=25), sink.add_stream("libopus", rate=48_000)
         video.height, video.width = images[0].shape[:2]
