@@ -13,7 +13,6 @@ from offline.dataset import Window, part_window
 from offline.discriminators import MultiScaleDiscriminator
 from offline.losses import discriminator_loss, feature_matching, generator_loss
 from offline.profiles import Weights
-from offline.ranks import Ranks
 
 STRIDES = (1, 3, 9)  # frames between the three that a dynamics discriminator sees
 _FLOW_SCALE = 20.0  # px of flow that count as 1
@@ -101,24 +100,28 @@ def cut(pictures: Tensor, windows: list[Window]) -> Tensor:
     return torch.stack([one[:, rows, columns] for one, (rows, columns) in zip(pictures, windows, strict=True)])
 
 
-def learn_to_judge(pair: Pair, optimizer: torch.optim.Optimizer, scaler: torch.amp.GradScaler, ranks: Ranks) -> None:
-    """One step of a discriminator, on all processes' pairs; the optimiser's other parameters are left alone."""
-    optimizer.zero_grad(set_to_none=True)
-    loss = discriminator_loss(pair.discriminator(pair.real), pair.discriminator(pair.fake.detach()))
-    scaler.scale(loss).backward()
-    ranks.average_gradients(pair.discriminator.parameters())
-    scaler.step(optimizer)
-    scaler.update()
+def adversarial_losses(pairs: Iterator[Pair], matching: float) -> tuple[Tensor | None, dict[str, Tensor]]:
+    """Both sides' losses on what the discriminators see of a frame.
 
+    Args:
+        pairs: what they are to tell apart.
+        matching: weight of feature matching, times each discriminator's own.
 
-def judged(pair: Pair, matching: float) -> dict[str, Tensor]:
-    """The generator's losses at a discriminator: to pass for real, and to match its features."""
-    pair.discriminator.requires_grad_(False)
-    fake = pair.discriminator(pair.fake)
-    with torch.no_grad():
-        real = pair.discriminator(pair.real)
-    pair.discriminator.requires_grad_(True)
-    losses = {pair.name: pair.weight * generator_loss(fake)}
-    if matching:
-        losses[f"{pair.name} matching"] = pair.weight * matching * feature_matching(real, fake)
-    return losses
+    Returns:
+        The discriminators' loss (``None`` without any), and the generator's by name: to pass for real, and to match
+        the features of the truth. The discriminators bear no gradients of the latter.
+    """
+    own: Tensor | None = None
+    losses: dict[str, Tensor] = {}
+    for pair in pairs:
+        features = pair.discriminator(torch.cat([pair.real, pair.fake.detach()]))
+        real, fake = ([[layer.chunk(2)[k] for layer in scale] for scale in features] for k in range(2))
+        loss = discriminator_loss(real, fake)
+        own = loss if own is None else own + loss
+        pair.discriminator.requires_grad_(False)
+        passed = pair.discriminator(pair.fake)
+        pair.discriminator.requires_grad_(True)
+        losses[pair.name] = pair.weight * generator_loss(passed)
+        if matching:
+            losses[f"{pair.name} matching"] = pair.weight * matching * feature_matching(real, passed)
+    return own, losses

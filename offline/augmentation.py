@@ -30,7 +30,7 @@ class Similarity:
         middle = self.size / 2
         return (points - middle) @ (self.factor * self._turn).T + middle + self.shift_px
 
-    def image(self, image: np.ndarray) -> np.ndarray:  # [size, size, 3] uint8
+    def image(self, image: np.ndarray) -> np.ndarray:  # [size, size, C]
         """The picture, moved; what comes in from outside is mirrored at the border."""
         linear = self.factor * self._turn
         # OpenCV counts from the middle of the first pixel, we from its corner.
@@ -38,6 +38,11 @@ class Similarity:
         moved: np.ndarray = cv2.warpAffine(
             image, np.column_stack([linear, offset]), (self.size, self.size), borderMode=cv2.BORDER_REFLECT_101
         )
+        return moved
+
+    def flow(self, flow: np.ndarray) -> np.ndarray:  # [size, size, 2] float32 px
+        """The flow between two images as it is between the two moved ones."""
+        moved: np.ndarray = self.image(flow) @ (self.factor * self._turn).T.astype(np.float32)
         return moved
 
     def face(self, parameters: FaceParameters) -> FaceParameters:

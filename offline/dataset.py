@@ -36,23 +36,33 @@ class Clip:
         frames: ``[T, H, W, 3]`` uint8 RGB.
         conditionings: ``[T + 2, H, W, 6]`` uint8, from two frames earlier on; the take's first is repeated
             where there is none earlier.
-        weights: ``[T, H, W]`` float32, how much each pixel counts: more in the face, most at mouth and eyes.
         mouths, eyes: ``[T, 2]`` float64, middle of the mouth, and of both eyes, in px.
         faces: the fitted face of each frame.
+        first: number in the dataset of the first of ``frames``.
+        moved: how its images are moved, if they are.
     """
 
     frames: np.ndarray
     conditionings: np.ndarray
-    weights: np.ndarray
     mouths: np.ndarray
     eyes: np.ndarray
     faces: tuple[FaceParameters, ...]
+    first: int
+    moved: Similarity | None
+
+    @functools.cached_property
+    def weights(self) -> np.ndarray:
+        """How much each pixel counts, ``[T, H, W]`` float32: more in the face, most at mouth and eyes."""
+        pairs = zip(self.conditionings[2:], self.mouths, strict=True)
+        return np.stack([_weight(conditioning, mouth) for conditioning, mouth in pairs])
 
 
 class Dataset:
     """A dataset folder, memory-mapped.
 
     Attributes:
+        folder: where it lies.
+        model: the morphable model that it was made with.
         manifest: the folder's ``manifest.json``.
         parameters: arrays of ``parameters.npz``.
         frames: ``[N, H, W, 3]`` uint8, conditionings: ``[N, H, W, 6]`` uint8.
@@ -65,6 +75,7 @@ class Dataset:
     """
 
     def __init__(self, folder: Path, model: MorphableModel) -> None:
+        self.folder, self.model = folder, model
         try:
             manifest = (folder / "manifest.json").read_text()
             self.manifest = json.loads(manifest)
@@ -87,7 +98,6 @@ class Dataset:
         self.fingerprint = hashlib.sha256(manifest.encode()).hexdigest()
         self.mouths = self._middles(model, [k for k in {*OUTER_LIPS, *INNER_LIPS} if k < SURFACE_COUNT])
         self.eyes = self._middles(model, [*LEFT_EYE, *RIGHT_EYE])
-        self._model = model
 
     def _middles(self, model: MorphableModel, landmarks: list[int]) -> np.ndarray:
         """Where the middle of some landmarks lies in each frame, ``[N, 2]`` px."""
@@ -125,20 +135,28 @@ class Dataset:
             conditionings = np.stack([self._conditioning.render(moved.face(self.face(k))) for k in wanted])
             mouths, eyes = moved.points(mouths), moved.points(eyes)
             faces = tuple(moved.face(face) for face in faces)
-        weights = np.stack([_weight(c, mouth) for c, mouth in zip(conditionings[2:], mouths, strict=True)])
-        return Clip(frames, conditionings, weights, mouths, eyes, faces)
+        return Clip(frames, conditionings, mouths, eyes, faces, start, moved)
 
     @functools.cached_property
     def _conditioning(self) -> CpuConditioning:
-        return CpuConditioning(self._model, self.frames.shape[1])  # only moved sequences need it
+        return CpuConditioning(self.model, self.frames.shape[1])  # only moved sequences need it
 
     @functools.cached_property
     def _renderer(self) -> NmfcRenderer:
-        return NmfcRenderer(self._model)  # only flows need it
+        return NmfcRenderer(self.model)  # only flows need it
 
     @functools.cached_property
     def _network(self) -> FlowNetwork:
         return FlowNetwork.load()
+
+    def flow_path(self, kind: FlowKind, stride: int) -> Path:
+        """Where flows to the frame ``stride`` earlier are stored; see ``offline/stored_flows.py``."""
+        return self.folder / "flows" / f"{kind.value}-{stride}.npy"
+
+    @functools.lru_cache  # noqa: B019  # a dataset lives as long as its run
+    def _stored_flows(self, kind: FlowKind, stride: int) -> np.ndarray | None:
+        path = self.flow_path(kind, stride)
+        return np.load(path, mmap_mode="r") if path.exists() else None
 
     def face(self, number: int) -> FaceParameters:
         """The fitted face of a frame."""
@@ -147,7 +165,11 @@ class Dataset:
         return FaceParameters(p["identity"], p["expression"][number], camera, p["gaze"][number])
 
     def flow(self, clip: Clip, now: int, earlier: int, kind: FlowKind) -> np.ndarray:
-        """Flow ``[H, W, 2]`` float32 px from a frame of a clip to an earlier one."""
+        """Flow ``[H, W, 2]`` float32 px from a frame of a clip to an earlier one: as stored, else computed now."""
+        stored = self._stored_flows(kind, now - earlier)
+        if stored is not None:
+            flow = stored[clip.first + now].astype(np.float32)
+            return flow if clip.moved is None else clip.moved.flow(flow)
         estimate = estimated_flow(clip.frames[now], clip.frames[earlier])
         if kind is FlowKind.DIS:
             return estimate

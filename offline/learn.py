@@ -31,9 +31,11 @@ from face.video import VideoWriter
 from offline.command import one_sentence
 from offline.config import read_config
 from offline.dataset import Dataset
+from offline.loader import needed_strides
 from offline.perceptual import load_perceptual
 from offline.profiles import COMPACT, PROFILES, Profile
 from offline.ranks import Ranks
+from offline.stored_flows import store_flows
 from offline.trainer import Precision, Trainer
 
 _SAVE_SECONDS = 120
@@ -212,7 +214,13 @@ def learn_with_options(people: Sequence[Dataset], run: Path, arguments: argparse
     if arguments.batch % ranks.count:
         raise FaceError(f"--batch {arguments.batch} does not share out evenly among {ranks.count} processes.")
     profile = chosen_profile(run, arguments)
-    perceptual = load_perceptual(arguments.perceptual_weights)
+    if ranks.device.type == "cuda":  # which would wait for them
+        if ranks.first:
+            for dataset in people:
+                store_flows(dataset, profile.flow, needed_strides(profile))
+        ranks.wait()
+    begun = profile.perceptual if (run / "checkpoint.pt").exists() else None
+    perceptual = load_perceptual(arguments.perceptual_weights, begun)
     precision = _chosen_precision(arguments.precision, ranks.device)
     learn(Trainer(people, run, profile, perceptual, ranks, arguments.batch, precision, arguments.init),
           arguments.minutes, arguments.sample_every)  # fmt: skip

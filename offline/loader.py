@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from offline.adversaries import STRIDES
-from offline.dataset import Clip, Dataset
+from offline.dataset import Clip, Dataset, Window
 from offline.profiles import Profile, Weights
 from offline.ranks import Ranks
 
@@ -27,14 +27,16 @@ class Batch:
     Attributes:
         person: the person's number.
         clips: the sequences, B of them.
-        flows: between frames of each sequence, ``[B, H, W, 2]`` float32 px.
-        chances: a random generator for each sequence: chance belongs to it, not to the process that learns from it.
+        flows: between frames of each sequence, ``[B, H, W, 2]`` px.
+        begun: whether a sequence begins with the generator's own outputs as its history, not with blank images.
+        windows: per frame, where the costly losses look in each sequence.
     """
 
     person: int
     clips: list[Clip]
     flows: dict[Pair, np.ndarray]
-    chances: list[np.random.Generator]
+    begun: list[bool]
+    windows: list[list[Window]]
 
 
 class Loader:
@@ -81,7 +83,25 @@ class Loader:
             (now, earlier): np.stack([dataset.flow(clip, now, earlier, self._profile.flow) for clip in clips])
             for now, earlier in needed_flows(len(clips[0].frames), phase.weights)
         }
-        return Batch(person, clips, flows, [np.random.default_rng([2, step, k]) for k in self._own])
+        # Chance belongs to a sequence, not to the process that learns from it.
+        chances = [np.random.default_rng([2, step, k]) for k in self._own]
+        begun = [bool(chance.random() >= self._profile.blank) for chance in chances]
+        windows = [self._windows(clip, chance) for clip, chance in zip(clips, chances, strict=True)]
+        return Batch(person, clips, flows, begun, [list(of_frame) for of_frame in zip(*windows, strict=True)])
+
+    def _windows(self, clip: Clip, chance: np.random.Generator) -> list[Window]:
+        """Per frame: the whole image, or a square whose centre is drawn where pixels count more."""
+        size = clip.frames.shape[1]
+        if self._profile.crop is None:
+            return [(slice(None), slice(None))] * len(clip.frames)
+        side = min(self._profile.crop, size)
+        windows = []
+        for weight in clip.weights:
+            share = weight.ravel().astype(np.float64)
+            centre = chance.choice(share.size, p=share / share.sum())
+            top, left = (int(np.clip(c - side // 2, 0, size - side)) for c in divmod(int(centre), size))
+            windows.append((slice(top, top + side), slice(left, left + side)))
+        return windows
 
 
 def needed_flows(length: int, weights: Weights) -> set[Pair]:
@@ -94,3 +114,9 @@ def needed_flows(length: int, weights: Weights) -> set[Pair]:
             for t in range(2 * stride, length):
                 pairs |= {(t, t - stride), (t - stride, t - 2 * stride)}
     return pairs
+
+
+def needed_strides(profile: Profile) -> list[int]:
+    """How far apart the frames are between which a profile's losses want flows."""
+    pairs = set().union(*(needed_flows(phase.length, phase.weights) for phase in profile.phases))
+    return sorted({now - earlier for now, earlier in pairs})

@@ -43,24 +43,28 @@ def warping_l1(output: Tensor, output_before: Tensor, truth: Tensor, truth_befor
 
 
 def discriminator_loss(real: list[list[Tensor]], fake: list[list[Tensor]]) -> Tensor:
-    """Least-squares GAN loss of a multi-scale discriminator (real → 1, fake → 0)."""
+    """Least-squares GAN loss of a multi-scale discriminator: ½ (D(real) - 1)² + ½ D(fake)², summed over its scales."""
     total = torch.zeros((), device=real[0][-1].device)
     for r, f in zip(real, fake, strict=True):
-        total = total + ((r[-1].float() - 1) ** 2).mean() + (f[-1].float() ** 2).mean()
-    return total / len(real)
+        total = total + ((r[-1].float() - 1) ** 2).mean() / 2 + (f[-1].float() ** 2).mean() / 2
+    return total
 
 
 def generator_loss(fake: list[list[Tensor]]) -> Tensor:
-    """Least-squares GAN loss of the generator (fake → 1)."""
-    return sum((((f[-1].float() - 1) ** 2).mean() for f in fake), torch.zeros((), device=fake[0][-1].device)) / len(
-        fake
-    )
+    """Least-squares GAN loss of the generator: ½ (D(fake) - 1)², summed over the discriminator's scales."""
+    total = torch.zeros((), device=fake[0][-1].device)
+    for f in fake:
+        total = total + ((f[-1].float() - 1) ** 2).mean() / 2
+    return total
 
 
 def feature_matching(real: list[list[Tensor]], fake: list[list[Tensor]]) -> Tensor:
-    """Mean absolute difference of the discriminator's features (pix2pixHD)."""
+    """Mean absolute difference of each of the discriminator's features, summed over layers, mean over scales.
+
+    As in pix2pixHD: 4 / (layers + 1) is 1 for its three strided layers.
+    """
     total = torch.zeros((), device=real[0][0].device)
     for r, f in zip(real, fake, strict=True):
         for a, b in zip(r[:-1], f[:-1], strict=True):
-            total = total + (a.detach() - b).abs().float().mean() / (len(r) - 1)
+            total = total + (a.detach().float() - b.float()).abs().mean()
     return total / len(real)

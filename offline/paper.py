@@ -8,6 +8,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from face.recurrence import CONDITIONING_FRAMES, PREVIOUS_FRAMES
+from offline.step import BYTE, NO_OUTPUT_VALUE
 
 _STRIDED = 3  # convolutions that halve the picture
 _ENCODER_BLOCKS, _DECODER_BLOCKS = 5, 4
@@ -39,6 +40,10 @@ def _encoder(channels: int, width: int) -> nn.Sequential:
 class PaperGenerator(nn.Module):
     """``ỹ_t = G(x_{t-2:t}, ỹ_{t-2:t-1})``: two encoders whose features are added, one decoder.
 
+    A sequence's first frame has no previous outputs: blank images stand for them. In exact arithmetic the second
+    encoder answers a constant image with zeros, since every instance norm takes its mean away. In floating point the
+    norms divide rounding noise by nearly nothing, so the zeros are put there: no output, no features.
+
     Args:
         size: height and width of the picture, a multiple of 8.
         width: channels after the first layer.
@@ -64,5 +69,7 @@ class PaperGenerator(nn.Module):
 
     def forward(self, conditioning: Tensor, previous: Tensor) -> Tensor:
         """Picture [B, 3, H, W] from conditionings [B, 18, H, W] (oldest first) and outputs [B, 6, H, W]."""
-        picture: Tensor = self.decoder(self.conditioning_encoder(conditioning) + self.previous_encoder(previous))
+        has_history = (previous - NO_OUTPUT_VALUE).abs().amax((1, 2, 3), keepdim=True) > BYTE / 2
+        history = self.previous_encoder(previous) * has_history.to(previous.dtype)
+        picture: Tensor = self.decoder(self.conditioning_encoder(conditioning) + history)
         return picture

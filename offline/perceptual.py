@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
+from enum import StrEnum
 from pathlib import Path
 from urllib.error import URLError
 
@@ -23,6 +24,14 @@ _CAFFE_MEAN = (123.68, 116.779, 103.939)  # the same, as the VGG16 trunk was tra
 _LEVELS = 4  # of the pyramid
 
 
+class PerceptualKind(StrEnum):
+    """Which network's features a run compares; its configuration and its target say so."""
+
+    VGG19 = "vgg19"  # the paper's
+    VGG16 = "vgg16"  # a trunk given as a file
+    PYRAMID = "pyramid"  # what stands in where neither is to be had
+
+
 class Vgg19Perceptual(nn.Module):
     """The paper's: mean absolute differences after relu1_1 … relu5_1, weighted 1/32, 1/16, 1/8, 1/4, 1.
 
@@ -30,6 +39,7 @@ class Vgg19Perceptual(nn.Module):
         weights: torchvision's ``vgg19`` state dict.
     """
 
+    kind = PerceptualKind.VGG19
     BLOCKS = (2, 2, 4, 4, 1)  # convolutions, as far as relu5_1
     WEIGHTS = (1 / 32, 1 / 16, 1 / 8, 1 / 4, 1.0)
 
@@ -131,6 +141,7 @@ class Vgg16Perceptual(nn.Module):
         FaceError: the file holds no such trunk.
     """
 
+    kind = PerceptualKind.VGG16
     USED = ("1_2", "2_2", "3_3")
 
     def __init__(self, weights: Path) -> None:
@@ -149,6 +160,8 @@ class Vgg16Perceptual(nn.Module):
 class PyramidDistance(nn.Module):
     """What stands in without a trained network: mean absolute differences of a Laplacian pyramid's levels."""
 
+    kind = PerceptualKind.PYRAMID
+
     def forward(self, output: Tensor, truth: Tensor) -> Tensor:
         difference, total = output - truth, output.new_zeros(())
         for _ in range(_LEVELS):
@@ -158,17 +171,33 @@ class PyramidDistance(nn.Module):
         return total
 
 
-def load_perceptual(weights: Path | None) -> nn.Module:
-    """The perceptual loss: of the given VGG16 trunk, else of VGG19 from the network, else its stand-in, which it says.
+Perceptual = Vgg19Perceptual | Vgg16Perceptual | PyramidDistance
+
+
+def load_perceptual(weights: Path | None, begun_with: PerceptualKind | None = None) -> Perceptual:
+    """The perceptual loss of a run.
+
+    A new run's is of the given VGG16 trunk, else of VGG19 from the network, else its stand-in, which it says. A run
+    that goes on keeps what it was begun with.
+
+    Args:
+        weights: npz with a VGG16 trunk.
+        begun_with: what the run was begun with; ``None`` for a new run.
 
     Raises:
-        FaceError: the given file holds no such trunk.
+        FaceError: the given file holds no such trunk, or the run needs what is not to be had.
     """
-    if weights is not None:
+    if begun_with is PerceptualKind.PYRAMID:
+        return PyramidDistance()
+    if begun_with is PerceptualKind.VGG16 and weights is None:
+        raise FaceError("This run was begun with a VGG16 trunk: give --perceptual-weights.")
+    if weights is not None and begun_with is not PerceptualKind.VGG19:
         return Vgg16Perceptual(weights)
     try:
         return Vgg19Perceptual(torch.hub.load_state_dict_from_url(VGG19_URL, map_location="cpu"))
     except (URLError, OSError) as error:
+        if begun_with is not None:
+            raise FaceError(f"This run was begun with VGG19, which cannot be fetched ({error}).") from None
         print(f"VGG19 cannot be fetched ({error}): a Laplacian pyramid stands in for the perceptual loss.",
               file=sys.stderr)  # fmt: skip
         return PyramidDistance()

@@ -9,9 +9,9 @@ from offline.augmentation import Augmentation
 from offline.compact import CompactGenerator
 from offline.flow import FlowKind
 from offline.paper import PaperGenerator
+from offline.perceptual import PerceptualKind
 
 Generator = CompactGenerator | PaperGenerator
-WARM_UP = 200  # steps over which the learning rate rises
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -68,8 +68,12 @@ class Profile:
         discriminator_width: channels after a discriminator's first layer.
         crop: side in px of the square that the costly losses see; ``None`` for the whole picture.
         blank: share of the sequences that begin without earlier outputs.
+        perceptual: which network's features the perceptual loss compares; a run names the one that it found.
         flow: whose flow the dynamics discriminators and the warping loss go by.
         augmentation: how far sequences are moved at random.
+        warm_up: steps over which the learning rate rises; 1 for none.
+        gradient_clip: largest norm of the generator's gradient; ``None`` for any.
+        average_decay: of the generator's exponential moving average, which is exported; 0 exports the last weights.
     """
 
     name: str
@@ -80,8 +84,12 @@ class Profile:
     discriminator_width: int
     crop: int | None
     blank: float
+    perceptual: PerceptualKind = PerceptualKind.VGG19
     flow: FlowKind = FlowKind.MESH
     augmentation: Augmentation = Augmentation()
+    warm_up: int = 200
+    gradient_clip: float | None = 1.0
+    average_decay: float = 0.998
 
     def at(self, step: int) -> tuple[Phase, float]:
         """The phase at a step and the generator's learning rate."""
@@ -89,7 +97,7 @@ class Profile:
         for phase in self.phases:
             if step < phase.until:
                 part = (step - begin) / (phase.until - begin)
-                return phase, (rate + (phase.rate - rate) * part) * min(1.0, (step + 1) / WARM_UP)
+                return phase, (rate + (phase.rate - rate) * part) * min(1.0, (step + 1) / self.warm_up)
             begin, rate = phase.until, phase.rate
         return self.phases[-1], self.phases[-1].rate
 
@@ -113,14 +121,15 @@ COMPACT = Profile(
     crop=112,
     blank=0.25,
 )
-# 60 epochs over about 4 000 frames; sequences grow, the rate falls over the last third.
+# 60 epochs over about 4 000 frames, the rate falling over the last third. A sequence is long enough from the start
+# for the dynamics discriminator of the longest stride, which needs 19 frames. Beyond the paper, each named here:
+# ``warping`` (in the authors' code), ``augmentation``, ``warm_up``, ``gradient_clip``, ``average_decay``.
 PAPER = Profile(
     name="paper",
     generator=PaperGenerator,
     phases=(
-        Phase(until=8000, length=12, rate=2e-4, weights=_PAPER),
-        Phase(until=10000, length=24, rate=2e-4, weights=_PAPER),
-        Phase(until=11500, length=50, rate=0.0, weights=_PAPER),
+        Phase(until=5000, length=30, rate=2e-4, weights=_PAPER),
+        Phase(until=7000, length=50, rate=0.0, weights=_PAPER),
     ),
     first_rate=2e-4,
     betas=(0.5, 0.999),

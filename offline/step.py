@@ -5,6 +5,11 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from face.recurrence import NO_OUTPUT
+
+BYTE = 1 / 127.5  # one step of a byte, in the networks' range -1…1
+NO_OUTPUT_VALUE = NO_OUTPUT / 127.5 - 1  # what stands for an output that is not there yet, in the networks' range
+
 
 class ExportedStep(nn.Module):
     """One step on uint8 pictures ``[H, W, C]``: conditionings at t, t-1, t-2 and outputs at t-1, t-2."""

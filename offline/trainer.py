@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import math
 from collections.abc import Sequence
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, TypeVar
@@ -15,20 +17,21 @@ from tqdm import tqdm
 
 from face.errors import FaceError
 from face.files import write_whole
-from offline.adversaries import Adversaries, Scene, cut, judged, learn_to_judge
+from offline.adversaries import Adversaries, Scene, adversarial_losses, cut
 from offline.atlas import REMEMBERED, remember
 from offline.compact import CompactGenerator
 from offline.config import as_config, differences, write_config
-from offline.dataset import Clip, Dataset, Window
+from offline.dataset import Clip, Dataset
 from offline.initial import learned_weights
 from offline.loader import Loader
 from offline.losses import gradient_l1, weighted_l1
 from offline.metrics import distances
 from offline.past import Past
+from offline.perceptual import Perceptual
 from offline.profiles import Generator, Profile, Weights
 from offline.ranks import Ranks
+from offline.step import NO_OUTPUT_VALUE
 
-EMA_DECAY = 0.998
 _FASTEST_JUDGE = 2e-4  # learning rate that the discriminators' never exceeds
 _SAVED = ("generator", "average", "adversaries", "g_optimizer", "d_optimizer")
 _SCALERS = ("g_scaler", "d_scaler")
@@ -50,7 +53,7 @@ class Trainer:
             maps that were guessed for each.
         run: folder of the run; a checkpoint in it is resumed exactly.
         profile: what to train, and how.
-        perceptual: distance of pictures by a network's features; see ``offline/perceptual.py``.
+        perceptual: distance of pictures by a network's features; the run's configuration names its kind.
         ranks: the processes that train together; each learns from its share of the sequences.
         batch: sequences of a step, over all processes.
         precision: of the features.
@@ -63,10 +66,11 @@ class Trainer:
     """
 
     def __init__(
-        self, people: Sequence[Dataset], run: Path, profile: Profile, perceptual: nn.Module,
+        self, people: Sequence[Dataset], run: Path, profile: Profile, perceptual: Perceptual,
         ranks: Ranks | None = None, batch: int = 1, precision: Precision = Precision.FP32, init: Path | None = None,
     ) -> None:  # fmt: skip
-        self.people, self.run, self.profile = people, run, profile
+        self.people, self.run = people, run
+        self.profile = profile = replace(profile, perceptual=perceptual.kind)
         self.ranks = ranks or Ranks()
         self.device = device = self.ranks.device
         self._half = {Precision.BF16: torch.bfloat16, Precision.FP16: torch.float16}.get(precision)
@@ -191,86 +195,99 @@ class Trainer:
         batch = self.loader.batch(self.step)
         for network in (self.generator, self.average):
             self._think_of(network, batch.person)
-        x, y, w = _tensors(batch.clips, self.device)
-        previous = self._start(x, batch.chances)
+        x, y = _tensors(batch.clips, self.device)
+        x, previous = self._start(x, batch.begun)
         past = Past(batch, self.device)
-        sums: dict[str, float] = {}
+        sums: dict[str, Tensor] = {}
         count = y.shape[1]
         for t in range(count):
-            conditioning, truth, pixels = x[:, t : t + 3].flatten(1, 2), y[:, t], w[:, t]
+            conditioning, truth = x[:, t : t + 3].flatten(1, 2), y[:, t]
             with torch.autocast(self.device.type, self._half, enabled=self._half is not None):
                 output = self.generator(conditioning, previous).float()
                 scene = Scene(
-                    conditioning[:, -6:], output, truth, self._windows(pixels, batch.chances),
+                    conditioning[:, -6:], output, truth, batch.windows[t],
                     [one.mouths[t] for one in batch.clips], [one.eyes[t] for one in batch.clips],
                     past.motions(t) if phase.weights.dynamics else {},
                 )  # fmt: skip
-                losses = self._losses(phase.weights, scene, pixels)
+                losses = self._reconstruction(phase.weights, scene, batch.clips, t)
+                pairs = self.adversaries.pairs(scene, phase.weights)
+                discriminators, generator = adversarial_losses(pairs, phase.weights.matching)
+                losses |= generator
                 if phase.weights.warping and t > 0:
                     losses["warping"] = phase.weights.warping * past.warping(t, output, truth)
             if losses:  # the dynamics discriminators alone say nothing about a sequence's first frames
                 self._descend(sum(losses.values(), output.new_zeros(())))
+            if discriminators is not None:
+                self._teach(discriminators)
             output = output.detach().clamp(-1, 1)
             previous = torch.cat([previous[:, 3:], output], 1)
             past.add(output, truth)
             for name, value in losses.items():
-                sums[name] = sums.get(name, 0.0) + value.item() / count
-        with torch.no_grad():
-            decay = min(EMA_DECAY, (1 + self.step) / (10 + self.step))
-            for slow, fast in zip(self.average.parameters(), self.generator.parameters(), strict=True):
-                slow.lerp_(fast, 1 - decay)
+                sums[name] = sums.get(name, torch.zeros((), device=self.device)) + value.detach() / count
+        self._follow()
+        means = self.ranks.average({name: float(value) for name, value in sums.items()})
+        if not all(math.isfinite(value) for value in means.values()):
+            raise FaceError(f"The loss is not finite at sequence {self.step}: lower the learning rate and resume.")
         self.step += 1
         self.frames += count * self.loader.size
-        return self.ranks.average(sums) | {"rate": rate}
+        return means | {"rate": rate}
 
     def _descend(self, total: Tensor) -> None:
-        if not torch.isfinite(total):
-            raise FaceError(f"The loss is not finite at sequence {self.step}: lower the learning rate and resume.")
+        """A step of the generator."""
         self.g_optimizer.zero_grad(set_to_none=True)
         self.g_scaler.scale(total).backward()
         self.ranks.average_gradients(self.generator.parameters())
         self.g_scaler.unscale_(self.g_optimizer)
-        torch.nn.utils.clip_grad_norm_(self.generator.parameters(), 1.0)
+        if self.profile.gradient_clip is not None:
+            torch.nn.utils.clip_grad_norm_(self.generator.parameters(), self.profile.gradient_clip)
         self.g_scaler.step(self.g_optimizer)
         self.g_scaler.update()
 
-    def _start(self, x: Tensor, chances: list[np.random.Generator]) -> Tensor:
-        """Previous outputs [B, 6, H, W] before the first frame: none, or the averaged generator's own."""
-        zeros = torch.zeros(len(x), 6, *x.shape[3:], device=self.device)
-        known = [chance.random() >= self.profile.blank for chance in chances]
-        if not any(known):
-            return zeros
-        with torch.no_grad():
-            first = self.average(x[:, 0:3].flatten(1, 2), zeros).clamp(-1, 1)
-        return torch.cat([first, first], 1) * torch.tensor(known, device=self.device)[:, None, None, None]
+    def _teach(self, total: Tensor) -> None:
+        """A step of the discriminators, those left alone that saw nothing."""
+        self.d_optimizer.zero_grad(set_to_none=True)
+        self.d_scaler.scale(total).backward()
+        self.ranks.average_gradients(self.adversaries.parameters())
+        self.d_scaler.step(self.d_optimizer)
+        self.d_scaler.update()
 
-    def _losses(self, weights: Weights, scene: Scene, pixels: Tensor) -> dict[str, Tensor]:
+    @torch.no_grad()
+    def _follow(self) -> None:
+        """The averaged generator follows the one that learns."""
+        decay = min(self.profile.average_decay, (1 + self.step) / (10 + self.step))
+        for slow, fast in zip(self.average.parameters(), self.generator.parameters(), strict=True):
+            slow.lerp_(fast, 1 - decay)
+
+    def _start(self, x: Tensor, begun: list[bool]) -> tuple[Tensor, Tensor]:
+        """How sequences begin: conditionings [B, T+2, 6, H, W] and previous outputs [B, 6, H, W].
+
+        A sequence without outputs begins as live does: blank images stand for them, its first conditioning for the
+        two before it. One that has begun follows on two of the averaged generator's own outputs.
+        """
+        previous = torch.full((len(x), 6, *x.shape[3:]), NO_OUTPUT_VALUE, device=self.device)
+        has_history = torch.tensor(begun, device=self.device)[:, None, None, None]
+        if any(begun):
+            with torch.no_grad():
+                first = self.average(x[:, 0:3].flatten(1, 2), previous).clamp(-1, 1)
+            previous = torch.where(has_history, torch.cat([first, first], 1), previous)
+        if not all(begun):
+            earlier = torch.where(has_history[:, None], x[:, :2], x[:, 2:3])
+            x = torch.cat([earlier, x[:, 2:]], 1)
+        return x, previous
+
+    def _reconstruction(self, weights: Weights, scene: Scene, clips: list[Clip], t: int) -> dict[str, Tensor]:
+        """The losses of frame ``t`` of the sequences that compare it with the truth directly."""
         losses: dict[str, Tensor] = {}
-        if weights.l1:
-            losses["l1"] = weights.l1 * weighted_l1(scene.output, scene.truth, pixels)
-        if weights.gradient:
-            losses["gradient"] = weights.gradient * gradient_l1(scene.output, scene.truth, pixels)
+        if weights.l1 or weights.gradient:
+            pixels = torch.from_numpy(np.stack([one.weights[t] for one in clips]))[:, None].to(self.device)
+            if weights.l1:
+                losses["l1"] = weights.l1 * weighted_l1(scene.output, scene.truth, pixels)
+            if weights.gradient:
+                losses["gradient"] = weights.gradient * gradient_l1(scene.output, scene.truth, pixels)
         if weights.perceptual:
             output, truth = cut(scene.output, scene.windows), cut(scene.truth, scene.windows)
             losses["perceptual"] = weights.perceptual * self.perceptual(output, truth)
-        for pair in self.adversaries.pairs(scene, weights):
-            learn_to_judge(pair, self.d_optimizer, self.d_scaler, self.ranks)
-            losses |= judged(pair, weights.matching)
         return losses
-
-    def _windows(self, pixels: Tensor, chances: list[np.random.Generator]) -> list[Window]:
-        """Where the costly losses look: everywhere, or a square whose centre is drawn where pixels count more."""
-        size = pixels.shape[-1]
-        if self.profile.crop is None:
-            return [(slice(None), slice(None))] * len(pixels)
-        side = min(self.profile.crop, size)
-        windows = []
-        for weight, chance in zip(pixels.cpu().numpy(), chances, strict=True):
-            share = weight.ravel().astype(np.float64)
-            centre = chance.choice(share.size, p=share / share.sum())
-            top, left = (int(np.clip(c - side // 2, 0, size - side)) for c in divmod(int(centre), size))
-            windows.append((slice(top, top + side), slice(left, left + side)))
-        return windows
 
     @torch.no_grad()
     def sample(self) -> tuple[np.ndarray, float]:
@@ -285,8 +302,7 @@ class Trainer:
             self._think_of(self.average, person)
             for first, last in dataset.test or dataset.train[:1]:
                 clip = dataset.sequence(first, last, first)
-                x, _, _ = _tensors([clip], self.device)
-                previous = torch.zeros(1, 6, *x.shape[3:], device=self.device)
+                x, previous = self._start(_tensors([clip], self.device)[0], [False])
                 for t in range(last - first):
                     output = self.average(x[:, t : t + 3].flatten(1, 2), previous)
                     previous = torch.cat([previous[:, 3:], output.clamp(-1, 1)], 1)
@@ -313,10 +329,10 @@ def _groups(generator: Generator) -> list[dict[str, Any]]:
     return [{"params": weights, "factor": 1.0}, {"params": generator.remembered(), "factor": 4.0}]
 
 
-def _tensors(sequences: list[Clip], device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
-    """Conditionings [B, T+2, 6, H, W] and frames [B, T, 3, H, W] in -1…1, weights [B, T, 1, H, W]."""
+def _tensors(sequences: list[Clip], device: torch.device) -> tuple[Tensor, Tensor]:
+    """Conditionings [B, T+2, 6, H, W] and frames [B, T, 3, H, W] in -1…1."""
     conditionings, frames = (
         torch.from_numpy(np.stack(a)).to(device).permute(0, 1, 4, 2, 3).float() / 127.5 - 1
         for a in ([one.conditionings for one in sequences], [one.frames for one in sequences])
     )
-    return conditionings, frames, torch.from_numpy(np.stack([one.weights for one in sequences]))[:, :, None].to(device)
+    return conditionings, frames

@@ -1,17 +1,20 @@
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 
+import cv2
 import numpy as np
 import pytest
 
 from face.conditioning import CpuConditioning
-from offline.augmentation import Augmentation
+from offline.augmentation import Augmentation, Similarity
 from offline.dataset import Dataset
 from offline.flow import FlowKind
 from offline.loader import Loader, needed_flows
 from offline.profiles import COMPACT, Phase, Weights
 from offline.ranks import Ranks
+from offline.stored_flows import store_flows
 
 pytestmark = pytest.mark.unit
 MOVING = replace(
@@ -80,3 +83,18 @@ def test_flows_of_every_kind(dataset):
     distance = lambda a, b: np.linalg.norm(a - b, axis=-1)  # noqa: E731
     assert distance(learned, mesh)[on_face].mean() < distance(dis, mesh)[on_face].mean()
     assert distance(learned, dis)[~on_face].mean() < 0.15
+
+
+def test_stored_flows_are_the_computed_ones_and_move_with_the_images(dataset, model, tmp_path):
+    folder = tmp_path / "dataset"
+    shutil.copytree(dataset.folder, folder)
+    first, last = dataset.train[0]
+    move = Similarity(128, 1.1, 8.0, np.array([3.0, -2.0]))
+    still, moved = (dataset.sequence(first, last, first, m) for m in (None, move))
+    computed = [dataset.flow(clip, 5, 2, FlowKind.MESH) for clip in (still, moved)]
+    store_flows(Dataset(folder, model), FlowKind.MESH, [3])
+    stored = Dataset(folder, model)
+    assert np.allclose(stored.flow(still, 5, 2, FlowKind.MESH), computed[0], atol=0.01)
+    on_face = cv2.erode(moved.conditionings[7, ..., :3].max(-1), np.ones((9, 9), np.uint8)) > 0
+    error = np.linalg.norm(stored.flow(moved, 5, 2, FlowKind.MESH) - computed[1], axis=-1)[on_face]
+    assert np.median(np.linalg.norm(computed[1], axis=-1)[on_face]) > 0.5 > 10 * np.median(error)

@@ -113,7 +113,7 @@ def test_a_folder_of_people(tmp_path):
 
 def test_the_command(tmp_path, monkeypatch, short_videos, capsys):
     monkeypatch.setitem(PROFILES, "compact", replace(QUICK, phases=(replace(QUICK.phases[0], until=2),)))
-    monkeypatch.setattr("offline.learn.load_perceptual", lambda _: PyramidDistance())
+    monkeypatch.setattr("offline.learn.load_perceptual", lambda *_: PyramidDistance())
     monkeypatch.setattr(pretrain, "_FRAMES", 9)
     command = ["pretrain", "--out", str(tmp_path), "--people", "2", "--size", "96"]
     monkeypatch.setattr("sys.argv", command)
