@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import struct
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -104,22 +105,29 @@ def list_targets(folder: Path) -> list[Path]:
     return [found[name] for name in sorted(found)]
 
 
-def find_target(name: str, folder: Path) -> Path:
-    """Path of a target given by name (looked up in ``folder``) or by file.
+def find_target(name: str, folders: Sequence[Path]) -> Path:
+    """Path of a target given by name, looked up in ``folders``, or by file.
+
+    A bare file name is looked for in the current folder, then in ``folders``. By name, the ONNX file is preferred:
+    where an engine lies beside it, ``trt_engines.engines.runnable`` takes that if it fits.
 
     Raises:
         FaceError: there is no such target; the message names those there are.
     """
     given = Path(name)
+    where = " or ".join(str(folder) for folder in folders)
     if given.suffix in _SUFFIXES:
-        if given.exists():
-            return given
-        raise FaceError(f"There is no target file {given}.")
-    for suffix in _SUFFIXES:
-        if (folder / f"{name}{suffix}").exists():
-            return folder / f"{name}{suffix}"
-    known = ", ".join(p.name.split(".")[0] for p in list_targets(folder)) or "none"
-    raise FaceError(f"There is no target '{name}' in {folder} (there: {known}); give a name or a target file.")
+        places = [given, *(folder / given for folder in folders if given.name == name)]
+        found = next((path for path in places if path.exists()), None)
+        if found is None:
+            raise FaceError(f"There is no target file {given}" + (f", nor in {where}." if len(places) > 1 else "."))
+        return found
+    for folder in folders:
+        for suffix in _SUFFIXES:
+            if (folder / f"{name}{suffix}").exists():
+                return folder / f"{name}{suffix}"
+    known = ", ".join(p.name.split(".")[0] for folder in folders for p in list_targets(folder)) or "none"
+    raise FaceError(f"There is no target '{name}' in {where} (there: {known}); give a name or a target file.")
 
 
 def read_info(path: Path, model_hash: str) -> TargetInfo:

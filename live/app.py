@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import uvicorn
+from platformdirs import user_data_path
 
 from face.errors import FaceError
 from face.morphable import MorphableModel
@@ -35,6 +36,7 @@ from live.streaming.tls import self_signed
 from trt_engines.gpu import Gpu
 
 TARGETS = Path(__file__).parents[1] / "trt_engines"
+TARGET_FOLDERS = (TARGETS, user_data_path("head2head") / "targets")  # where names are looked up, in this order
 CERTIFICATES = Path.home() / ".config" / "head2head"
 TOKEN_VARIABLE, ICE_VARIABLE = "HEAD2HEAD_TOKEN", "HEAD2HEAD_ICE"
 PUBLISH_VARIABLE = "HEAD2HEAD_PUBLISH_TOKEN"
@@ -58,7 +60,7 @@ def build_pipeline(
         FaceError: either cannot be opened, or the target is of another size.
     """
     model = MorphableModel.load()
-    path = find_target(target, TARGETS)
+    path = find_target(target, TARGET_FOLDERS)
     cast = load_cast(path, model, gpu)
     if size not in (None, cast.info.size):
         raise FaceError(f"The target {path} makes pictures of {cast.info.size} px: leave --size out or train it anew.")
@@ -229,7 +231,7 @@ def run(arguments: argparse.Namespace) -> None:
         if bound is None:
             ended.wait()
         else:
-            server = Server(pipeline, Gallery(pipeline.model, TARGETS, path, gpu=gpu), settings)
+            server = Server(pipeline, Gallery(pipeline.model, TARGET_FOLDERS, path, gpu=gpu), settings)
             print(f"open {_address(arguments, bound.getsockname()[1], settings, tls is not None)}", flush=True)
             if tls is None and not is_loopback(arguments.host):
                 print("(browsers give their camera to secure pages only: add --self-signed, or --tls-cert)", flush=True)

@@ -23,7 +23,7 @@ import numpy as np
 from face.errors import FaceError
 from face.morphable import MorphableModel
 from face.target import find_target
-from live.app import TARGETS
+from live.app import TARGET_FOLDERS
 from live.cast import load_cast
 from live.device import Device, choose
 from live.frames import Frame, Generated, Sound
@@ -75,7 +75,7 @@ class Replay:
 def measure(target: str, source: str, frames: int, fps: float | None, gpu: Gpu | None = None) -> dict[str, object]:
     """Figures of one run."""
     model = MorphableModel.load()
-    cast = load_cast(find_target(target, TARGETS), model, gpu)
+    cast = load_cast(find_target(target, TARGET_FOLDERS), model, gpu)
     opened = open_source(source, paced=False, loop=False)
     if not isinstance(opened, FileSource):
         raise FaceError("The benchmark needs a video file or demo as its source.")

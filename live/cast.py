@@ -57,5 +57,9 @@ def load_cast(path: Path, model: MorphableModel, gpu: Gpu | None = None) -> Cast
         engine = runnable(path, info, gpu.capability, Precision.FP16)
         return Cast(info, CudaConditioning(model, info.size, gpu), TensorRtGenerator(engine, Gpu()))
     if path.suffix == ".engine":
-        raise FaceError(f"{path} is a TensorRT engine, which needs an NVIDIA GPU: give the .onnx target instead.")
+        source = path.with_suffix(".onnx")
+        if not source.exists():
+            raise FaceError(f"{path} is a TensorRT engine, which needs an NVIDIA GPU: give the .onnx target instead.")
+        print(f"The engine {path} needs an NVIDIA GPU: {source.name} is used instead.")
+        return load_cast(source, model)
     return Cast(info, CpuConditioning(model, info.size), open_on_processor(path))

@@ -16,7 +16,7 @@ from face.errors import FaceError
 from face.morphable import DEFAULT_PATH, MorphableModel
 from face.networks import MODEL_PATH
 from face.target import find_target, read_info
-from live.app import TARGETS
+from live.app import TARGET_FOLDERS
 from live.device import Device, choose
 from live.generators.processor import choose_precision
 from live.sources import DEMO_CLIP, cameras
@@ -82,7 +82,7 @@ def report(target: str, source: str) -> int:
     try:
         model = MorphableModel.load(DEFAULT_PATH)
         lines.append(("Morphable model", f"{DEFAULT_PATH} ({model.hash[:12]})"))
-        path = find_target(target, TARGETS)
+        path = find_target(target, TARGET_FOLDERS)
         info = read_info(path, model.hash)
         lines.append(("Target", f"{info.title}, {info.profile}, {info.size} px, {choose_precision(path).name}"))
         lines.append(("Provenance", info.provenance))

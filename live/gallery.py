@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,21 +26,21 @@ class Entry:
 
 
 class Gallery:
-    """Targets in a folder, by name; only these can be asked for by name, so no name leads out of the folder.
+    """Targets in some folders, by name; only these can be asked for by name, so no name leads out of them.
 
     Files that cannot be shown here (made for another morphable model, or damaged) are left out.
 
     Args:
         model: the morphable model in use.
-        folder: holds target files.
+        folders: hold target files; of two with one name the first is shown.
         others: further target files, e.g. the one given on the command line.
         gpu: where they are to run; ``None`` for the processor. An attribute too.
     """
 
-    def __init__(self, model: MorphableModel, folder: Path, *others: Path, gpu: Gpu | None = None) -> None:
+    def __init__(self, model: MorphableModel, folders: Sequence[Path], *others: Path, gpu: Gpu | None = None) -> None:
         self._model, self.gpu = model, gpu
         self._entries: dict[str, Entry] = {}
-        for path in [*others, *list_targets(folder)]:
+        for path in [*others, *(path for folder in folders for path in list_targets(folder))]:
             try:
                 entry = Entry(path, read_info(path, model.hash))
             except FaceError as error:

@@ -5,6 +5,7 @@ Shapes carry a suffix: B batch, C channels, H and W picture. Pictures are -1…1
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor, nn
 
 from face.recurrence import CONDITIONING_FRAMES, PREVIOUS_FRAMES
@@ -70,6 +71,7 @@ class PaperGenerator(nn.Module):
     def forward(self, conditioning: Tensor, previous: Tensor) -> Tensor:
         """Picture [B, 3, H, W] from conditionings [B, 18, H, W] (oldest first) and outputs [B, 6, H, W]."""
         has_history = (previous - NO_OUTPUT_VALUE).abs().amax((1, 2, 3), keepdim=True) > BYTE / 2
-        history = self.previous_encoder(previous) * has_history.to(previous.dtype)
+        history = self.previous_encoder(previous)
+        history = torch.where(has_history, history, history.new_zeros(()))
         picture: Tensor = self.decoder(self.conditioning_encoder(conditioning) + history)
         return picture

@@ -16,7 +16,7 @@ from live.streaming.server import Server, ServerSettings
 @contextlib.contextmanager
 def serving(loop: Pipeline, settings: ServerSettings | None = None, gallery: Gallery | None = None) -> Iterator[str]:
     """Start the pipeline and serve it; gives the address."""
-    server = Server(loop, gallery or Gallery(loop.model, TARGETS), settings)
+    server = Server(loop, gallery or Gallery(loop.model, [TARGETS]), settings)
     bound = listen("127.0.0.1", 0)
     ended = threading.Event()
     loop.on_end = ended.set

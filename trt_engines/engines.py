@@ -173,19 +173,39 @@ def why_not(info: TargetInfo, capability: tuple[int, int]) -> str | None:
 
 
 def runnable(path: Path, info: TargetInfo, capability: tuple[int, int], precision: Precision) -> Path:
-    """An engine that runs here for a target file: itself, or built anew from the ONNX target beside it.
+    """An engine that runs here for a target file.
+
+    That is the engine given, or the one beside the ONNX target given; where it does not fit, one that is built from
+    the ONNX target, which is said in a sentence.
+
+    Args:
+        path: an ONNX target or an engine.
+        info: its description.
+        capability: of the GPU at hand.
+        precision: of an engine that is built now.
 
     Raises:
         FaceError: it is an engine for another machine, and there is no ONNX target of that name to build from.
     """
-    if path.suffix == ".onnx":
+    engine, source = path.with_suffix(".engine"), path.with_suffix(".onnx")
+    if not engine.exists():
         return engine_for(path, info, capability, precision)
-    reason = why_not(info, capability)
+    reason = _why_not_this(engine, source if path == source else None, info, capability)
     if reason is None:
-        return path
-    source = path.with_suffix(".onnx")
+        return engine
     if not source.exists():
-        raise FaceError(f"The engine {path} cannot run here: {reason}; build it anew from the ONNX target with "
+        raise FaceError(f"The engine {engine} cannot run here: {reason}; build it anew from the ONNX target with "
                         "python -m offline.export NAME.onnx --engine.")  # fmt: skip
-    print(f"The engine {path} cannot run here: {reason}; {source.name} is used instead.")
+    print(f"The engine {engine} cannot run here: {reason}; {source.name} is used instead.")
     return engine_for(source, read_info(source, info.model_hash), capability, precision)
+
+
+def _why_not_this(engine: Path, source: Path | None, info: TargetInfo, capability: tuple[int, int]) -> str | None:
+    """Why an engine file cannot run here, or cannot stand for the ONNX target ``source``."""
+    try:
+        own = read_info(engine, info.model_hash)
+    except FaceError as error:
+        return str(error).rstrip(".")
+    if source is not None and own.versions.get("network") != sha256(source):
+        return f"it was built from another {source.name}"
+    return why_not(own, capability)

@@ -18,6 +18,7 @@ _FEATURE_OPS = {
 }  # fmt: skip  # Gemm also because TensorRT for RTX has none in 32 bits for Turing
 _SUMS = {"Add", "Concat"}
 _BORDERS = {"Pad"}  # of what it is given: features stay features. What else it is told (how much) is no feature
+_CHOICES = {"Where"}  # between features and a constant
 
 
 class Precision(StrEnum):
@@ -58,13 +59,17 @@ def _made_by_features(graph: onnx.GraphProto) -> set[str]:
     """Names of what the feature nodes put out."""
     made: set[str] = set()
     for node in graph.node:  # in the order of execution
-        if node.op_type in _FEATURE_OPS or (node.op_type in _SUMS | _BORDERS and made.issuperset(_data(node))):
+        by_all = node.op_type in _SUMS | _BORDERS and made.issuperset(_data(node))
+        by_one = node.op_type in _CHOICES and not made.isdisjoint(_data(node))
+        if node.op_type in _FEATURE_OPS or by_all or by_one:
             made.update(node.output)
     return made
 
 
 def _data(node: onnx.NodeProto) -> list[str]:
     """Those of a node's inputs that its output is made of."""
+    if node.op_type in _CHOICES:
+        return list(node.input[1:])
     return list(node.input[:1] if node.op_type in _BORDERS else node.input)
 
 
@@ -79,7 +84,8 @@ def _narrow(model: onnx.ModelProto, kind: int) -> None:
     outputs = {output.name for output in graph.output}
     for node in graph.node:
         is_feature = inside.issuperset(node.output)
-        for k, name in enumerate(_data(node)):
+        for name in _data(node):
+            k = list(node.input).index(name)
             if is_feature and name and name not in inside:
                 if name not in narrowed:
                     narrowed.add(name)

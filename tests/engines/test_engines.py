@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from dataclasses import replace
 
+import onnx
 import pretend_gpu
 import pytest
 import torch
@@ -100,6 +102,12 @@ def test_an_engine_for_another_machine_says_why_and_gives_way_to_the_onnx_target
     assert runnable(target, info, (8, 9), Precision.FP16) == built
     assert built.stat().st_mtime_ns == first and "Building" not in capsys.readouterr().out
     assert runnable(target, info, (8, 9), Precision.FP32) != built
+    capsys.readouterr()
+    # Given the ONNX target, the engine beside it is used where it fits and was built from that very file.
+    assert runnable(target, info, (8, 6), Precision.FP16) == engine and not capsys.readouterr().out
+    write_onnx(target, onnx.load(str(target)), replace(info, title="Trained anew"))
+    assert runnable(target, info, (8, 6), Precision.FP16) != engine
+    assert "it was built from another small.onnx; small.onnx is used instead" in capsys.readouterr().out
     target.unlink()
     with pytest.raises(FaceError, match="built for a GPU of compute capability 8.6, and here is 8.9; build it anew"):
         runnable(engine, read_info(engine, model.hash), (8, 9), Precision.FP16)

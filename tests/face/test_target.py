@@ -63,11 +63,24 @@ def test_other_versions_and_models(tmp_path, target_info):
         read_info(path, target_info.model_hash)
 
 
-def test_names_are_looked_up(tmp_path, target_info):
-    write_engine(tmp_path / "ann.engine", b"", target_info)
-    assert find_target("ann", tmp_path) == tmp_path / "ann.engine"
-    assert find_target(str(tmp_path / "ann.engine"), tmp_path / "elsewhere") == tmp_path / "ann.engine"
+def test_names_and_files_are_looked_up(tmp_path, target_info, monkeypatch):
+    here, first, second = (tmp_path / name for name in ("here", "first", "second"))
+    for folder in (here, first, second):
+        folder.mkdir()
+    monkeypatch.chdir(here)
+    write_engine(second / "ann.engine", b"", target_info)
+    find = lambda name: find_target(name, [first, second])  # noqa: E731
+    assert find("ann") == find("ann.engine") == second / "ann.engine"
+    (first / "ann.engine").touch()
+    assert find("ann") == find("ann.engine") == first / "ann.engine"
+    (first / "ann.onnx").touch()
+    assert find("ann") == first / "ann.onnx" and find("ann.engine") == first / "ann.engine"
+    (here / "ann.engine").touch()
+    assert find("ann.engine").resolve() == here / "ann.engine"
+    assert find(str(second / "ann.engine")) == second / "ann.engine"
     with pytest.raises(FaceError, match="there: ann"):
-        find_target("bob", tmp_path)
-    with pytest.raises(FaceError, match="no target file"):
-        find_target("bob.onnx", tmp_path)
+        find("bob")
+    with pytest.raises(FaceError, match="no target file bob.onnx, nor in .*first"):
+        find("bob.onnx")
+    with pytest.raises(FaceError, match="no target file elsewhere/ann.engine.$"):  # a path is taken as it is
+        find("elsewhere/ann.engine")

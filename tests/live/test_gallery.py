@@ -17,8 +17,8 @@ from live_serving import serving
 
 from face.conditioning import CpuConditioning
 from face.errors import FaceError
-from face.target import write_onnx
-from live.cast import Cast
+from face.target import write_engine, write_onnx
+from live.cast import Cast, load_cast
 from live.gallery import Gallery
 from live.sources import DEMO_CLIP, FileSource
 from offline.motion import natural_motion
@@ -41,7 +41,7 @@ def folder(model, module_target, network, tmp_path_factory):
 
 
 def test_the_gallery_shows_what_can_be_shown(model, folder):
-    gallery = Gallery(model, folder)
+    gallery = Gallery(model, [folder])
     assert [one["name"] for one in gallery.describe()] == ["anna", "bert"]
     assert gallery.portrait("anna") == b"jpeg" and gallery.portrait("../anna") is None
     assert gallery.load("bert").info.title == "Bert"
@@ -50,8 +50,18 @@ def test_the_gallery_shows_what_can_be_shown(model, folder):
             gallery.load(name)
 
 
+def test_without_a_gpu_the_onnx_target_stands_in_for_its_engine(model, module_target, network, tmp_path, capsys):
+    engine = tmp_path / "anna.engine"
+    write_engine(engine, b"plan", module_target)
+    with pytest.raises(FaceError, match="needs an NVIDIA GPU: give the .onnx target instead"):
+        load_cast(engine, model)
+    write_onnx(tmp_path / "anna.onnx", network, module_target)
+    assert load_cast(engine, model).generator.on_processor
+    assert "anna.onnx is used instead" in capsys.readouterr().out
+
+
 def test_twins_share_the_network_and_not_the_state(model, folder):
-    cast = Gallery(model, folder).load("anna")
+    cast = Gallery(model, [folder]).load("anna")
     twin = cast.another()
     rng = np.random.default_rng(0)
     a, b = rng.integers(0, 255, (2, 64, 64, 6), dtype=np.uint8)
@@ -107,7 +117,7 @@ def test_the_target_changes_by_a_command(model, module_target, folder):
             while (await told("target"))["name"] != "bert":
                 pass
 
-    with serving(loop, gallery=Gallery(model, folder)) as address:
+    with serving(loop, gallery=Gallery(model, [folder])) as address:
         asyncio.run(talk(address))
         assert [one["title"] for one in httpx.get(f"{address}/targets").json()] == ["Anna", "Bert"]
         assert httpx.get(f"{address}/targets/anna.jpg").content == b"jpeg"

@@ -144,7 +144,7 @@ def test_another_person_is_chosen_from_the_gallery(chromium, model, module_targe
     info = replace(module_target, name="other", title="Somebody Else", portrait=portrait)
     write_onnx(tmp_path / "other.onnx", network, info)
     loop, path = build_pipeline("demo", str(DEMO_CLIP))
-    gallery = Gallery(model, tmp_path, path)
+    gallery = Gallery(model, [tmp_path], path)
     with serving(loop, gallery=gallery) as address, opened(chromium, address) as page:
         wait_for_picture(page)
         page.locator("#gallery input[value=demo]:checked").wait_for(state="attached")
