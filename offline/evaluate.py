@@ -3,7 +3,7 @@
     python -m offline.evaluate DATASET --target FILE.onnx [--report DIR]
     python -m offline.evaluate --source VIDEO [--source VIDEO …] --target FILE.onnx [--report DIR]
 
-Prints the scores of ``offline/metrics.py`` and, where weights are at hand, of ``offline/likeness.py``. DIR gets them as
+Prints the scores of ``offline/pixel_error.py``, ``offline/metrics.py`` and, where weights are at hand, of ``offline/likeness.py``. DIR gets them as
 ``scores.json`` and ``scores.txt``, ``sheet.png`` (conditioning, output,
 truth) and ``heat.png`` (mean distance of each pixel, dark to bright). Driven by other people's videos there is no
 truth: then it is how far the target does what it is told, in ``driven.json``.
@@ -34,7 +34,8 @@ from offline.command import one_sentence
 from offline.dataset import Dataset
 from offline.export import roll_out
 from offline.likeness import Lpips, Recogniser, load_lpips
-from offline.metrics import distances, score_driven, score_faces, score_pictures, watch
+from offline.metrics import score_driven, score_faces, watch
+from offline.pixel_error import distances, score_pictures
 from offline.reenact import reenact
 
 _COLUMNS = 6

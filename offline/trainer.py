@@ -25,9 +25,9 @@ from offline.dataset import Clip, Dataset
 from offline.initial import learned_weights
 from offline.loader import Loader
 from offline.losses import gradient_l1, weighted_l1
-from offline.metrics import distances
 from offline.past import Past
 from offline.perceptual import Perceptual
+from offline.pixel_error import distances
 from offline.profiles import Generator, Profile, Weights
 from offline.ranks import Ranks
 from offline.step import NO_OUTPUT_VALUE

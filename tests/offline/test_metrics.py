@@ -8,7 +8,8 @@ from conftest import camera, true_landmarks, units
 
 from face.parameters import FaceParameters
 from offline.flow import estimated_flow
-from offline.metrics import score_driven, score_faces, score_pictures, warping_error
+from offline.metrics import score_driven, score_faces
+from offline.pixel_error import score_pictures, warping_error
 
 pytestmark = pytest.mark.unit
 

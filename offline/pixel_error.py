@@ -1,0 +1,74 @@
+"""How far images are from the truth: distances of RGB in 0…255, each pixel's Euclidean, as the paper has them (APD)."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from skimage.metrics import structural_similarity
+
+from offline.dataset import part_window
+from offline.flow import carried, estimated_flow
+
+
+@dataclass(frozen=True)
+class PictureScores:
+    """Pictures against the truth.
+
+    Attributes:
+        apd, masked_apd, mouth_apd: mean distance over the picture, inside the NMFC, in the box about the mouth.
+        ssim: structural similarity (Wang et al. 2004), 1 for the same picture.
+        motion: mean change from frame to frame, over the truth's.
+        warping: mean distance of a picture from the one before, moved along the truth's optical flow.
+        warping_of_truth: the same of the truth itself: what the flow leaves unexplained.
+    """
+
+    apd: float
+    masked_apd: float
+    mouth_apd: float
+    ssim: float
+    motion: float
+    warping: float
+    warping_of_truth: float
+
+
+def distances(pictures: np.ndarray, truth: np.ndarray) -> np.ndarray:  # both [..., 3] uint8
+    """Each pixel's distance, ``[...]`` float32."""
+    return np.linalg.norm(pictures.astype(np.float32) - truth, axis=-1)
+
+
+def score_pictures(
+    pictures: np.ndarray,  # [T, H, W, 3] uint8
+    truth: np.ndarray,  # [T, H, W, 3] uint8
+    conditionings: np.ndarray,  # [T, H, W, 6] uint8
+    mouths: np.ndarray,  # [T, 2] px
+) -> PictureScores:
+    """Compare a video with the truth, frame by frame."""
+    distance = distances(pictures, truth)
+    boxes = [d[part_window(mouth, truth.shape[1])] for d, mouth in zip(distance, mouths, strict=True)]
+    change = [np.abs(np.diff(v.astype(np.float32), axis=0)).mean() for v in (pictures, truth)]
+    similar = [structural_similarity(a, b, channel_axis=-1) for a, b in zip(pictures, truth, strict=True)]
+    flows = [estimated_flow(now, earlier) for earlier, now in itertools.pairwise(truth)]
+    return PictureScores(
+        apd=float(distance.mean()),
+        masked_apd=float(distance[conditionings[..., :3].any(-1)].mean()),
+        mouth_apd=float(np.mean(boxes)),
+        ssim=float(np.mean(similar)),
+        motion=float(change[0] / change[1]),
+        warping=warping_error(pictures, flows),
+        warping_of_truth=warping_error(truth, flows),
+    )
+
+
+def warping_error(pictures: np.ndarray, flows: Sequence[np.ndarray]) -> float:
+    """Mean distance of each picture of ``[T, H, W, 3]`` uint8 from the one before, brought there by a flow.
+
+    Each flow ``[H, W, 2]`` goes from a picture to the one before it; the first picture has none.
+    """
+    errors = [
+        distances(now, carried(earlier, flow)).mean()
+        for (earlier, now), flow in zip(itertools.pairwise(pictures), flows, strict=True)
+    ]
+    return float(np.mean(errors))
