@@ -3,8 +3,8 @@
     python -m offline.evaluate DATASET --target FILE.onnx [--report DIR]
     python -m offline.evaluate --source VIDEO [--source VIDEO …] --target FILE.onnx [--report DIR]
 
-Prints the scores of ``offline/pixel_error.py``, ``offline/metrics.py`` and, where weights are at hand, of ``offline/likeness.py``. DIR gets them as
-``scores.json`` and ``scores.txt``, ``sheet.png`` (conditioning, output,
+Prints the scores of ``offline/pixel_error.py`` and ``offline/metrics.py`` and, where weights are at hand, of
+``offline/likeness.py``. DIR gets them as ``scores.json`` and ``scores.txt``, ``sheet.png`` (conditioning, output,
 truth) and ``heat.png`` (mean distance of each pixel, dark to bright). Driven by other people's videos there is no
 truth: then it is how far the target does what it is told, in ``driven.json``.
 """
