@@ -10,6 +10,7 @@ from threadpoolctl import threadpool_info
 
 from face.errors import FaceError
 from face.retarget import Mode
+from live.frames import Frame
 from live.pipeline import State
 from offline.motion import natural_motion
 from offline.people import Person, act
@@ -129,6 +130,28 @@ def test_a_guest_takes_the_place_of_the_source(model, target_info, portraits):
     assert loop.source_name == "the browser's camera"
     loop.dismiss("a")
     assert loop.source_name == "a list"
+
+
+def test_beside_a_guest_the_own_source_delivers_nothing(model, target_info, portraits):
+    class Signals(ListSource):
+        delivered = threading.Event()
+
+        def run(self, emit, stop):
+            super().run(emit, threading.Event())
+            self.delivered.set()
+            stop.wait()
+
+    loop = pipeline(model, target_info, Signals(portraits))
+    times, shown = [], threading.Event()
+    loop.sinks.append(lambda generated: (times.append(generated.captured_s), shown.set()))
+    assert loop.admit("a")
+    loop.start()
+    try:
+        assert loop.source.delivered.wait(30)
+        loop.deliver("a", Frame(portraits[0], 77.0, 0))
+        assert shown.wait(60) and times == [77.0]
+    finally:
+        loop.stop()
 
 
 def test_settings_change_while_live(model, target_info, portraits):

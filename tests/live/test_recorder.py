@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+import contextlib
+
 import numpy as np
 import pytest
 
 from face.errors import FaceError
+from face.video import VideoReader
 from live.frames import Generated
 from live.recorder import Recorder
 
@@ -16,3 +19,15 @@ def test_a_failure_is_told_and_leaves_no_file(tmp_path):
     with pytest.raises(FaceError, match="recording failed"):
         recorder.close()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_file_keeps_real_time_where_pictures_come_unevenly(tmp_path):
+    recorder = Recorder(tmp_path / "a.mp4")
+    recorder._waiting._drop = False  # each waits until the one before is taken, instead of replacing it
+    with contextlib.closing(recorder):
+        for level, time_s in ((0, 10.0), (80, 10.2), (160, 10.21), (240, 10.4)):
+            recorder.put(Generated(np.full((32, 32, 3), level, np.uint8), None, time_s))
+    with VideoReader(tmp_path / "a.mp4") as video:
+        levels = [int(image.mean()) for image, _ in video]
+    assert len(levels) == 11  # 0.4 s at 25 frames a second, and the last
+    assert [round(level / 80) for level in levels] == [0] + 5 * [1] + 5 * [3]

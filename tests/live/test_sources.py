@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import threading
+import time
 
 import pytest
 
@@ -32,6 +33,19 @@ def test_the_demo_clip_ships_and_loops_without_a_jump_in_time():
 def test_a_paced_file_keeps_its_own_rate():
     frames = collect(FileSource(DEMO_CLIP), 10)
     assert [round((f.captured_s - frames[0].captured_s) * 25) for f in frames] == list(range(10))
+
+
+def test_no_frame_of_a_paced_file_comes_before_its_time():
+    early = []
+    source, stop = FileSource(DEMO_CLIP), threading.Event()
+
+    def emit(frame):
+        early.append(frame.captured_s - time.monotonic())
+        if len(early) == 6:
+            stop.set()
+
+    source.run(emit, stop)
+    assert max(early) <= 0.001
 
 
 def test_names_of_sources():

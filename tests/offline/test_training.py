@@ -114,6 +114,8 @@ def test_training_begins_a_sequence_as_the_exported_step_does(dataset_folder, mo
     x = torch.from_numpy(clip.conditionings)[None].permute(0, 1, 4, 2, 3).float() / 127.5 - 1
     x, previous = trainer._start(x, [False])
     inputs = Recurrence().inputs(clip.conditionings[2])
+    exported_blank = torch.from_numpy(inputs["output_1"]).permute(2, 0, 1)[None].float() / 127.5 - 1
+    assert torch.equal(previous, exported_blank.repeat(1, 2, 1, 1))
     with torch.no_grad():
         trained = picture_bytes(trainer.generator(x[:, :3].flatten(1, 2), previous))
         exported = ExportedStep(trainer.generator)(*(torch.from_numpy(inputs[name].copy()) for name in INPUTS))

@@ -1,0 +1,124 @@
+"""Breaks the code on purpose, one mutation at a time in a copy, and tells which of them the tests notice. Run by hand.
+
+    python tests/mutants.py [NAME …]
+
+The mutations are those of an audit that found most of them unnoticed. The exit status is the number that survive.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+REPOSITORY = Path(__file__).parents[1]
+LOSSES = "tests/offline/test_paper_losses.py"
+
+
+@dataclass(frozen=True)
+class Mutation:
+    """A piece of a file replaced by another, and the tests that are to fail then."""
+
+    name: str
+    file: str
+    old: str
+    new: str
+    tests: str
+
+
+MUTATIONS = (
+    Mutation("D_D sees no flow", "offline/adversaries.py",
+             "scaled = [flow / _FLOW_SCALE for flow in flows]", "scaled = [0 * flow for flow in flows]", LOSSES),
+    Mutation("D_D sees one frame three times", "offline/adversaries.py",
+             "torch.cat([scene.output, *outputs, *scaled], 1)",
+             "torch.cat([scene.output, scene.output, scene.output, *scaled], 1)", LOSSES),
+    Mutation("D_M looks at the image's corner", "offline/dataset.py",
+             "round(float(centre) - side / 2)", "round(0 * float(centre))", LOSSES),
+    Mutation("D_I and D_M see no conditioning", "offline/adversaries.py",
+             "torch.cat([scene.shown, picture], 1)", "torch.cat([0 * scene.shown, picture], 1)", LOSSES),
+    Mutation("the perceptual loss counts once", "offline/trainer.py",
+             "weights.perceptual * self.perceptual(output, truth)", "self.perceptual(output, truth)", LOSSES),
+    Mutation("the paper's weights are 1", "offline/profiles.py",
+             "_PAPER = Weights(perceptual=10.0,", "_PAPER = Weights(perceptual=1.0, matching=1.0,", LOSSES),
+    Mutation("VGG's layers weigh the same", "offline/perceptual.py",
+             "WEIGHTS = (1 / 32, 1 / 16, 1 / 8, 1 / 4, 1.0)", "WEIGHTS = (1.0, 1.0, 1.0, 1.0, 1.0)", LOSSES),
+    Mutation("the warping loss goes against the flow", "offline/losses.py",
+             "follows = (truth", "flow = -flow\n    follows = (truth", LOSSES),
+    Mutation("previous outputs are swapped in training", "offline/trainer.py",
+             "previous = torch.cat([previous[:, 3:], output], 1)\n            past",
+             "previous = torch.cat([output, previous[:, 3:]], 1)\n            past", LOSSES),
+    Mutation("the paper's generator sees no conditioning", "offline/paper.py",
+             "self.conditioning_encoder(conditioning) +", "self.conditioning_encoder(conditioning * 0) +", LOSSES),
+    Mutation("the first step hangs on rounding", "offline/paper.py",
+             "torch.where(has_history, history,", "torch.where(has_history | True, history,",
+             "tests/offline/test_training.py -k rounding"),
+    Mutation("training begins from zero", "offline/trainer.py",
+             "self.device)[:, None, None, None]\n",
+             "self.device)[:, None, None, None]\n        previous = previous * 0\n",
+             "tests/offline/test_training.py -k begins"),
+    Mutation("file sources are not paced", "live/sources.py",
+             "if self._paced and stop.wait(max(0.0, due - time.monotonic())):", "if False:",
+             "tests/live/test_sources.py"),
+    Mutation("the own source goes on beside a guest", "live/pipeline.py",
+             "            if self._guest is None:\n                self._put(media)", "            self._put(media)",
+             "tests/live/test_pipeline.py"),
+    Mutation("the recorder writes once a picture", "live/recorder.py",
+             "for _ in range(min(due - written, 250)):", "for _ in range(1):", "tests/live/test_recorder.py"),
+)  # fmt: skip
+
+
+def run(folder: Path, tests: str) -> bool:
+    """Whether tests pass in a copy."""
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-x",
+        "-W",
+        "ignore",
+        "-p",
+        "no:cacheprovider",
+        *tests.split(" ", 2),
+    ]
+    return subprocess.run(command, cwd=folder, capture_output=True).returncode == 0
+
+
+def main() -> int:
+    """Command line."""
+    wanted = [m for m in MUTATIONS if not sys.argv[1:] or any(word in m.name for word in sys.argv[1:])]
+    alive = 0
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary) / "copy"
+        folder.mkdir()
+        files = subprocess.run(["git", "ls-files", "-z"], cwd=REPOSITORY, capture_output=True, check=True).stdout
+        copy = ["tar", "c", "--null", "-T", "-"]
+        archive = subprocess.run(copy, cwd=REPOSITORY, input=files, capture_output=True, check=True).stdout
+        subprocess.run(["tar", "x"], cwd=folder, input=archive, check=True)
+        (Path(temporary) / "shared").symlink_to(REPOSITORY.parent / "shared")
+        for tests in sorted({m.tests for m in wanted}):
+            if not run(folder, tests):
+                raise SystemExit(f"{tests} fail without any mutation: mend them first.")
+        print("| mutation | |\n|---|---|")
+        for mutation in wanted:
+            path = folder / mutation.file
+            whole = path.read_text()
+            if whole.count(mutation.old) != 1:
+                raise SystemExit(f"{mutation.file} does not hold the piece of '{mutation.name}' once: update it.")
+            path.write_text(whole.replace(mutation.old, mutation.new))
+            begin = time.monotonic()
+            survived = run(folder, mutation.tests)
+            path.write_text(whole)
+            alive += survived
+            print(
+                f"| {mutation.name} | {'ALIVE' if survived else 'killed'} ({time.monotonic() - begin:.0f} s) |",
+                flush=True,
+            )
+    return alive
+
+
+if __name__ == "__main__":
+    sys.exit(main())
