@@ -8,7 +8,8 @@ from torch import Tensor, nn
 from face.recurrence import NO_OUTPUT
 
 BYTE = 1 / 127.5  # one step of a byte, in the networks' range -1…1
-NO_OUTPUT_VALUE = NO_OUTPUT / 127.5 - 1  # what stands for an output that is not there yet, in the networks' range
+# What stands for an output that is not there yet, in the networks' range: to the bit what the exported step makes of it.
+NO_OUTPUT_VALUE = float(torch.tensor(NO_OUTPUT) / 127.5 - 1)
 
 
 class ExportedStep(nn.Module):
