@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from face.recurrence import NO_OUTPUT
 
 BYTE = 1 / 127.5  # one step of a byte, in the networks' range -1…1
-# What stands for an output that is not there yet, in the networks' range: to the bit what the exported step makes of it.
+# What stands for an output that is not there yet, in that range: to the bit what the exported step makes of it.
 NO_OUTPUT_VALUE = float(torch.tensor(NO_OUTPUT) / 127.5 - 1)
 
 
