@@ -25,30 +25,32 @@ _TOGETHER = 16  # frames of a task
 
 def store_flows(dataset: Dataset, kind: FlowKind, strides: Iterable[int]) -> None:
     """Compute what is not there yet, on all CPU cores."""
-    for stride in strides:
-        path = dataset.flow_path(kind, stride)
-        if path.exists():
-            continue
-        path.parent.mkdir(exist_ok=True)
-        partial = path.with_suffix(".part")
-        shape = (*dataset.frames.shape[:3], 2)
-        np.lib.format.open_memmap(partial, "w+", np.float16, shape).flush()
-        spans = [
-            (first, begin, min(begin + _TOGETHER, last))
-            for first, last in dataset.train
-            for begin in range(first + stride, last, _TOGETHER)
-        ]
-        store = functools.partial(_store, dataset.folder, partial, kind, stride)
-        with ProcessPoolExecutor(os.cpu_count(), get_context("spawn")) as pool:
-            for _ in tqdm(pool.map(store, spans), total=len(spans), desc=f"flows to {stride} before", unit="part"):
-                pass
-        partial.replace(path)
+    missing = [stride for stride in strides if not dataset.flow_path(kind, stride).exists()]
+    if not missing:
+        return
+    parts = {stride: dataset.flow_path(kind, stride).with_suffix(".part") for stride in missing}
+    for part in parts.values():
+        part.parent.mkdir(exist_ok=True)
+        np.lib.format.open_memmap(part, "w+", np.float16, (*dataset.frames.shape[:3], 2)).flush()
+    spans = [
+        (stride, first, begin, min(begin + _TOGETHER, last))
+        for stride in missing
+        for first, last in dataset.train
+        for begin in range(first + stride, last, _TOGETHER)
+    ]
+    store = functools.partial(_store, dataset.folder, parts, kind)
+    store(spans[0])  # compiles, so that the processes need not, each for itself
+    with ProcessPoolExecutor(os.cpu_count(), get_context("spawn")) as pool:
+        for _ in tqdm(pool.map(store, spans[1:]), total=len(spans) - 1, desc="flows", unit="part"):
+            pass
+    for stride, part in parts.items():
+        part.replace(dataset.flow_path(kind, stride))
 
 
-def _store(folder: Path, path: Path, kind: FlowKind, stride: int, span: tuple[int, int, int]) -> None:
+def _store(folder: Path, parts: dict[int, Path], kind: FlowKind, span: tuple[int, int, int, int]) -> None:
     """Flows of the frames ``begin … end-1`` of the take that begins at ``first``."""
-    first, begin, end = span
-    dataset, stored = _opened(folder), np.load(path, mmap_mode="r+")
+    stride, first, begin, end = span
+    dataset, stored = _opened(folder), np.load(parts[stride], mmap_mode="r+")
     clip = dataset.sequence(begin - stride, end, first)
     for k in range(stride, end - begin + stride):
         stored[clip.first + k] = dataset.flow(clip, k, k - stride, kind)

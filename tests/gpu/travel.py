@@ -79,6 +79,7 @@ def draw(faces: list[FaceParameters], size: int) -> np.ndarray:
     """Conditionings ``[N, size, size, 6]`` uint8, drawn on all cores."""
     cores = os.cpu_count() or 1
     bounds = np.linspace(0, len(faces), cores + 1).astype(int)
+    _draw(size, faces[:1])  # compiles, so that the processes need not, each for itself
     with ProcessPoolExecutor(cores, get_context("spawn")) as pool:
         parts = pool.map(partial(_draw, size), [faces[a:b] for a, b in pairwise(bounds) if b > a])
         return np.concatenate(list(parts))
