@@ -111,13 +111,15 @@ class Dataset:
     def draw(self, rng: np.random.Generator, length: int, count: int) -> list[tuple[int, int, int]]:
         """Random stretches of the training takes, as ``sequence`` takes them, all of one length.
 
-        The length is the given one, or the longest take's if none is as long.
+        A take is drawn by its share of the frames. Where the first one drawn is shorter than ``length``, all are.
         """
-        lengths = np.array([b - a for a, b in self.train])
-        length = min(length, int(lengths.max()))
-        chances = np.maximum(lengths - length + 1, 0).astype(float)
+        lengths = np.array([last - first for first, last in self.train])
+        leading = int(rng.choice(len(lengths), p=lengths / lengths.sum()))
+        length = min(length, int(lengths[leading]))
+        shares = np.where(lengths >= length, lengths, 0)
+        others = rng.choice(len(lengths), size=count - 1, p=shares / shares.sum())
         spans = []
-        for take in rng.choice(len(self.train), size=count, p=chances / chances.sum()):
+        for take in (leading, *others):
             first, last = self.train[take]
             start = int(rng.integers(first, last - length + 1))
             spans.append((start, start + length, first))

@@ -98,3 +98,17 @@ def test_stored_flows_are_the_computed_ones_and_move_with_the_images(dataset, mo
     on_face = cv2.erode(moved.conditionings[7, ..., :3].max(-1), np.ones((9, 9), np.uint8)) > 0
     error = np.linalg.norm(stored.flow(moved, 5, 2, FlowKind.MESH) - computed[1], axis=-1)[on_face]
     assert np.median(np.linalg.norm(computed[1], axis=-1)[on_face]) > 0.5 > 10 * np.median(error)
+
+
+def test_short_takes_are_learned_from_too(dataset_folder, model):
+    dataset = Dataset(dataset_folder, model)
+    dataset.train = [(0, 4), (4, 20)]
+    rng = np.random.default_rng(0)
+    drawn = [dataset.draw(rng, 10, 2) for _ in range(400)]
+    for spans in drawn:
+        assert len({stop - start for start, stop, _ in spans}) == 1
+        assert all(
+            0 <= start and stop <= 4 if first == 0 else 4 <= start and stop <= 20 for start, stop, first in spans
+        )
+    lengths = [spans[0][1] - spans[0][0] for spans in drawn]
+    assert set(lengths) == {4, 10} and np.mean(np.equal(lengths, 4)) == pytest.approx(0.2, abs=0.06)
