@@ -181,9 +181,9 @@ def profiles(toy: bool) -> tuple[Profile, Profile]:
         compact = replace(COMPACT, generator=lambda size: CompactGenerator(size, (8, 12, 16), 8), discriminator_width=8)
     length = 20 if toy else 30
     weights = PAPER.phases[0].weights
-    teacher = replace(paper, phases=(Phase(until=667, length=length, rate=2e-4, weights=weights),
+    teacher = replace(paper, warm_up=10, phases=(Phase(until=667, length=length, rate=2e-4, weights=weights),
                                      Phase(until=1000, length=length, rate=0.0, weights=weights)))  # fmt: skip
-    student = replace(compact, first_rate=5e-4, phases=(
+    student = replace(compact, first_rate=5e-4, warm_up=50, phases=(
         Phase(until=500, length=4, rate=2e-4, weights=COMPACT.phases[1].weights),
         Phase(until=1000, length=4, rate=0.0, weights=STUDENT),
     ))  # fmt: skip
