@@ -7,7 +7,7 @@ from conftest import true_landmarks, units
 from face.camera import ScaledOrthographicCamera
 from face.landmarks import INNER_LIPS
 from face.parameters import FaceParameters
-from offline.fit_quality import MOVEMENTS, compare
+from offline.fit_quality import MOVEMENTS, compare, fit_quality, track
 
 pytestmark = pytest.mark.unit
 
@@ -72,3 +72,13 @@ def test_jitter_is_of_frames_that_follow_each_other(talking):
     apart = ~np.isin(np.arange(FRAMES - 2), (18, 19, 20))
     assert compare(talking, shaken, CONSECUTIVE).jitter > 1.1
     assert compare(talking, shaken, apart).jitter == pytest.approx(1)
+
+
+@pytest.mark.parametrize("name", ["lp_d0.mp4", "studio_noor_acted.mp4"])
+def test_lips_and_brows_of_real_faces_are_carried(model, clip, name):
+    """The live fit's figures on clips; expression that stays at the tracker's scores reaches 0.6, 0.5 and 0.5."""
+    live, _, _ = fit_quality(model, track(clip(name)))
+    for movement in ("gap", "width", "raise"):
+        assert live.slopes[movement] > 0.9 and live.correlations[movement] > 0.95
+    assert live.slopes["brow height"] > 0.8 and live.slopes["brow distance"] > 0.8
+    assert live.inner_lips < 0.01 and live.inner_face < 0.012
