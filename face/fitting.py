@@ -32,7 +32,7 @@ CAMERA_SIZE = 6  # rotation 3, log scale 1, translation 2
 
 def expression_spreads() -> np.ndarray:
     """How far each coefficient may be from its prior's centre, standard deviations ``[EXPRESSION_SIZE]`` float64."""
-    spreads = np.full(EXPRESSION_SIZE, 2.0)
+    spreads = np.full(EXPRESSION_SIZE, 1.5)
     spreads[UNITS] = _SPREAD
     for beginning, spread in _SPREADS.items():
         spreads[UNITS][[name.startswith(beginning) for name in UNIT_NAMES]] = spread

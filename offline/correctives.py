@@ -28,7 +28,7 @@ _LIMIT = 6.0  # box of a corrective, standard deviations: some people do much mo
 _BEYOND_CORE = 0.3  # how much the rest of a region counts in what the directions are
 _ACROSS = 60.0  # how much a region's motion across counts where it is worth much
 _DEPTH_RIDGE = 0.02  # of the units' mean energy
-_STIFFNESS = 0.03  # of the extension against what the landmarks ask for
+_STIFFNESS = 0.2  # of the extension against what the landmarks ask for
 Clip = Sequence[Landmarks | None]  # one person
 
 
