@@ -111,7 +111,7 @@ class GazeEstimator:
 def look(
     model: MorphableModel,
     landmarks: Landmarks,
-    identity: np.ndarray,  # [80]
+    identity: np.ndarray,  # [IDENTITY_SIZE]
     camera: ScaledOrthographicCamera,
     width: int = WIDTH,
     height: int = HEIGHT,

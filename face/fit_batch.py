@@ -21,7 +21,7 @@ from face.fitting import (
 )
 from face.landmarks import SURFACE_COUNT, Landmarks
 from face.morphable import MorphableModel
-from face.parameters import FaceParameters
+from face.parameters import IDENTITY_SIZE, FaceParameters
 
 _IDENTITY_FRAMES = 120  # spread over the video
 _IDENTITY_ROUNDS = 4
@@ -30,31 +30,34 @@ _SWEEPS = 12
 
 
 def fit_identity(basis: LandmarkBasis, landmarks: Sequence[Landmarks], settings: FitSettings) -> np.ndarray:
-    """One identity ``[80]`` for faces of one person, within the box, by alternating with expression and camera."""
+    """One person's identity ``[IDENTITY_SIZE]``, within the box, by alternating with expression and camera."""
     chosen = [landmarks[k] for k in np.unique(np.linspace(0, len(landmarks) - 1, _IDENTITY_FRAMES).astype(int))]
-    identity = np.zeros(80)
+    identity = np.zeros(IDENTITY_SIZE)
     fits: list[FrameFit | None] = [None] * len(chosen)
     for _ in range(_IDENTITY_ROUNDS):
-        hessian, gradient = np.eye(80), np.zeros(80)
+        hessian, gradient = np.eye(IDENTITY_SIZE), np.zeros(IDENTITY_SIZE)
         for k, one in enumerate(chosen):
             fit = fit_frame(basis, one, identity, None, settings)
             fits[k] = fit
             h, g = identity_equations(basis, one, fit, identity, settings)
             hessian += h
             gradient += g
-        identity = solve_box(hessian, gradient, identity, -settings.identity_limit, settings.identity_limit, 400)
+        limit = np.full(IDENTITY_SIZE, settings.identity_limit)
+        identity = solve_box(hessian, gradient, identity, -limit, limit, 400)
     return identity
 
 
 @njit(cache=True, nogil=True)
 def smooth_expressions(
-    hessians: np.ndarray,  # [F, 52, 52] float64, data term and prior of consecutive frames
-    gradients: np.ndarray,  # [F, 52] float64
-    expressions: np.ndarray,  # [F, 52] float64, start; changed in place
+    hessians: np.ndarray,  # [F, E, E] float64, data term and prior of consecutive frames
+    gradients: np.ndarray,  # [F, E] float64
+    expressions: np.ndarray,  # [F, E] float64, start; changed in place
+    low: np.ndarray,  # [E] float64
+    high: np.ndarray,  # [E] float64
     weight: float,
     sweeps: int,
 ) -> None:
-    """Minimise the frames' quadratics plus ``weight`` times squared second differences, within 0…1.
+    """Minimise the frames' quadratics plus ``weight`` times squared second differences, within the box.
 
     Block coordinate descent: each frame in turn is solved in its box with its neighbours held.
     """
@@ -73,7 +76,7 @@ def smooth_expressions(
             hessian = hessians[f].copy()
             for k in range(units):
                 hessian[k, k] += weight * diagonal
-            expressions[f] = solve_box(hessian, gradients[f] + weight * pull, expressions[f], 0.0, 1.0, 20, 1e-4)
+            expressions[f] = solve_box(hessian, gradients[f] + weight * pull, expressions[f], low, high, 20, 1e-4)
 
 
 def _fit_stretch(
@@ -93,7 +96,9 @@ def _fit_stretch(
         ]
         hessians = np.stack([e.hessian for e in equations]) + np.diag(prior_weight)
         gradients = np.stack([e.gradient for e in equations]) + prior_weight * priors
-        smooth_expressions(hessians, gradients, expressions, settings.smoothness_spread**-2, _SWEEPS)
+        smooth_expressions(
+            hessians, gradients, expressions, basis.low, basis.high, settings.smoothness_spread**-2, _SWEEPS
+        )
         fits = [FrameFit(e.camera_at(z), z.copy()) for e, z in zip(equations, expressions, strict=True)]
     return fits
 
@@ -118,7 +123,7 @@ def fit_video(
         landmarks: per frame, ``None`` where there is no face; those frames stay ``None``.
         settings: weights; the online fit's by default.
         cuts: frame numbers at which a new take begins, across which nothing is smoothed.
-        identity: ``[80]`` if it is known already; found from the video otherwise.
+        identity: ``[IDENTITY_SIZE]`` if it is known already; found from the video otherwise.
     """
     settings = settings or FitSettings()
     basis = LandmarkBasis(model)

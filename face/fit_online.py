@@ -8,7 +8,7 @@ from face.eyes import GazeEstimator
 from face.fitting import FitSettings, FrameFit, LandmarkBasis, expression_prior, fit_frame, head_camera, linearise
 from face.landmarks import SURFACE_COUNT, Landmarks
 from face.morphable import MorphableModel
-from face.parameters import FaceParameters
+from face.parameters import EXPRESSION_SIZE, IDENTITY_SIZE, FaceParameters
 
 CALIBRATION_FRAMES = 75  # three seconds of a face at 25 fps
 _EVERY = 3  # neighbouring frames say nearly the same about identity
@@ -24,7 +24,7 @@ class OnlineFitter:
     Args:
         model: the morphable model.
         settings: weights of Eq. 2.
-        identity: ``[80]`` if the person is known; then there is nothing to calibrate.
+        identity: ``[IDENTITY_SIZE]`` if the person is known; then there is nothing to calibrate.
     """
 
     def __init__(
@@ -38,9 +38,9 @@ class OnlineFitter:
 
     def recalibrate(self) -> None:
         """Forget the person and find identity anew, unless it is known."""
-        self._identity = np.zeros(80) if self._known is None else self._known
-        self._hessian = np.eye(80)  # the prior: coefficients are standard normal
-        self._gradient = np.zeros(80)
+        self._identity = np.zeros(IDENTITY_SIZE) if self._known is None else self._known
+        self._hessian = np.eye(IDENTITY_SIZE)  # the prior: coefficients are standard normal
+        self._gradient = np.zeros(IDENTITY_SIZE)
         self._faces = 0 if self._known is None else CALIBRATION_FRAMES
         self._previous: FrameFit | None = None
         self._gaze.reset()
@@ -79,16 +79,16 @@ class OnlineFitter:
 def identity_equations(
     basis: LandmarkBasis, landmarks: Landmarks, fit: FrameFit, identity: np.ndarray, settings: FitSettings
 ) -> tuple[np.ndarray, np.ndarray]:
-    """What one frame says about identity, ``[80, 80]`` and ``[80]``, its camera and expression eliminated.
+    """What one frame says about identity, ``[80, 80]`` and ``[IDENTITY_SIZE]``, its camera and expression eliminated.
 
     Units that rest on their bounds are taken as known, the free ones as unknown with their prior, so that a
     smile is not taken for a wide mouth.
     """
     equations = linearise(basis, landmarks.points[:SURFACE_COUNT], fit.camera, identity, fit.expression, settings, True)
     prior_weight = settings.expression_spread**-2
-    free = (fit.expression > 0.0) & (fit.expression < 1.0)
+    free = (fit.expression > basis.low) & (fit.expression < basis.high)
     fixed = np.where(~free)[0]
-    free_index, own = np.where(free)[0], slice(52, None)
+    free_index, own = np.where(free)[0], slice(EXPRESSION_SIZE, None)
     hessian, gradient = equations.hessian, equations.gradient
     known = fit.expression[fixed]
     among_free = hessian[np.ix_(free_index, free_index)] + np.diag(prior_weight[free_index])

@@ -19,21 +19,23 @@ from face.camera import ScaledOrthographicCamera, estimate_camera
 from face.identity import OncePerPerson
 from face.landmarks import SURFACE_COUNT, UNIT_NAMES, Landmarks, fit_weights
 from face.morphable import MorphableModel
+from face.parameters import EXPRESSION_SIZE, IDENTITY_SIZE, UNITS, of_units
 
 _SPREAD = 0.08  # of a unit about the tracker's score
 _SPREADS = {  # of units, by the beginning of their names, where points or scores are the surer
     "eyeBlink": 0.03, "eyeSquint": 0.03, "eyeWide": 0.03,  # few points lie about the lids
+    "mouth": 0.2, "brow": 0.4, "noseSneer": 0.2, "cheekSquint": 0.2,  # many lie about lips and brows
     "mouthClose": 0.03, "mouthShrug": 0.03,  # would else be taken for a moving jaw
-    "mouthSmile": 0.15,
 }  # fmt: skip
 CAMERA_SIZE = 6  # rotation 3, log scale 1, translation 2
 
 
 def expression_spreads() -> np.ndarray:
-    """How far each unit may be from the tracker's score, standard deviations ``[52]`` float64."""
-    spreads = np.full(len(UNIT_NAMES), _SPREAD)
+    """How far each coefficient may be from its prior's centre, standard deviations ``[EXPRESSION_SIZE]`` float64."""
+    spreads = np.full(EXPRESSION_SIZE, 1.5)
+    spreads[UNITS] = _SPREAD
     for beginning, spread in _SPREADS.items():
-        spreads[[name.startswith(beginning) for name in UNIT_NAMES]] = spread
+        spreads[UNITS][[name.startswith(beginning) for name in UNIT_NAMES]] = spread
     return spreads
 
 
@@ -43,7 +45,8 @@ class FitSettings:
 
     Attributes:
         landmark_noise: standard deviation of a landmark, model units (dm): about 1 % of the inter-ocular distance.
-        expression_spread: ``[52]``, standard deviation of each unit around what the tracker's scores say.
+        expression_spread: ``[EXPRESSION_SIZE]``, standard deviation of each unit around what the tracker's scores
+            say, and of each corrective around 0.
         identity_limit: box of identity coefficients, standard deviations.
         temporal_spread: standard deviation of a unit's change between frames (online fit).
         smoothness_spread: standard deviation of a unit's second difference (batch fit, E_sm).
@@ -53,19 +56,19 @@ class FitSettings:
         iterations: Gauss-Newton steps per frame when warm.
     """
 
-    landmark_noise: float = 0.03
+    landmark_noise: float = 0.01
     expression_spread: np.ndarray = field(default_factory=expression_spreads)
     identity_limit: float = 3.0
-    temporal_spread: float = 0.12
+    temporal_spread: float = 3.0
     smoothness_spread: float = 0.15
-    outlier_noises: float = 4.0
+    outlier_noises: float = 12.0
     nod: float = 1.3
     iterations: int = 2
 
 
 def expression_prior(scores: np.ndarray) -> np.ndarray:
-    """Where the prior on expression is centred, ``[52]``: the tracker's scores, which are the same 52 units."""
-    return np.clip(scores, 0.0, 1.0)
+    """Where the prior on expression is centred, ``[EXPRESSION_SIZE]``: the tracker's scores, and 0 for correctives."""
+    return of_units(np.clip(scores, 0.0, 1.0))
 
 
 @njit(cache=True, nogil=True)
@@ -73,8 +76,8 @@ def solve_box(
     hessian: np.ndarray,  # [n, n] float64, symmetric positive definite
     gradient: np.ndarray,  # [n] float64: minimise x·H·x/2 - gradient·x
     start: np.ndarray,  # [n] float64
-    low: float,
-    high: float,
+    low: np.ndarray,  # [n] float64
+    high: np.ndarray,  # [n] float64
     sweeps: int = 60,
     tolerance: float = 1e-4,
 ) -> np.ndarray:
@@ -84,7 +87,7 @@ def solve_box(
     for _ in range(sweeps):
         largest = 0.0
         for k in range(x.size):
-            value = min(max(x[k] + residual[k] / hessian[k, k], low), high)
+            value = min(max(x[k] + residual[k] / hessian[k, k], low[k]), high[k])
             step = value - x[k]
             if step != 0.0:
                 x[k] = value
@@ -100,7 +103,8 @@ class LandmarkBasis:
     """The model at the landmarks, laid out for the fit.
 
     Attributes:
-        mean ``[468, 3]``, identity ``[3, 468, 80]``, expression ``[3, 468, 52]``: float64, model units.
+        mean ``[468, 3]``, identity and expression ``[3, 468, K]``: float64, model units.
+        low, high: ``[EXPRESSION_SIZE]`` float64, the box of expression.
         weights: ``[468]`` float64.
     """
 
@@ -109,6 +113,7 @@ class LandmarkBasis:
         self.mean = mean
         self.identity = np.ascontiguousarray(identity.transpose(2, 1, 0))
         self.expression = np.ascontiguousarray(expression.transpose(2, 1, 0))
+        self.low, self.high = model.expression_box.astype(np.float64).T
         self.weights = fit_weights()
         self._neutral = OncePerPerson(self._at_rest)
 
@@ -148,8 +153,8 @@ def linearise(
     basis: LandmarkBasis,
     points: np.ndarray,  # [468, 2] px
     camera: ScaledOrthographicCamera,
-    identity: np.ndarray,  # [80]
-    expression: np.ndarray,  # [52]
+    identity: np.ndarray,  # [IDENTITY_SIZE]
+    expression: np.ndarray,  # [EXPRESSION_SIZE]
     settings: FitSettings,
     with_identity: bool,
 ) -> NormalEquations:
@@ -162,17 +167,18 @@ def linearise(
     robust = 1.0 / (1.0 + (distance / settings.outlier_noises) ** 2) ** 2
     root = np.sqrt(basis.weights * robust) / settings.landmark_noise
 
-    size = CAMERA_SIZE + 52 + (80 if with_identity else 0)
+    after = CAMERA_SIZE + EXPRESSION_SIZE
+    size = after + (IDENTITY_SIZE if with_identity else 0)
     jacobian = np.zeros((2, SURFACE_COUNT, size))
     x, y, z = turned.T
     jacobian[0, :, 1], jacobian[0, :, 2] = z, -y  # turned + omega × turned
     jacobian[1, :, 0], jacobian[1, :, 2] = -z, x
     jacobian[:, :, 3] = turned[:, :2].T
     jacobian[0, :, 4], jacobian[1, :, 5] = 1.0, -1.0
-    jacobian[:, :, CAMERA_SIZE : CAMERA_SIZE + 52] = np.tensordot(rows, basis.expression, 1)
+    jacobian[:, :, CAMERA_SIZE:after] = np.tensordot(rows, basis.expression, 1)
     known = expression
     if with_identity:
-        jacobian[:, :, CAMERA_SIZE + 52 :] = np.tensordot(rows, basis.identity, 1)
+        jacobian[:, :, after:] = np.tensordot(rows, basis.identity, 1)
         known = np.concatenate([expression, identity])
     jacobian *= root[:, None]
     flat = jacobian.reshape(2 * SURFACE_COUNT, size)
@@ -234,7 +240,7 @@ def _nodded(basis: LandmarkBasis, camera: ScaledOrthographicCamera, factor: floa
 
 @dataclass(frozen=True)
 class FrameFit:
-    """One frame's estimate: the landmarks' camera and expression ``[52]``."""
+    """One frame's estimate: the landmarks' camera and expression ``[EXPRESSION_SIZE]``."""
 
     camera: ScaledOrthographicCamera
     expression: np.ndarray
@@ -243,7 +249,7 @@ class FrameFit:
 def fit_frame(
     basis: LandmarkBasis,
     landmarks: Landmarks,
-    identity: np.ndarray,  # [80]
+    identity: np.ndarray,  # [IDENTITY_SIZE]
     previous: FrameFit | None,
     settings: FitSettings,
 ) -> FrameFit:
@@ -264,6 +270,6 @@ def fit_frame(
         equations = linearise(basis, points, estimate.camera, identity, estimate.expression, settings, False)
         hessian = equations.hessian + np.diag(prior_weight + temporal_weight)
         gradient = equations.gradient + prior_weight * prior + temporal_weight * previous.expression
-        expression = solve_box(hessian, gradient, estimate.expression, 0.0, 1.0)
+        expression = solve_box(hessian, gradient, estimate.expression, basis.low, basis.high)
         estimate = replace(estimate, camera=equations.camera_at(expression), expression=expression)
     return estimate

@@ -11,7 +11,7 @@ Value = TypeVar("Value")
 
 
 class OncePerPerson(Generic[Value]):
-    """A function of the identity coefficients ``[80]`` that is computed anew only when they change.
+    """A function of the identity coefficients ``[IDENTITY_SIZE]`` that is computed anew only when they change.
 
     Args:
         compute: what gives the value.
@@ -22,7 +22,7 @@ class OncePerPerson(Generic[Value]):
         self._last: tuple[np.ndarray, Value] | None = None
 
     def __call__(self, identity: np.ndarray) -> Value:
-        """The value for an identity ``[80]``."""
+        """The value for an identity ``[IDENTITY_SIZE]``."""
         if self._last is None or not np.array_equal(self._last[0], identity):
             self._last = identity.copy(), self._compute(identity)
         return self._last[1]

@@ -24,6 +24,8 @@ FACE_OVAL = (
 )  # fmt: skip
 EYE_CORNERS = (33, 263)  # outer corners: their distance is our inter-ocular distance
 
+MOUTH_CORNERS = (61, 291)
+
 # The 68 points of the iBUG annotation, by the nearest of MediaPipe's points.
 IBUG_68 = (
     162, 234, 93, 58, 172, 136, 149, 148, 152, 377, 378, 365, 397, 288, 323, 454, 389,
@@ -48,14 +50,31 @@ UNIT_NAMES = (
     "noseSneerRight", "tongueOut",
 )  # fmt: skip
 
-# The tracker puts points of the outline where the face ends in the picture, so they slide with pose.
-CONTOUR_WEIGHT = 0.3
+_ABOUT_EYES = (130, 243, 463, 359, 226, 446, 244, 464, 112, 341, 247, 467, 25, 255, 110, 339)
+_NOSE = (168, 6, 197, 195, 122, 351, 196, 419, 5, 4, 1, 2, 97, 326)
+_BELOW_NOSE = (
+    11, 12, 15, 16, 18, 32, 38, 41, 42, 43, 57, 62, 72, 73, 74, 76, 77, 83, 85, 86, 89, 90, 92, 96, 106, 135, 138, 140,
+    164, 165, 167, 169, 170, 171, 175, 179, 180, 182, 183, 184, 186, 187, 192, 194, 199, 200, 201, 202, 204, 206, 207,
+    208, 210, 211, 212, 213, 214, 215, 216, 262, 268, 271, 272, 273, 287, 292, 302, 303, 304, 306, 307, 313, 315, 316,
+    319, 320, 322, 325, 335, 364, 367, 369, 391, 393, 394, 395, 396, 403, 404, 406, 407, 408, 410, 411, 416, 418, 421,
+    422, 424, 426, 427, 428, 430, 431, 432, 433, 434, 435, 436,
+)  # fmt: skip
+_WEIGHTS = (  # of landmarks in a fit, 1 for all others; later ones count
+    (_BELOW_NOSE, 0.5),  # cheeks and chin move in ways that no direction foresees
+    # The tracker puts points of the outline where the face ends in the picture, so they slide with pose.
+    (FACE_OVAL, 0.15),
+    # The rigid part, which says how the head is turned.
+    (_NOSE, 10.0), ((*LEFT_EYE, *RIGHT_EYE), 5.0), (_ABOUT_EYES, 10.0), ((33, 133, 263, 362), 40.0),
+    # What a viewer looks at.
+    (OUTER_LIPS, 4.0), (INNER_LIPS, 8.0), ((*LEFT_BROW, *RIGHT_BROW), 20.0),
+)  # fmt: skip
 
 
 def fit_weights() -> np.ndarray:
-    """How much each landmark counts in a fit, ``[468]`` float64: 1, and ``CONTOUR_WEIGHT`` on the face oval."""
+    """How much each landmark counts in a fit, ``[468]`` float64."""
     weights = np.ones(SURFACE_COUNT)
-    weights[list(FACE_OVAL)] = CONTOUR_WEIGHT
+    for landmarks, weight in _WEIGHTS:
+        weights[list(landmarks)] = weight
     return weights
 
 

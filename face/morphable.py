@@ -16,6 +16,7 @@ import scipy.sparse as sp
 
 from face.errors import FaceError
 from face.landmarks import SURFACE_COUNT
+from face.parameters import EXPRESSION_SIZE, IDENTITY_SIZE
 from face.raster import triangulate
 from face.subdivision import catmull_clark, clip_triangles
 
@@ -44,9 +45,11 @@ class MorphableModel:
 
     Attributes:
         mean: ``[V, 3]`` float32.
-        identity: ``[80, V, 3]`` float32, one standard deviation each (coefficients ~ N(0, 1)).
-        expression: ``[52, V, 3]`` float32, face units at full strength (coefficients 0…1).
-        unit_names: the 52 ARKit names, in the order of ``expression``.
+        identity: ``[IDENTITY_SIZE, V, 3]`` float32, one standard deviation each (coefficients ~ N(0, 1)).
+        expression: ``[EXPRESSION_SIZE, V, 3]`` float32: face units at full strength (coefficients about 0…1), then
+            correctives of the mouth and of the brows, one standard deviation each.
+        expression_box: ``[EXPRESSION_SIZE, 2]`` float32, least and greatest coefficient.
+        unit_names: the 52 ARKit names, in the order of ``expression``'s first.
         quads: ``[Q, 4]`` int32, counter-clockwise from outside.
         quad_parts: ``[Q]`` uint8, a ``Part`` each.
         nmfc_quads: ``[4Q]`` bool, quads of the subdivided mesh that the NMFC draws, wholly or up to its border.
@@ -58,6 +61,7 @@ class MorphableModel:
     mean: np.ndarray
     identity: np.ndarray
     expression: np.ndarray
+    expression_box: np.ndarray
     unit_names: tuple[str, ...]
     quads: np.ndarray
     quad_parts: np.ndarray
@@ -81,7 +85,12 @@ class MorphableModel:
                             "'python -m offline.morphable'.") from None  # fmt: skip
         except (KeyError, ValueError, OSError) as error:
             raise FaceError(f"{path} is not a morphable model of this program ({error}).") from None
-        for name in ("mean", "identity", "expression", "nmfc_inside", "landmark_weight"):
+        sizes = {"identity": IDENTITY_SIZE, "expression": EXPRESSION_SIZE, "expression_box": EXPRESSION_SIZE}
+        for name, size in sizes.items():
+            if len(arrays[name]) != size:
+                raise FaceError(f"{path} is not a morphable model of this program: {name} has {len(arrays[name])} "
+                                f"directions instead of {size}.")  # fmt: skip
+        for name in ("mean", "identity", "expression", "expression_box", "nmfc_inside", "landmark_weight"):
             arrays[name] = arrays[name].astype(np.float32)
         names = tuple(str(n) for n in arrays.pop("unit_names"))
         return MorphableModel(unit_names=names, **arrays)
@@ -96,7 +105,7 @@ class MorphableModel:
         return digest.hexdigest()
 
     def shape(self, identity: np.ndarray, expression: np.ndarray) -> np.ndarray:
-        """Cage vertices ``[V, 3]`` float32 for coefficients ``[80]`` and ``[52]`` (Eq. 1)."""
+        """Cage vertices ``[V, 3]`` float32 for coefficients of identity and expression (Eq. 1)."""
         offset = np.tensordot(identity.astype(np.float32), self.identity, 1)
         return self.mean + offset + np.tensordot(expression.astype(np.float32), self.expression, 1)
 
@@ -132,7 +141,8 @@ class MorphableModel:
         return (matrix @ self.subdivision)[used], compact.reshape(-1, 3).astype(np.int32)
 
     @cached_property
-    def _landmark_matrix(self) -> sp.csr_matrix:
+    def landmark_matrix(self) -> sp.csr_matrix:
+        """Sparse ``[478, V]``: cage vertices to landmarks."""
         count, k = self.landmark_index.shape
         rows = np.repeat(np.arange(count), k)
         values = (self.landmark_weight.ravel().astype(np.float64), (rows, self.landmark_index.ravel()))
@@ -140,12 +150,12 @@ class MorphableModel:
 
     def landmarks_of(self, vertices: np.ndarray) -> np.ndarray:  # [V, 3] cage
         """The 478 landmarks on a shape, ``[478, 3]`` float64, model frame."""
-        return self._landmark_matrix @ vertices.astype(np.float64)
+        return self.landmark_matrix @ vertices.astype(np.float64)
 
     @cached_property
     def landmark_bases(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Mean ``[468, 3]``, identity ``[80, 468, 3]`` and expression ``[52, 468, 3]`` at the surface landmarks."""
-        matrix = self._landmark_matrix[:SURFACE_COUNT]
+        """Mean ``[468, 3]`` and the directions of identity and expression ``[K, 468, 3]`` at the surface landmarks."""
+        matrix = self.landmark_matrix[:SURFACE_COUNT]
         bases = [np.stack([matrix @ b.astype(np.float64) for b in basis]) for basis in (self.identity, self.expression)]
         return matrix @ self.mean.astype(np.float64), bases[0], bases[1]
 
@@ -155,7 +165,7 @@ class MorphableModel:
 
     @cached_property
     def eye_bases(self) -> tuple[np.ndarray, np.ndarray]:
-        """Eyeball centres (left, right): mean ``[2, 3]`` and identity directions ``[80, 2, 3]``, float64."""
+        """Eyeball centres (left, right): mean ``[2, 3]`` and identity directions ``[IDENTITY_SIZE, 2, 3]``, float64."""
         sides = [self.eye_vertices(p) for p in (Part.LEFT_EYE, Part.RIGHT_EYE)]
         mean = np.stack([self.mean[s].mean(0) for s in sides]).astype(np.float64)
         return mean, np.stack([self.identity[:, s].mean(1) for s in sides], axis=1).astype(np.float64)

@@ -9,7 +9,9 @@ import numpy as np
 from scipy.spatial.transform import Rotation, Slerp
 
 from face.camera import ScaledOrthographicCamera
-from face.parameters import FaceParameters
+from face.lips import Lips
+from face.morphable import MorphableModel
+from face.parameters import EXPRESSION_SIZE, MOUTH, FaceParameters
 from face.target import TargetInfo
 
 _USUAL_FRAMES = 500  # over which the source's mean scale and place are taken, as in the authors' demo
@@ -49,9 +51,12 @@ class Retargeter:
 
     Args:
         target: whose identity, scale and statistics to use.
+        model: the morphable model of both.
     """
 
-    def __init__(self, target: TargetInfo) -> None:
+    def __init__(self, target: TargetInfo, model: MorphableModel) -> None:
+        self._source_lips, self._target_lips = Lips(model), Lips(model)  # each keeps what depends on one person
+        self._low, self._high = model.expression_box.astype(np.float64).T
         self.recalibrate()
         self.change_target(target)
 
@@ -68,7 +73,7 @@ class Retargeter:
     def recalibrate(self) -> None:
         """Forget the source's neutral, usual scale and place."""
         self._cameras = np.empty((_USUAL_FRAMES, 3))  # scale and place of the last faces, a ring
-        self._neutral_expression = np.zeros(52)
+        self._neutral_expression = np.zeros(EXPRESSION_SIZE)
         self._neutral_gaze = np.zeros(2)
         self._faces = 0
         self._shown = None
@@ -105,8 +110,8 @@ class Retargeter:
         return self._shown
 
     def _hybrid(self, source: FaceParameters, settings: RetargetSettings, time_s: float) -> FaceParameters:
-        self._learn(source)
-        expression, gaze = source.expression, source.gaze
+        expression, gaze = self._carried(source), source.gaze
+        self._learn(source, expression)
         if settings.relative:
             expression = np.array(self._target.neutral_expression) + settings.strength * (
                 expression - self._neutral_expression
@@ -114,16 +119,24 @@ class Retargeter:
             gaze = np.array(self._target.neutral_gaze) + gaze - self._neutral_gaze
         else:
             expression = settings.strength * expression
+        expression = self._target_lips.close(expression, self._source_lips.touching(source.identity, source.expression))
         camera = self._own_camera(time_s) if settings.mode is Mode.FACE else self._adapted_camera(source)
-        return FaceParameters(self._resting.identity, np.clip(expression, 0, 1), camera, gaze)
+        return FaceParameters(self._resting.identity, np.clip(expression, self._low, self._high), camera, gaze)
 
-    def _learn(self, source: FaceParameters) -> None:
+    def _carried(self, source: FaceParameters) -> np.ndarray:
+        """The source's expression on the target: what its mouth does, in proportion to the target's mouth."""
+        expression = source.expression.copy()
+        own = self._target_lips.mouth_width(self._resting.identity)
+        expression[MOUTH] *= own / self._source_lips.mouth_width(source.identity)
+        return expression
+
+    def _learn(self, source: FaceParameters, expression: np.ndarray) -> None:
         scale, translation = source.camera.scale, source.camera.translation
         self._cameras[self._faces % _USUAL_FRAMES] = scale, *(translation / scale)
         self._faces += 1
         if self._faces <= _NEUTRAL_FRAMES:
             share = 1 / self._faces
-            self._neutral_expression = self._neutral_expression + share * (source.expression - self._neutral_expression)
+            self._neutral_expression = self._neutral_expression + share * (expression - self._neutral_expression)
             self._neutral_gaze = self._neutral_gaze + share * (source.gaze - self._neutral_gaze)
 
     def _adapted_camera(self, source: FaceParameters) -> ScaledOrthographicCamera:

@@ -38,8 +38,8 @@ class TargetInfo:
         profile: which network, e.g. ``compact``.
         size: height and width of the picture in px.
         model_hash: the morphable model that training saw.
-        identity: ``[80]`` coefficients.
-        neutral_expression: ``[52]`` units of the resting face.
+        identity: ``[IDENTITY_SIZE]`` coefficients.
+        neutral_expression: ``[EXPRESSION_SIZE]`` coefficients of the resting face.
         neutral_gaze: ``[2]`` degrees.
         scale_mean: px per model unit.
         translation_mean, translation_std: ``[2]`` model units; the face's place over its scale.
@@ -136,16 +136,28 @@ def read_info(path: Path, model_hash: str) -> TargetInfo:
     Raises:
         FaceError: not a target file, of another version, or made for another morphable model.
     """
+    info = read_any_info(path)
+    if info.model_hash != model_hash:
+        raise FaceError(
+            f"The target {path} was made for another morphable model: export it again "
+            "('python -m offline.export --remodel' if only the model is newer)."
+        )
+    return info
+
+
+def read_any_info(path: Path) -> TargetInfo:
+    """Description of a target file, whatever morphable model it was made for.
+
+    Raises:
+        FaceError: not a target file, or of another version.
+    """
     try:
         text = _engine_header(path) if path.suffix == ".engine" else _onnx_header(path)
     except OSError as error:
         raise FaceError(f"Cannot read the target {path}: {error.strerror or error}.") from None
     if text is None:
         raise FaceError(f"{path} is not a target file of this program: make one with 'python -m offline.export'.")
-    info = TargetInfo.from_json(text, path)
-    if info.model_hash != model_hash:
-        raise FaceError(f"The target {path} was made for another morphable model: reconstruct and train it again.")
-    return info
+    return TargetInfo.from_json(text, path)
 
 
 def _onnx_header(path: Path) -> str | None:

@@ -74,7 +74,7 @@ class Pipeline:
         self.latest: Generated | None = None
         self.sinks: list[Callable[[Generated], None]] = []
         self.sound_sinks: list[Callable[[Sound], None]] = []
-        self._fitter, self._retargeter = OnlineFitter(model), Retargeter(cast.info)
+        self._fitter, self._retargeter = OnlineFitter(model), Retargeter(cast.info, model)
         self._frames: Mailbox[Frame] = Mailbox(drop)
         self._conditioned: Mailbox[Conditioned] = Mailbox(drop)
         self._stop = threading.Event()

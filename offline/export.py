@@ -2,8 +2,10 @@
 
     python -m offline.export DATASET --run RUN --name demo --title "Mira" --provenance "…" [--out trt_engines]
     python -m offline.export TARGET.onnx --engine [--precision fp16] [--compute-capability 8.9]
+    python -m offline.export TARGET.onnx --remodel
 
-The last makes TARGET.engine for TensorRT: for the GPU at hand or, by TensorRT for RTX, for any other.
+The second makes TARGET.engine for TensorRT: for the GPU at hand or, by TensorRT for RTX, for any other. The last takes
+a target, and its 8-bit twin, over to the morphable model in use: networks see only pictures of the face.
 
 The exported step takes and gives uint8 pictures, so that the host does no work per pixel. It is checked against
 torch over a roll-out before anything is written.
@@ -16,6 +18,7 @@ import base64
 import sys
 import tempfile
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -32,8 +35,9 @@ from face.files import sha256
 from face.landmarks import UNIT_NAMES
 from face.layers import SEAMS
 from face.morphable import MorphableModel
+from face.parameters import of_units
 from face.recurrence import INPUTS, Recurrence
-from face.target import TargetInfo, read_info, write_onnx
+from face.target import TargetInfo, read_any_info, read_info, write_onnx
 from offline.command import one_sentence
 from offline.compact import CompactGenerator
 from offline.dataset import Dataset
@@ -51,6 +55,8 @@ _CHECK_FRAMES = 100
 _CHECK_MEAN = 0.05  # of 255, in any frame: a byte rounded the other way here and there
 _MOTION_FRAMES = 150
 _PORTRAIT = 160  # px
+# Hashes of former morphable models that differ from today's in expression and landmarks alone: same head, same colours.
+_PREDECESSORS = ("3c1611e1e8f0ed4965df7beecf7102afb013c51517296485d85a6dfbd99c76dc",)
 
 
 def export_onnx(generator: Generator, size: int) -> onnx.ModelProto:
@@ -258,6 +264,31 @@ def export_with_options(dataset: Dataset, run: Path, out: Path, arguments: argpa
     return export(dataset, run, info, out)
 
 
+def remodel(source: Path) -> None:
+    """Take ``NAME.onnx`` and ``NAME.int8.onnx`` over to the morphable model in use.
+
+    Raises:
+        FaceError: it is no ONNX target, or the model it was made for draws other pictures than today's.
+    """
+    if source.suffix != ".onnx":
+        raise FaceError(f"{source} is no ONNX target: --remodel takes NAME.onnx.")
+    exact = source.with_name(source.name.removesuffix(".onnx").removesuffix(".int8") + ".onnx")
+    twin = exact.with_suffix(".int8.onnx")
+    model_hash = MorphableModel.load().hash
+    # The 8-bit file first: one that is older than its exact twin would go on being used.
+    for path in [one for one in (twin, exact) if one.exists() or one == exact]:
+        info = read_any_info(path)
+        if info.model_hash == model_hash:
+            print(f"{path} is for the morphable model in use already.")
+            continue
+        if info.model_hash not in _PREDECESSORS:
+            raise FaceError(f"The network of {path} knows pictures of another head: reconstruct and train it again.")
+        units = np.array(info.neutral_expression[: len(UNIT_NAMES)])
+        current = replace(info, model_hash=model_hash, neutral_expression=_rounded(of_units(units)))
+        write_onnx(path, onnx.load(str(path)), current)
+        print(f"wrote {path} for the morphable model in use")
+
+
 def export_engine(source: Path, precision: Precision, capability: str | None) -> Path:
     """Build ``NAME.engine`` beside the ONNX target ``NAME.onnx``.
 
@@ -288,7 +319,11 @@ def main() -> int:
                         help="of its features (default: fp16)")  # fmt: skip
     engine.add_argument("--compute-capability", metavar="N.N", help="of the GPU it is for (default: the one at hand)")
     add_options(parser)
+    parser.add_argument("--remodel", action="store_true", help="take an ONNX target over to the morphable model in use")
     arguments = parser.parse_args()
+    if arguments.remodel:
+        remodel(arguments.source)
+        return 0
     if arguments.engine:
         export_engine(arguments.source, Precision(arguments.precision), arguments.compute_capability)
         return 0

@@ -13,9 +13,9 @@ from scipy.spatial import cKDTree
 from tqdm import tqdm
 
 from face.camera import ScaledOrthographicCamera
-from face.landmarks import COUNT, FACE_OVAL, SURFACE_COUNT
+from face.landmarks import COUNT, FACE_OVAL, INNER_LIPS, SURFACE_COUNT
 from face.morphable import MorphableModel, Part
-from face.parameters import FaceParameters
+from face.parameters import EXPRESSION_SIZE, FaceParameters
 from face.raster import rasterise
 from face.tracking import FaceTracker
 from offline.looks import sample_identity
@@ -56,7 +56,7 @@ def _observe(heads: MorphableModel, painted: bool, seed: int) -> np.ndarray:
     tracker = FaceTracker(video=False)
     for picture in tqdm(range(_PICTURES), desc="calibrating landmarks", unit="picture"):
         person = Person(heads, seed * 1000 + picture // 4, identity=sample_identity(rng) * 0.7, painted=painted)
-        expression = np.zeros(len(heads.unit_names))
+        expression = np.zeros(EXPRESSION_SIZE)
         if picture % 2:
             expression[mild] = rng.uniform(0, [0.35, 0.4, 0.4])
         pose = rng.normal(0, [14, 8, 5])
@@ -112,6 +112,7 @@ def _attach(model: MorphableModel, skin: np.ndarray, places: np.ndarray) -> Morp
     """Put landmarks on the nearest point of the outer skin (irises: on the eyeballs), as weights over the cage."""
     fine = (model.subdivision @ model.mean).astype(np.float64)
     outer = model.triangles[np.repeat(skin, 2)]
+    sides, everywhere = _lips_apart(model, outer, places), np.ones(len(outer), bool)
     index = np.zeros((COUNT, _NEIGHBOURS), np.int32)
     weight = np.zeros((COUNT, _NEIGHBOURS), np.float32)
     for k, place in enumerate(places):
@@ -120,11 +121,26 @@ def _attach(model: MorphableModel, skin: np.ndarray, places: np.ndarray) -> Morp
             front = eye[np.argsort(np.linalg.norm(model.mean[eye] - place, axis=1))[:4]]
             index[k, :4], weight[k, :4] = front, 0.25
             continue
-        corners, barycentric = _nearest_on_surface(place, fine, outer)
+        corners, barycentric = _nearest_on_surface(place, fine, outer[sides.get(k, everywhere)])
         row = barycentric @ model.subdivision[corners].toarray()
         strongest = np.argsort(-np.abs(row))[:_NEIGHBOURS]
         index[k], weight[k] = strongest, row[strongest] / row[strongest].sum()
     return replace(model, landmark_index=index, landmark_weight=weight)
+
+
+def _lips_apart(model: MorphableModel, triangles: np.ndarray, places: np.ndarray) -> dict[int, np.ndarray]:
+    """Which triangles ``[T, 3]`` each landmark of the inner lips may lie on, ``[T]`` bool by landmark.
+
+    Closed lips touch, so that the nearest surface may be the other lip's. An opening jaw takes the lower lip farther
+    down than the mouth's corners.
+    """
+    drop = model.subdivision @ model.expression[model.unit_names.index("jawOpen")][:, 1]
+    fine = model.subdivision @ model.mean
+    middle = len(INNER_LIPS) // 2
+    nearest = cKDTree(fine[triangles].mean(1)).query(places[[INNER_LIPS[0], INNER_LIPS[middle]]])[1]
+    lower = drop[triangles].mean(1) < drop[triangles[nearest]].mean()
+    upper_lip, lower_lip = INNER_LIPS[1:middle], INNER_LIPS[middle + 1 :]
+    return {k: lower for k in lower_lip} | {k: ~lower for k in upper_lip}
 
 
 def _nearest_on_surface(place: np.ndarray, fine: np.ndarray, triangles: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from face.parameters import IDENTITY_SIZE
+
 # Skin reflectance (linear RGB) from light to dark; a person's skin lies between two neighbours.
 _SKIN = np.array([[0.84, 0.62, 0.50], [0.72, 0.48, 0.35], [0.50, 0.30, 0.20], [0.26, 0.14, 0.09], [0.14, 0.07, 0.05]])
 _HAIR = np.array([[0.50, 0.36, 0.18], [0.20, 0.10, 0.05], [0.07, 0.04, 0.03], [0.02, 0.018, 0.016], [0.32, 0.10, 0.04]])
@@ -32,8 +34,8 @@ class Look:
 
 
 def sample_identity(rng: np.random.Generator) -> np.ndarray:
-    """A plausible identity ``[80]``: standard normal, cut at two deviations."""
-    return np.clip(rng.normal(0, 0.8, 80), -2, 2)
+    """A plausible identity ``[IDENTITY_SIZE]``: standard normal, cut at two deviations."""
+    return np.clip(rng.normal(0, 0.8, IDENTITY_SIZE), -2, 2)
 
 
 def sample_look(rng: np.random.Generator) -> Look:

@@ -10,7 +10,7 @@ import numpy as np
 from face.fit_batch import fit_video
 from face.landmarks import SURFACE_COUNT, Landmarks
 from face.morphable import MorphableModel
-from face.parameters import FaceParameters, gaze_rotation
+from face.parameters import UNITS, FaceParameters, gaze_rotation
 from face.tracking import FaceTracker
 
 
@@ -41,7 +41,7 @@ def watch(pictures: np.ndarray, rate: float) -> list[Landmarks | None]:  # [T, H
 
 def score_faces(
     model: MorphableModel,
-    identity: np.ndarray,  # [80] of the person shown
+    identity: np.ndarray,  # [IDENTITY_SIZE] of the person shown
     seen: Sequence[Landmarks | None],
     wanted: Sequence[Landmarks | None],
 ) -> FaceScores:
@@ -52,7 +52,7 @@ def score_faces(
 
 def score_driven(
     model: MorphableModel,
-    identity: np.ndarray,  # [80] of the person shown
+    identity: np.ndarray,  # [IDENTITY_SIZE] of the person shown
     seen: Sequence[Landmarks | None],
     drawn: Sequence[FaceParameters],
 ) -> FaceScores:
@@ -67,7 +67,7 @@ def score_driven(
 def _as_seen(model: MorphableModel, parameters: FaceParameters) -> Landmarks:
     """What a perfect tracker would see; the irises, which move with the gaze, stay at rest."""
     points = model.landmarks_of(model.shape(parameters.identity, parameters.expression))
-    return Landmarks(parameters.camera.project(points)[:, :2], parameters.expression, 0, 0)
+    return Landmarks(parameters.camera.project(points)[:, :2], parameters.expression[UNITS], 0, 0)
 
 
 def _compare(

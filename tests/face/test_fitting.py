@@ -7,9 +7,19 @@ from scipy.optimize import lsq_linear
 
 from face.fit_batch import fit_video, smooth_expressions, stretches
 from face.fit_online import OnlineFitter
-from face.fitting import FitSettings, LandmarkBasis, fit_frame, head_camera, landmarks_camera, linearise, solve_box
-from face.landmarks import SURFACE_COUNT, Landmarks
-from face.parameters import FaceParameters
+from face.fitting import (
+    FitSettings,
+    FrameFit,
+    LandmarkBasis,
+    expression_prior,
+    fit_frame,
+    head_camera,
+    landmarks_camera,
+    linearise,
+    solve_box,
+)
+from face.landmarks import INNER_LIPS, LEFT_BROW, RIGHT_BROW, SURFACE_COUNT, UNIT_NAMES, Landmarks
+from face.parameters import BROWS, EXPRESSION_SIZE, IDENTITY_SIZE, MOUTH, FaceParameters, of_units
 from offline.motion import natural_motion
 
 pytestmark = pytest.mark.unit
@@ -27,7 +37,7 @@ def tracks(model, frames=60, seed=3, noise_px=0.3):
     motion = natural_motion(frames, seed)
     truth, seen = [], []
     for expression, euler in zip(motion.expression, motion.euler_deg, strict=True):
-        parameters = FaceParameters(identity, expression, camera(*euler), np.zeros(2))
+        parameters = FaceParameters(identity, of_units(expression), camera(*euler), np.zeros(2))
         exact = true_landmarks(model, parameters, np.clip(expression + rng.normal(0, 0.05, 52), 0, 1))
         points = exact.points + rng.normal(0, noise_px, exact.points.shape)
         seen.append(Landmarks(points, exact.scores, 256, 256))
@@ -46,14 +56,14 @@ def test_box_solver_agrees_with_scipy():
     rng = np.random.default_rng(0)
     for _ in range(5):
         a, b = rng.normal(size=(40, 12)), rng.normal(size=40)
-        found = solve_box(a.T @ a, a.T @ b, np.zeros(12), 0.0, 0.3, 2000, 1e-10)
+        found = solve_box(a.T @ a, a.T @ b, np.zeros(12), np.zeros(12), np.full(12, 0.3), 2000, 1e-10)
         assert np.allclose(found, lsq_linear(a, b, (0, 0.3)).x, atol=1e-5)
 
 
 def test_gradient_of_the_linearisation(model, basis):
     """At the estimate, the eliminated quadratic has the true energy's slope along expression (finite differences)."""
     rng = np.random.default_rng(1)
-    identity, expression = rng.normal(0, 0.5, 80), rng.uniform(0.1, 0.5, 52)
+    identity, expression = rng.normal(0, 0.5, 80), of_units(rng.uniform(0.1, 0.5, len(UNIT_NAMES)))
     parameters = FaceParameters(identity, expression, camera(12, -7, 4), np.zeros(2))
     points = true_landmarks(model, parameters, expression).points[:SURFACE_COUNT] + rng.normal(0, 0.4, (468, 2))
     settings = FitSettings(outlier_noises=1e6)
@@ -68,7 +78,7 @@ def test_gradient_of_the_linearisation(model, basis):
         square = ((points - fitted) ** 2).sum(1) / view.scale**2
         return 0.5 * (basis.weights * square).sum() / settings.landmark_noise**2
 
-    numeric = [(energy(expression + 1e-5 * d) - energy(expression - 1e-5 * d)) / 2e-5 for d in np.eye(52)]
+    numeric = [(energy(expression + 1e-5 * d) - energy(expression - 1e-5 * d)) / 2e-5 for d in np.eye(EXPRESSION_SIZE)]
     assert np.allclose(slope, numeric, rtol=1e-3, atol=np.abs(numeric).max() * 1e-3)
 
 
@@ -79,6 +89,28 @@ def test_known_face_is_recovered(model, basis):
     assert np.allclose(found.camera.euler_deg, [20, -10, 5], atol=0.1)
     assert found.camera.scale == pytest.approx(90, rel=0.002)
     assert np.abs(found.expression - truth.expression).max() < 0.03
+
+
+def lip_error(basis, fitted, points):
+    """Mean distance of the inner lips over the inter-ocular distance."""
+    found = fitted.camera.project(basis.shape(np.zeros(IDENTITY_SIZE), fitted.expression))[list(INNER_LIPS), :2]
+    wanted = points[list(INNER_LIPS)]
+    return np.linalg.norm(found - wanted, axis=1).mean() / np.linalg.norm(points[33] - points[263])
+
+
+def test_lips_and_brows_follow_the_landmarks_whatever_the_scores_say(model, basis):
+    """The tracker sees the points of a grin under a frown and scores neither: the fit goes with the points."""
+    expression = units(jawOpen=0.2, mouthSmileLeft=0.9, mouthSmileRight=0.9, browDownLeft=0.8, browDownRight=0.8)
+    expression[MOUTH], expression[BROWS] = np.linspace(-1.5, 1.5, MOUTH.stop - MOUTH.start), 1.0
+    truth = FaceParameters(np.zeros(IDENTITY_SIZE), expression, camera(8, -5, 3), np.zeros(2))
+    seen = true_landmarks(model, truth, units())
+    found = fit_frame(basis, seen, truth.identity, None, FitSettings())
+    assert lip_error(basis, found, seen.points) < 0.005
+    brows = [*LEFT_BROW, *RIGHT_BROW]
+    fitted = found.camera.project(basis.shape(truth.identity, found.expression))[brows, :2]
+    assert np.linalg.norm(fitted - seen.points[brows], axis=1).mean() / seen.interocular_px < 0.005
+    by_scores = FrameFit(found.camera, expression_prior(seen.scores))
+    assert lip_error(basis, by_scores, seen.points) > 0.04
 
 
 def test_the_head_nods_farther_than_its_landmarks(basis):
@@ -109,7 +141,7 @@ def test_batch_fit_of_a_talking_head(model, basis):
     pose = [np.abs(f.camera.euler_deg - t.camera.euler_deg) for f, t in zip(found, truth, strict=True)]
     assert np.mean(pose) < 0.7 and np.max(pose) < 2.5
     assert np.mean([shape_error(basis, f, t) for f, t in zip(found, truth, strict=True)]) < 0.03
-    assert all(p.expression.min() >= 0 and p.expression.max() <= 1 for p in found)
+    assert all(np.all(p.expression >= basis.low) and np.all(p.expression <= basis.high) for p in found)
     assert np.abs(found[0].identity).max() <= FitSettings().identity_limit
 
 
@@ -158,7 +190,7 @@ def test_smoothing_minimises_its_energy():
     wanted = rng.uniform(0.3, 0.7, (frames, count))
     gradients = np.einsum("fij,fj->fi", hessians, wanted)
     found = np.full((frames, count), 0.5)
-    smooth_expressions(hessians, gradients, found, weight, 400)
+    smooth_expressions(hessians, gradients, found, np.zeros(count), np.ones(count), weight, 400)
     second = np.zeros((frames - 2, frames))
     for k in range(frames - 2):
         second[k, k : k + 3] = 1, -2, 1

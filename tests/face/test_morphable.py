@@ -7,14 +7,26 @@ from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
 from face.errors import FaceError
-from face.landmarks import IBUG_68, INNER_LIPS, LEFT_EYE, RIGHT_EYE, SURFACE_COUNT, UNIT_NAMES
-from face.morphable import MorphableModel, Part
+from face.landmarks import (
+    IBUG_68,
+    INNER_LIPS,
+    LEFT_BROW,
+    LEFT_EYE,
+    MOUTH_CORNERS,
+    OUTER_LIPS,
+    RIGHT_BROW,
+    RIGHT_EYE,
+    SURFACE_COUNT,
+    UNIT_NAMES,
+)
+from face.morphable import DEFAULT_PATH, MorphableModel, Part
+from face.parameters import BROWS, EXPRESSION_SIZE, IDENTITY_SIZE, MOUTH, UNITS
 
 pytestmark = pytest.mark.unit
 
 
 def test_has_what_the_design_asks_for(model):
-    assert model.identity.shape[0] >= 80 and model.expression.shape[0] >= 52
+    assert len(model.identity) == IDENTITY_SIZE and len(model.expression) == EXPRESSION_SIZE
     assert model.unit_names == UNIT_NAMES and len(IBUG_68) == 68
     assert set(np.unique(model.quad_parts)) == {p.value for p in Part}
     assert np.allclose(model.landmark_weight.sum(1), 1, atol=1e-5)
@@ -22,7 +34,7 @@ def test_has_what_the_design_asks_for(model):
 
 def test_shape_is_linear(model):
     rng = np.random.default_rng(0)
-    identity, expression = rng.normal(size=80), rng.uniform(size=52)
+    identity, expression = rng.normal(size=80), rng.uniform(size=EXPRESSION_SIZE)
     by_hand = (
         model.mean
         + np.einsum("k,kvc->vc", identity, model.identity)
@@ -48,6 +60,37 @@ def test_jaw_opens_the_inner_lips_and_blink_closes_the_eye(model):
 
     assert height(units(eyeBlinkLeft=1)) < 0.35 * height(units())
     assert height(units(eyeBlinkRight=1)) == pytest.approx(height(units()), abs=1e-3)
+
+
+def test_each_lip_has_its_own_landmarks(model):
+    """An opening jaw takes the lower lip's inner edge along, and leaves the upper lip's where it is."""
+    drop = -model.landmark_bases[2][UNIT_NAMES.index("jawOpen"), :, 1]
+    corner, middle = drop[list(MOUTH_CORNERS)].max(), len(INNER_LIPS) // 2
+    assert drop[list(INNER_LIPS[1:middle])].max() < 0.07 < corner
+    assert drop[list(INNER_LIPS[middle + 1 :])].min() > 1.5 * corner
+
+
+def test_correctives_move_mouth_and_brows_alone(model):
+    """Their landmarks, and the insides of the lips; eyes, teeth, ears and what lies far off stay."""
+    moved = np.linalg.norm(model.expression[UNITS.stop :], axis=-1)
+    others = np.unique(model.quads[model.quad_parts != Part.SKIN])
+    assert np.all(moved[:, others] == 0)
+    places = model.landmarks_of(model.mean)
+    for rows, core in ((MOUTH, [*OUTER_LIPS, *INNER_LIPS]), (BROWS, [*LEFT_BROW, *RIGHT_BROW])):
+        reach = np.linalg.norm(model.mean[:, None] - places[core][None], axis=-1).min(1)
+        by_all = np.linalg.norm(model.expression[rows], axis=-1)
+        assert by_all[:, reach > 0.46].max() == 0 and by_all[:, reach < 0.05].max() > 0.005
+    eyes = [*LEFT_EYE, *RIGHT_EYE]
+    assert np.abs(model.landmark_bases[2][UNITS.stop :, eyes]).max() < 0.004
+
+
+def test_correctives_are_symmetric_or_the_opposite(model):
+    one_side = [*LEFT_BROW, *OUTER_LIPS[6:10], *OUTER_LIPS[11:15]]
+    other_side = [*RIGHT_BROW, *OUTER_LIPS[4:0:-1], *OUTER_LIPS[19:15:-1]]
+    for direction in model.landmark_bases[2][UNITS.stop :, :, :2]:
+        here, there = direction[one_side], direction[other_side] * [-1, 1]
+        off = min(np.linalg.norm(here - there), np.linalg.norm(here + there))
+        assert off < 0.1 * (np.linalg.norm(here) + np.linalg.norm(there))
 
 
 def test_nmfc_region_is_the_outer_face(model):
@@ -102,6 +145,10 @@ def test_missing_and_foreign_files_say_so(tmp_path):
     np.savez(tmp_path / "other.npz", a=np.zeros(3))
     with pytest.raises(FaceError, match="not a morphable model"):
         MorphableModel.load(tmp_path / "other.npz")
+    with np.load(DEFAULT_PATH) as data:
+        np.savez(tmp_path / "former.npz", **{**data, "expression": data["expression"][:52]})
+    with pytest.raises(FaceError, match=f"expression has 52 directions instead of {EXPRESSION_SIZE}"):
+        MorphableModel.load(tmp_path / "former.npz")
     (tmp_path / "text.npz").write_text("hello")
     with pytest.raises(FaceError, match="not a morphable model"):
         MorphableModel.load(tmp_path / "text.npz")

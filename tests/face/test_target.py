@@ -54,7 +54,7 @@ def test_foreign_corrupt_and_empty_files(tmp_path, network, target_info):
 def test_other_versions_and_models(tmp_path, target_info):
     path = tmp_path / "a.engine"
     write_engine(path, b"", target_info)
-    with pytest.raises(FaceError, match="another morphable model"):
+    with pytest.raises(FaceError, match="another morphable model: export it again"):
         read_info(path, "0" * 64)
     later = json.loads(target_info.to_json()) | {"format": 99}
     text = json.dumps(later).encode()

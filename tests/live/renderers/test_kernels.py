@@ -9,10 +9,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import camera
+from conftest import camera, units
 
 from face.conditioning import CpuConditioning
-from face.parameters import FaceParameters
+from face.parameters import EXPRESSION_SIZE, UNITS, FaceParameters, of_units
 from live.renderers.packing import FACE, FaceMesh
 from offline.motion import natural_motion
 
@@ -26,7 +26,10 @@ def library(tmp_path_factory) -> ctypes.CDLL:
         pytest.skip("no g++ is installed")
     built = tmp_path_factory.mktemp("kernels") / "kernels.so"
     # As on the GPU, multiply and add are not fused.
-    command = ["g++", "-O2", "-ffp-contract=off", "-Wall", "-Werror", "-shared", "-fPIC", str(SOURCE), "-o", str(built)]
+    command = [
+        "g++", "-O2", "-ffp-contract=off", "-Wall", "-Werror", "-shared", "-fPIC",
+        f"-DEXPRESSION_SIZE={EXPRESSION_SIZE}", str(SOURCE), "-o", str(built),
+    ]  # fmt: skip
     subprocess.run(command, check=True)
     return ctypes.CDLL(str(built))
 
@@ -50,7 +53,9 @@ def faces(model, size: int, count: int):
     motion = natural_motion(count * 10, 5)
     for k in range(0, count * 10, 10):
         pose = camera(*(motion.euler_deg[k] * 1.3), scale=size * rng.uniform(0.25, 0.6), size=size)
-        yield FaceParameters(rng.normal(0, 1, 80), motion.expression[k], pose, motion.gaze_deg[k])
+        expression = of_units(motion.expression[k])
+        expression[UNITS.stop :] = rng.normal(0, 1, EXPRESSION_SIZE - UNITS.stop)
+        yield FaceParameters(rng.normal(0, 1, 80), expression, pose, motion.gaze_deg[k])
 
 
 @pytest.mark.parametrize("size", [256, 512])
@@ -69,12 +74,12 @@ def test_the_kernels_draw_what_the_cpu_draws(model, library, size):
 
 def test_a_face_beyond_the_picture_is_cut_off(model, library):
     mesh, size = FaceMesh(model), 128
-    parameters = FaceParameters(np.zeros(80), np.zeros(52), camera(10, 5, 3, scale=200, size=size), np.array([5.0, 3]))
+    parameters = FaceParameters(np.zeros(80), units(), camera(10, 5, 3, scale=200, size=size), np.array([5.0, 3]))
     assert (draw(library, mesh, parameters, size) != CpuConditioning(model, size).render(parameters)).mean() <= 0.001
 
 
 def test_the_record_has_the_size_of_the_struct():
-    assert FACE.itemsize == 4 * (52 + 9 + 1 + 2 + 4 + 2)
+    assert FACE.itemsize == 4 * (EXPRESSION_SIZE + 9 + 1 + 2 + 4 + 2)
 
 
 @pytest.mark.parametrize("architecture", [75, 80, 86, 89, 90, 100, 120])
