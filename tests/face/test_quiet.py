@@ -27,10 +27,14 @@ def test_what_is_written_in_the_block_is_dropped_and_after_it_is_not(capfd):
 
 
 def test_trackers_built_at_once_leave_standard_error_where_it_was():
-    before = place(2)
+    before, together = place(2), threading.Barrier(2)
+
+    def build() -> None:
+        together.wait()
+        FaceTracker()
+
     for _ in range(20):
-        together = threading.Barrier(2)
-        threads = [threading.Thread(target=lambda: (together.wait(), FaceTracker())) for _ in range(2)]
+        threads = [threading.Thread(target=build) for _ in range(2)]
         for thread in threads:
             thread.start()
         for thread in threads:
