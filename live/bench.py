@@ -23,6 +23,7 @@ import numpy as np
 from face.errors import FaceError
 from face.morphable import MorphableModel
 from face.target import find_target
+from face.threads import compute_on_one_thread
 from live.app import TARGET_FOLDERS
 from live.cast import load_cast
 from live.device import Device, choose
@@ -170,6 +171,7 @@ def main() -> int:
     parser.add_argument("--frames", type=int, default=500)
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
+    compute_on_one_thread()
     try:
         gpu, where = choose(Device(arguments.device))
         runs = {

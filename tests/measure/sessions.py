@@ -19,6 +19,7 @@ import httpx
 from live_serving import serving
 from measure.soak import Camera, connect
 
+from face.threads import compute_on_one_thread
 from live.app import build_pipeline
 from live.device import Device, choose
 from live.streaming.server import ServerSettings
@@ -47,6 +48,7 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=20)
     parser.add_argument("--device", choices=[d.value for d in Device], default=Device.AUTO.value)
     arguments = parser.parse_args()
+    compute_on_one_thread()
     kept: list[Sessions] = []
     build = Sessions.__init__
 
