@@ -30,6 +30,7 @@ def status(session: Session) -> dict[str, object]:
     """Figures for the page."""
     pipeline = session.pipeline
     counts, settings, target = pipeline.metrics.counts(), pipeline.settings, pipeline.target
+    latency_s = pipeline.metrics.latency_s()
     return {
         "state": pipeline.state,
         "target": {"name": target.name, "title": target.title, "provenance": target.provenance},
@@ -37,6 +38,7 @@ def status(session: Session) -> dict[str, object]:
         "fps": round(pipeline.metrics.rate(), 1),
         "frames": {"in": counts.get("in", 0), "out": counts.get("out", 0), "dropped": pipeline.dropped()},
         "ms": {n: [round(a, 1), round(b, 1)] for n, (a, b) in pipeline.metrics.percentiles().items()},
+        "latency_ms": None if latency_s is None else round(latency_s * 1000, 1),
         "sound_ahead_ms": session.sound.ahead_ms,
         "viewers": session.viewers,
         "settings": {"mode": settings.mode, "relative": settings.relative, "strength": settings.strength},

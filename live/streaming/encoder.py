@@ -131,7 +131,7 @@ class SharedEncoder:
                     last_key_s = now
                     frame.pict_type = av.video.frame.PictureType.I
                 packets = context.encode(frame)
-            self._metrics.record("capture to encoded", time.monotonic() - generated.captured_s)
+            self._metrics.encoded(time.monotonic() - generated.captured_s)
             self._metrics.count("bytes", sum(packet.size for packet in packets))
             try:
                 self._loop.call_soon_threadsafe(self._hand_out, packets)

@@ -190,7 +190,7 @@ def main() -> int:
         clients = outside(address, arguments.minutes, arguments.viewers)
         while clients.is_alive():
             clients.join(10)
-            rows.append((time.monotonic() - begin, loop.metrics.median_s("capture to encoded") * 1000, memory_mb()))
+            rows.append((time.monotonic() - begin, (loop.metrics.latency_s() or 0.0) * 1000, memory_mb()))
         exitcode = clients.exitcode
         clients.close()
         gc.collect()
