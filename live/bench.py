@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import functools
 import json
 import platform
 import resource
@@ -84,7 +85,7 @@ def measure(target: str, source: str, frames: int, fps: float | None, gpu: Gpu |
     loop = asyncio.new_event_loop()
     turning = threading.Thread(target=loop.run_forever, daemon=True)
     turning.start()
-    encoder = SharedEncoder(loop, live.metrics)
+    encoder = SharedEncoder(loop, live.metrics, functools.partial(live.fail, "encode"))
     encoder.subscribe()  # without a viewer nothing would be encoded
     warm, done = threading.Event(), threading.Event()
     seen = 0

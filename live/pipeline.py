@@ -95,6 +95,12 @@ class Pipeline:
                 thread.join(timeout=5)
         self.state = State.CLOSED
 
+    def fail(self, stage: str, error: Exception) -> None:
+        """A stage cannot go on, one of the loop's or one behind it: end the loop, and say why."""
+        named = error if isinstance(error, FaceError | StageError) else StageError(stage, error)
+        self.error = self.error or named
+        self._end()
+
     def recalibrate(self) -> None:
         """Find the source's identity and neutral anew."""
         self._recalibrate.set()
@@ -149,14 +155,8 @@ class Pipeline:
                 work()
             # No more items for the stage behind; the last stage ends the loop.
             {"capture": self._frames.close, "face": self._conditioned.close, "generate": self._end}[name]()
-        except (FaceError, StageError) as error:
-            self._fail(error)
         except Exception as error:
-            self._fail(StageError(name, error))
-
-    def _fail(self, error: Exception) -> None:
-        self.error = self.error or error
-        self._end()
+            self.fail(name, error)
 
     @contextlib.contextmanager
     def _stage(self, name: str) -> Iterator[None]:

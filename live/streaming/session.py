@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import logging
 import secrets
 
@@ -44,7 +45,8 @@ class Session:
     def encoder(self, codec: Codec) -> SharedEncoder:
         """The encoder of a codec, started when it is first asked for."""
         if codec not in self._encoders:
-            self._encoders[codec] = SharedEncoder(self._loop, self.pipeline.metrics, codec, self._bit_rate)
+            fail = functools.partial(self.pipeline.fail, f"encode {codec}")
+            self._encoders[codec] = SharedEncoder(self._loop, self.pipeline.metrics, fail, codec, self._bit_rate)
         return self._encoders[codec]
 
     @property
