@@ -20,7 +20,7 @@ from live.sources import DEMO_CLIP, FileSource
 from live.streaming.codecs import Codec, h264_encoder, open_video, yuv_frame
 from live.streaming.encoder import SharedEncoder, Subscription
 from live.streaming.operations import Operations
-from live.streaming.session import Sessions
+from live.streaming.session import Session, Sessions
 
 pytestmark = pytest.mark.unit
 
@@ -259,6 +259,33 @@ def test_a_session_whose_encoder_is_given_up_ends_and_the_probe_says_why(model, 
     health, readiness = asyncio.run(work())
     assert health.status_code == 500 and readiness.status_code == 503
     assert health.text.startswith("The encode VP8 stage failed:") and "fallen off the bus" in health.text
+
+
+def test_a_session_that_closes_does_not_hold_up_everybody_else(model, target_info, monkeypatch):
+    """Its encoder is amid a picture, and ends only once the event loop has done something else."""
+    amid, go_on = threading.Event(), threading.Event()
+
+    class Slow(Failing):
+        def encode(self, frame):
+            amid.set()
+            assert go_on.wait(4), "the event loop waited for this"
+            return super().encode(frame)
+
+    monkeypatch.setattr("live.streaming.encoder.open_video", Slow(set()).open)
+
+    async def work():
+        loop = pipeline(model, target_info, FileSource(DEMO_CLIP), drop=True)
+        session = Session(loop, asyncio.get_running_loop(), None)
+        session.encoder(Codec.H264).subscribe()
+        loop.start()
+        assert await asyncio.to_thread(amid.wait, 60)
+        asyncio.get_running_loop().call_soon(go_on.set)
+        await session.close()
+        loop.stop()
+        return loop.error
+
+    assert asyncio.run(work()) is None
+    assert go_on.is_set() and not [t for t in threading.enumerate() if t.name.startswith("encode")]
 
 
 def test_the_card_encodes_only_where_it_can():
