@@ -21,6 +21,7 @@ from face.errors import FaceError
 from face.morphable import MorphableModel
 from face.retarget import Mode
 from face.target import find_target
+from face.threads import compute_on_one_thread
 from live import logs
 from live.cast import load_cast
 from live.device import Device, choose
@@ -203,6 +204,7 @@ def run(arguments: argparse.Namespace) -> None:
         FaceError: something the user can mend; see its text.
     """
     logs.set_up(arguments.log_json)
+    compute_on_one_thread()
     settings = server_settings(arguments)
     bound = None if arguments.no_server else listen(arguments.host, arguments.port)
     recorder = None

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import functools
 import json
 import platform
 import resource
@@ -23,6 +24,7 @@ import numpy as np
 from face.errors import FaceError
 from face.morphable import MorphableModel
 from face.target import find_target
+from face.threads import compute_on_one_thread
 from live.app import TARGET_FOLDERS
 from live.cast import load_cast
 from live.device import Device, choose
@@ -83,7 +85,7 @@ def measure(target: str, source: str, frames: int, fps: float | None, gpu: Gpu |
     loop = asyncio.new_event_loop()
     turning = threading.Thread(target=loop.run_forever, daemon=True)
     turning.start()
-    encoder = SharedEncoder(loop, live.metrics)
+    encoder = SharedEncoder(loop, live.metrics, functools.partial(live.fail, "encode"))
     encoder.subscribe()  # without a viewer nothing would be encoded
     warm, done = threading.Event(), threading.Event()
     seen = 0
@@ -170,6 +172,7 @@ def main() -> int:
     parser.add_argument("--frames", type=int, default=500)
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
+    compute_on_one_thread()
     try:
         gpu, where = choose(Device(arguments.device))
         runs = {

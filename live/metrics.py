@@ -26,6 +26,7 @@ class Metrics:
         self._histograms: dict[str, tuple[list[int], float]] = {}
         self._counts: Counter[str] = Counter()
         self._made: deque[float] = deque(maxlen=_RATE_WINDOW)
+        self._ages_s: deque[float] = deque(maxlen=_WINDOW)
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
@@ -51,12 +52,19 @@ class Metrics:
         """Forget the times; counters and histograms go on."""
         with self._lock:
             self._times.clear()
+            self._ages_s.clear()
 
     def made(self) -> None:
         """A picture of the target was made: count it."""
         with self._lock:
             self._counts["out"] += 1
             self._made.append(time.monotonic())
+
+    def encoded(self, age_s: float) -> None:
+        """A picture was encoded, so long after its capture."""
+        self.record("capture to encoded", age_s)
+        with self._lock:
+            self._ages_s.append(age_s)
 
     def counts(self) -> dict[str, int]:
         """All counters."""
@@ -76,11 +84,11 @@ class Metrics:
             return 0.0
         return (len(made) - 1) / (made[-1] - made[0])
 
-    def median_s(self, name: str) -> float:
-        """Median of a stage's times in seconds; 0 while there are none."""
+    def latency_s(self) -> float | None:
+        """How long after their capture pictures were encoded, lately: the median; ``None`` while none was."""
         with self._lock:
-            window = list(self._times.get(name, ()))
-        return float(np.median(window)) if window else 0.0
+            window = list(self._ages_s)
+        return float(np.median(window)) if window else None
 
     def percentiles(self) -> dict[str, tuple[float, float]]:
         """Median and 95th percentile of each stage in milliseconds."""

@@ -9,9 +9,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from enum import StrEnum
 
-import cv2
-from threadpoolctl import threadpool_limits
-
 from face.errors import FaceError
 from face.fit_online import OnlineFitter
 from face.morphable import MorphableModel
@@ -98,6 +95,12 @@ class Pipeline:
                 thread.join(timeout=5)
         self.state = State.CLOSED
 
+    def fail(self, stage: str, error: Exception) -> None:
+        """A stage cannot go on, one of the loop's or one behind it: end the loop, and say why."""
+        named = error if isinstance(error, FaceError | StageError) else StageError(stage, error)
+        self.error = self.error or named
+        self._end()
+
     def recalibrate(self) -> None:
         """Find the source's identity and neutral anew."""
         self._recalibrate.set()
@@ -152,14 +155,8 @@ class Pipeline:
                 work()
             # No more items for the stage behind; the last stage ends the loop.
             {"capture": self._frames.close, "face": self._conditioned.close, "generate": self._end}[name]()
-        except (FaceError, StageError) as error:
-            self._fail(error)
         except Exception as error:
-            self._fail(StageError(name, error))
-
-    def _fail(self, error: Exception) -> None:
-        self.error = self.error or error
-        self._end()
+            self.fail(name, error)
 
     @contextlib.contextmanager
     def _stage(self, name: str) -> Iterator[None]:
@@ -197,37 +194,34 @@ class Pipeline:
         tracker = FaceTracker()
         if self._alone and self.cast.generator.on_processor:
             _take_first_processor()
-        # Matrices and crops are small: more threads gain nothing, and idle they spin on the generator's core.
-        cv2.setNumThreads(1)
-        with threadpool_limits(1, "blas"):
-            cast: Cast | None = None
-            while True:
-                frame = self._frames.take()
-                if cast is not self.cast:
-                    cast = self.cast
-                    self._retargeter.change_target(cast.info)
-                if self._recalibrate.is_set():
-                    self._recalibrate.clear()
-                    self._fitter.recalibrate()
-                    self._retargeter.recalibrate()
-                with self._stage("track"):
-                    landmarks = tracker.track(frame.image, round(frame.captured_s * 1000))
-                if landmarks is None:
-                    self._fitter.lost()
-                    self.state = State.FACE_LOST
-                    found = None
-                else:
-                    with self._stage("fit"):
-                        found = self._fitter.fit(landmarks)
-                    self.state = State.LIVE if self._fitter.calibration >= 1 else State.CALIBRATING
-                shown = self._retargeter.step(found, self.settings, frame.captured_s)
-                with self._stage("render"):
-                    conditioning = cast.renderer.render(shown)
-                conditioned = Conditioned(conditioning, cast, shown, landmarks, frame.captured_s)
-                if cast.generator.on_processor:
-                    self._generate(conditioned)
-                else:
-                    self._conditioned.put(conditioned)
+        cast: Cast | None = None
+        while True:
+            frame = self._frames.take()
+            if cast is not self.cast:
+                cast = self.cast
+                self._retargeter.change_target(cast.info)
+            if self._recalibrate.is_set():
+                self._recalibrate.clear()
+                self._fitter.recalibrate()
+                self._retargeter.recalibrate()
+            with self._stage("track"):
+                landmarks = tracker.track(frame.image, round(frame.captured_s * 1000))
+            if landmarks is None:
+                self._fitter.lost()
+                self.state = State.FACE_LOST
+                found = None
+            else:
+                with self._stage("fit"):
+                    found = self._fitter.fit(landmarks)
+                self.state = State.LIVE if self._fitter.calibration >= 1 else State.CALIBRATING
+            shown = self._retargeter.step(found, self.settings, frame.captured_s)
+            with self._stage("render"):
+                conditioning = cast.renderer.render(shown)
+            conditioned = Conditioned(conditioning, cast, shown, landmarks, frame.captured_s)
+            if cast.generator.on_processor:
+                self._generate(conditioned)
+            else:
+                self._conditioned.put(conditioned)
 
     def _generate_all(self) -> None:
         while True:

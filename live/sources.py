@@ -103,15 +103,17 @@ class CameraSource:
         self._capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)
 
     def run(self, emit: Emit, stop: threading.Event) -> None:
-        """Deliver the camera's frames."""
+        """Deliver the camera's frames; the camera is free again afterwards."""
         number = 0
-        while not stop.is_set():
-            read, image = self._capture.read()
-            if not read:
-                raise FaceError(f"The {self.name} stopped giving pictures: plug it in again and restart.")
-            emit(Frame(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), time.monotonic(), number))
-            number += 1
-        self._capture.release()
+        try:
+            while not stop.is_set():
+                read, image = self._capture.read()
+                if not read:
+                    raise FaceError(f"The {self.name} stopped giving pictures: plug it in again and restart.")
+                emit(Frame(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), time.monotonic(), number))
+                number += 1
+        finally:  # a loop that stops ends this by an exception, from where frames are handed over
+            self._capture.release()
 
 
 class NoSource:

@@ -14,6 +14,7 @@ from types import UnionType
 from typing import Any
 
 from face.errors import FaceError
+from face.files import write_whole
 from offline.profiles import PROFILES, Profile
 
 
@@ -26,7 +27,7 @@ def as_config(profile: Profile) -> dict[str, Any]:
 
 def write_config(profile: Profile, path: Path) -> None:
     """Write a profile's numbers."""
-    path.write_text(json.dumps(as_config(profile), indent=1) + "\n")
+    write_whole(path, (json.dumps(as_config(profile), indent=1) + "\n").encode())
 
 
 def read_config(path: Path) -> Profile:

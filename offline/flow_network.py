@@ -14,6 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from face.errors import FaceError
+from face.files import atomic
 from offline.flow import carried
 
 WEIGHTS = Path(__file__).parent / "data" / "flow.npz"
@@ -80,9 +81,8 @@ class FlowNetwork(nn.Module):
     def save(self, path: Path) -> None:
         """Write the weights, in half precision."""
         path.parent.mkdir(exist_ok=True)
-        partial = path.with_name(f"{path.name}.part.npz")
-        np.savez_compressed(partial, **{k: v.numpy().astype(np.float16) for k, v in self.state_dict().items()})
-        partial.replace(path)
+        with atomic(path) as partial:
+            np.savez_compressed(partial, **{k: v.numpy().astype(np.float16) for k, v in self.state_dict().items()})
 
 
 def network_inputs(now: np.ndarray, earlier: np.ndarray, estimate: np.ndarray) -> tuple[Tensor, Tensor, Tensor]:

@@ -26,6 +26,7 @@ from tqdm import tqdm
 
 from face.errors import FaceError
 from face.eyes import HEIGHT, NETWORK_PATH, WIDTH, look
+from face.files import atomic
 from face.fit_batch import fit_video
 from face.landmarks import UNIT_NAMES
 from face.morphable import MorphableModel
@@ -103,9 +104,8 @@ def _kept(path: Path, make: Callable[[], Looks]) -> Looks:
     if not path.exists():
         looks = make()
         path.parent.mkdir(exist_ok=True)
-        unfinished = path.with_suffix(".part.npz")
-        np.savez_compressed(unfinished, **vars(looks))
-        unfinished.replace(path)
+        with atomic(path) as unfinished:
+            np.savez_compressed(unfinished, **vars(looks))
     with np.load(path) as data:
         return Looks(**data)
 
@@ -223,11 +223,10 @@ def score(network: GazeNetwork, looks: Looks) -> tuple[np.ndarray, np.ndarray]:
 
 def export(network: GazeNetwork, out: Path) -> None:
     """Write the network as ONNX with inputs ``eyes`` (uint8), ``places`` and ``turn_deg``, one face at a time."""
-    unfinished = out.with_suffix(".part.onnx")
     example = (torch.zeros(1, 2, HEIGHT, WIDTH, dtype=torch.uint8), torch.zeros(1, 2, 5, 2), torch.zeros(1, 2))
-    torch.onnx.export(network, example, unfinished, input_names=["eyes", "places", "turn_deg"],
-                      output_names=["gaze_deg"], opset_version=17, dynamo=False)  # fmt: skip
-    unfinished.replace(out)
+    with atomic(out) as unfinished:
+        torch.onnx.export(network, example, unfinished, input_names=["eyes", "places", "turn_deg"],
+                          output_names=["gaze_deg"], opset_version=17, dynamo=False)  # fmt: skip
 
 
 @one_sentence

@@ -11,7 +11,6 @@ import importlib.util
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from urllib.error import URLError
 
 import cv2
 import numpy as np
@@ -22,6 +21,7 @@ from torch import Tensor
 from face.errors import FaceError
 from face.files import sha256
 from face.landmarks import LEFT_EYE, RIGHT_EYE, Landmarks
+from offline.downloads import fetch_weights
 from offline.perceptual import IMAGENET_MEAN, IMAGENET_SPREAD, Vgg16Trunk
 
 VGG16_URL = "https://download.pytorch.org/models/vgg16-397923af.pth"
@@ -63,7 +63,7 @@ def load_lpips(trunk: Path | None, heads: Path | None = None) -> Lpips | None:
         heads: the heads' file; those of the installed package by default.
 
     Raises:
-        FaceError: a given file does not hold what it should.
+        FaceError: a given or fetched file does not hold what it should.
     """
     heads = heads or _packaged_heads()
     if heads is None:
@@ -74,8 +74,8 @@ def load_lpips(trunk: Path | None, heads: Path | None = None) -> Lpips | None:
     if trunk is not None:
         return Lpips(Vgg16Trunk.of_file(trunk, _TAPS), weights, "lpips_like")
     try:
-        fetched = torch.hub.load_state_dict_from_url(VGG16_URL, map_location="cpu")
-    except (URLError, OSError) as error:
+        fetched = fetch_weights(VGG16_URL)
+    except OSError as error:
         print(f"LPIPS is left out: VGG16 cannot be fetched ({error}).", file=sys.stderr)
         return None
     return Lpips(imagenet_trunk(fetched), weights, "lpips")

@@ -9,7 +9,6 @@ import sys
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
-from urllib.error import URLError
 
 import numpy as np
 import torch
@@ -17,6 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from face.errors import FaceError
+from offline.downloads import fetch_weights
 
 VGG19_URL = "https://download.pytorch.org/models/vgg19-dcbb9e9d.pth"
 IMAGENET_MEAN, IMAGENET_SPREAD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # ImageNet's, of RGB 0…1
@@ -185,7 +185,8 @@ def load_perceptual(weights: Path | None, begun_with: PerceptualKind | None = No
         begun_with: what the run was begun with; ``None`` for a new run.
 
     Raises:
-        FaceError: the given file holds no such trunk, or the run needs what is not to be had.
+        FaceError: the given file holds no such trunk, the run needs what is not to be had, or what was fetched is not
+            what it should be.
     """
     if begun_with is PerceptualKind.PYRAMID:
         return PyramidDistance()
@@ -194,8 +195,8 @@ def load_perceptual(weights: Path | None, begun_with: PerceptualKind | None = No
     if weights is not None and begun_with is not PerceptualKind.VGG19:
         return Vgg16Perceptual(weights)
     try:
-        return Vgg19Perceptual(torch.hub.load_state_dict_from_url(VGG19_URL, map_location="cpu"))
-    except (URLError, OSError) as error:
+        return Vgg19Perceptual(fetch_weights(VGG19_URL))
+    except OSError as error:
         if begun_with is not None:
             raise FaceError(f"This run was begun with VGG19, which cannot be fetched ({error}).") from None
         print(f"VGG19 cannot be fetched ({error}): a Laplacian pyramid stands in for the perceptual loss.",

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
 from collections.abc import Iterable
@@ -16,6 +17,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
+from face.files import atomic
 from face.morphable import MorphableModel
 from offline.dataset import Dataset
 from offline.flow import FlowKind
@@ -28,23 +30,22 @@ def store_flows(dataset: Dataset, kind: FlowKind, strides: Iterable[int]) -> Non
     missing = [stride for stride in strides if not dataset.flow_path(kind, stride).exists()]
     if not missing:
         return
-    parts = {stride: dataset.flow_path(kind, stride).with_suffix(".part") for stride in missing}
-    for part in parts.values():
-        part.parent.mkdir(exist_ok=True)
-        np.lib.format.open_memmap(part, "w+", np.float16, (*dataset.frames.shape[:3], 2)).flush()
     spans = [
         (stride, first, begin, min(begin + _TOGETHER, last))
         for stride in missing
         for first, last in dataset.train
         for begin in range(first + stride, last, _TOGETHER)
     ]
-    store = functools.partial(_store, dataset.folder, parts, kind)
-    store(spans[0])  # compiles, so that the processes need not, each for itself
-    with ProcessPoolExecutor(os.cpu_count(), get_context("spawn")) as pool:
-        for _ in tqdm(pool.map(store, spans[1:]), total=len(spans) - 1, desc="flows", unit="part"):
-            pass
-    for stride, part in parts.items():
-        part.replace(dataset.flow_path(kind, stride))
+    dataset.flow_path(kind, missing[0]).parent.mkdir(exist_ok=True)
+    with contextlib.ExitStack() as written:
+        parts = {stride: written.enter_context(atomic(dataset.flow_path(kind, stride))) for stride in missing}
+        for part in parts.values():
+            np.lib.format.open_memmap(part, "w+", np.float16, (*dataset.frames.shape[:3], 2)).flush()
+        store = functools.partial(_store, dataset.folder, parts, kind)
+        store(spans[0])  # compiles, so that the processes need not, each for itself
+        with ProcessPoolExecutor(os.cpu_count(), get_context("spawn")) as pool:
+            for _ in tqdm(pool.map(store, spans[1:]), total=len(spans) - 1, desc="flows", unit="part"):
+                pass
 
 
 def _store(folder: Path, parts: dict[int, Path], kind: FlowKind, span: tuple[int, int, int, int]) -> None:

@@ -13,10 +13,17 @@ from face.landmarks import UNIT_NAMES, Landmarks
 from face.morphable import MorphableModel
 from face.parameters import EXPRESSION_SIZE, IDENTITY_SIZE, UNITS, FaceParameters
 from face.target import TargetInfo
+from face.threads import compute_on_one_thread
 
 REPOSITORY = Path(__file__).parents[1]
 CLIPS = REPOSITORY.parent / "shared" / "videos"
 DEMO_TARGET = REPOSITORY / "trt_engines" / "demo.onnx"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_thread() -> None:
+    """As the commands begin: a loop beside idle BLAS threads, which spin, takes three times the CPU time."""
+    compute_on_one_thread()
 
 
 @pytest.fixture(scope="session")

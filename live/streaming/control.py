@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
-import math
+import logging
 import time
 import weakref
 from collections.abc import Callable
@@ -24,12 +25,14 @@ _LARGEST_COMMAND = 4 * 1024
 _STATUS_INTERVAL_S = 0.25
 _TILE_INTERVAL_S = 0.2  # often enough to check by; they take their time from the picture that is watched
 _FULL = 1013  # "try again later", as a WebSocket closes
+logger = logging.getLogger(__name__)
 
 
 def status(session: Session) -> dict[str, object]:
     """Figures for the page."""
     pipeline = session.pipeline
     counts, settings, target = pipeline.metrics.counts(), pipeline.settings, pipeline.target
+    latency_s = pipeline.metrics.latency_s()
     return {
         "state": pipeline.state,
         "target": {"name": target.name, "title": target.title, "provenance": target.provenance},
@@ -37,6 +40,7 @@ def status(session: Session) -> dict[str, object]:
         "fps": round(pipeline.metrics.rate(), 1),
         "frames": {"in": counts.get("in", 0), "out": counts.get("out", 0), "dropped": pipeline.dropped()},
         "ms": {n: [round(a, 1), round(b, 1)] for n, (a, b) in pipeline.metrics.percentiles().items()},
+        "latency_ms": None if latency_s is None else round(latency_s * 1000, 1),
         "sound_ahead_ms": session.sound.ahead_ms,
         "viewers": session.viewers,
         "settings": {"mode": settings.mode, "relative": settings.relative, "strength": settings.strength},
@@ -53,7 +57,7 @@ def apply_setting(pipeline: Pipeline, name: str, value: object) -> None:
         pipeline.update(mode=Mode(value))
     elif name == "relative" and isinstance(value, bool):
         pipeline.update(relative=value)
-    elif name == "strength" and isinstance(value, int | float) and math.isfinite(value) and 0 <= value <= 2:
+    elif name == "strength" and isinstance(value, int | float) and 0 <= value <= 2:  # NaN is not
         pipeline.update(strength=float(value))
     elif name == "recalibrate" and value is True:
         pipeline.recalibrate()
@@ -85,20 +89,14 @@ class Control:
         offered = [one.strip() for one in socket.headers.get("sec-websocket-protocol", "").split(",")]
         await socket.accept(SUBPROTOCOL if SUBPROTOCOL in offered else None)
         if len(self._sockets) >= self._most:
-            await socket.close(_FULL, "too many pages")
+            await _close(socket, _FULL, "too many pages")
             return
         self._sockets.add(socket)
         broadcast = self._broadcasts.setdefault(session, _Broadcast(session))
         sender = asyncio.create_task(_send_figures(socket, broadcast))
+        sender.add_done_callback(_tell_failure)
         try:
-            while True:
-                text = await socket.receive_text()
-                try:
-                    await self._obey(session.pipeline, text)
-                except (ValueError, FaceError) as error:
-                    await socket.send_json({"error": str(error)})
-        except (WebSocketDisconnect, KeyError, RuntimeError):  # KeyError: a binary message where text was expected
-            pass
+            await self._listen(socket, session.pipeline)
         finally:
             sender.cancel()
             self._sockets.discard(socket)
@@ -106,16 +104,27 @@ class Control:
     async def say_goodbye(self) -> None:
         """Tell every page that the server ends: a browser alone would notice after seconds."""
         for socket in list(self._sockets):
-            try:
-                await socket.send_json({"ending": True})
-                await socket.close(1001)
-            except (WebSocketDisconnect, RuntimeError):
-                pass
+            if await _sent(socket, json.dumps({"ending": True})):
+                await _close(socket, 1001)
 
-    async def _obey(self, pipeline: Pipeline, text: str) -> None:
+    async def _listen(self, socket: WebSocket, pipeline: Pipeline) -> None:
+        """Obey a page until it goes; what it cannot ask for it is told."""
+        while (message := await socket.receive())["type"] != "websocket.disconnect":
+            try:
+                await self._obey(pipeline, message.get("text"))
+            except (ValueError, FaceError) as error:
+                if not await _sent(socket, json.dumps({"error": str(error)})):
+                    return
+
+    async def _obey(self, pipeline: Pipeline, text: str | None) -> None:
+        if text is None:
+            raise ValueError("a command is text")
         if len(text) > _LARGEST_COMMAND:
             raise ValueError("the command is too long")
-        command = json.loads(text)
+        try:
+            command = json.loads(text)
+        except RecursionError:
+            raise ValueError("the command is nested too deeply") from None
         if not isinstance(command, dict):
             raise ValueError("expected an object")
         for name, value in command.items():
@@ -156,18 +165,35 @@ class _Broadcast:
         return latest, await asyncio.shield(self._tiles)
 
 
+async def _sent(socket: WebSocket, message: str | bytes) -> bool:
+    """Send; ``False`` if the page has gone."""
+    try:
+        await (socket.send_text(message) if isinstance(message, str) else socket.send_bytes(message))
+    except (WebSocketDisconnect, RuntimeError):  # uvicorn's, where it has given a silent page up
+        return False
+    return True
+
+
+async def _close(socket: WebSocket, code: int, reason: str | None = None) -> None:
+    with contextlib.suppress(WebSocketDisconnect, RuntimeError):  # as above
+        await socket.close(code, reason)
+
+
+def _tell_failure(task: asyncio.Task[None]) -> None:
+    if not task.cancelled() and task.exception():
+        logger.error("a page gets no more figures", exc_info=task.exception())
+
+
 async def _send_figures(socket: WebSocket, broadcast: _Broadcast) -> None:
     shown: Generated | None = None
     next_status_s = 0.0
     loop = asyncio.get_running_loop()
     while True:
-        try:
-            if loop.time() >= next_status_s:
-                next_status_s = loop.time() + _STATUS_INTERVAL_S
-                await socket.send_text(broadcast.figures())
-            shown, tiles = await broadcast.tiles(shown)
-            if tiles is not None:
-                await socket.send_bytes(tiles)
-        except (WebSocketDisconnect, RuntimeError, ReferenceError):  # the page has gone, or the session
+        if loop.time() >= next_status_s:
+            next_status_s = loop.time() + _STATUS_INTERVAL_S
+            if not await _sent(socket, broadcast.figures()):
+                return
+        shown, tiles = await broadcast.tiles(shown)
+        if tiles is not None and not await _sent(socket, tiles):
             return
         await asyncio.sleep(_TILE_INTERVAL_S)

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+import math
 import threading
 import time
+from collections.abc import Callable
 
 import av
 
@@ -15,7 +18,9 @@ from live.streaming.codecs import CLOCK, Codec, open_video, yuv_frame
 
 _BITS_PER_PIXEL_S = 600_000 / 256**2  # 46 dB of luma at 25 fps; more only costs packets
 _KEYFRAME_INTERVAL_S = 0.3  # requests closer together are answered by one key frame
+_BETWEEN_FAILURES_S = 60.0  # an encoder that fails twice within is given up
 _LONGEST_QUEUE = 8  # packets a slow viewer may be behind before it waits for a key frame
+logger = logging.getLogger(__name__)
 
 
 class Subscription:
@@ -56,17 +61,19 @@ class SharedEncoder:
     Args:
         loop: the event loop on which subscriptions live.
         metrics: gets the stages ``convert`` and ``encode``, the age of what is sent, and the count of bytes.
+        fail: told why, on the encoder's thread, when it cannot go on.
         codec: H.264 or VP8.
         bit_rate: bits per second; by default as many as the picture's size wants.
         rate: frames per second that rate control assumes.
     """
 
     def __init__(
-        self, loop: asyncio.AbstractEventLoop, metrics: Metrics, codec: Codec = Codec.H264,
-        bit_rate: int | None = None, rate: int = 25,
+        self, loop: asyncio.AbstractEventLoop, metrics: Metrics, fail: Callable[[Exception], None],
+        codec: Codec = Codec.H264, bit_rate: int | None = None, rate: int = 25,
     ) -> None:  # fmt: skip
-        self._loop, self._metrics, self._codec = loop, metrics, codec
-        self._bit_rate, self._rate = bit_rate, rate
+        self._loop, self._metrics, self._fail = loop, metrics, fail
+        self._codec, self._bit_rate, self._rate = codec, bit_rate, rate
+        self._begin_s, self._last_pts = time.monotonic(), -1
         self._mailbox: Mailbox[Generated] = Mailbox()
         self._subscriptions: set[Subscription] = set()
         self._want_key = threading.Event()
@@ -107,10 +114,24 @@ class SharedEncoder:
         self._thread.join(timeout=5)
 
     def _run(self) -> None:
+        """Encode until closed; what fails is opened anew, unless it was just before."""
+        opened_anew_s = -math.inf
+        while True:
+            try:
+                self._encode_all()
+                return
+            except Exception as error:
+                now = time.monotonic()
+                if now - opened_anew_s < _BETWEEN_FAILURES_S:
+                    self._mailbox.close()
+                    self._fail(error)
+                    return
+                opened_anew_s = now
+                logger.warning("the %s encoder failed and is opened anew: %r", self._codec, error)
+
+    def _encode_all(self) -> None:
         context: av.VideoCodecContext | None = None
         last_key_s = -1.0
-        last_pts = -1
-        begin_s = time.monotonic()
         while True:
             try:
                 generated = self._mailbox.take()
@@ -123,15 +144,15 @@ class SharedEncoder:
                 if context is None or (context.width, context.height) != (width, height):
                     bit_rate = self._bit_rate or round(_BITS_PER_PIXEL_S * width * height)
                     context = open_video(self._codec, width, height, self._rate, bit_rate)
-                last_pts = frame.pts = max(last_pts + 1, int((time.monotonic() - begin_s) * CLOCK))
-                frame.time_base = context.time_base
+                self._last_pts = max(self._last_pts + 1, int((time.monotonic() - self._begin_s) * CLOCK))
+                frame.pts, frame.time_base = self._last_pts, context.time_base
                 now = time.monotonic()
                 if self._want_key.is_set() and now - last_key_s > _KEYFRAME_INTERVAL_S:
                     self._want_key.clear()
                     last_key_s = now
                     frame.pict_type = av.video.frame.PictureType.I
                 packets = context.encode(frame)
-            self._metrics.record("capture to encoded", time.monotonic() - generated.captured_s)
+            self._metrics.encoded(time.monotonic() - generated.captured_s)
             self._metrics.count("bytes", sum(packet.size for packet in packets))
             try:
                 self._loop.call_soon_threadsafe(self._hand_out, packets)

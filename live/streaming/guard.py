@@ -1,11 +1,14 @@
-"""Who may ask for what: token, origin, host, rate; and the headers that keep the page to itself."""
+"""Who may ask for what: token, origin, host, rate; and the headers that keep the page to itself.
+
+``cors.py`` tells browsers of the origins that may.
+"""
 
 from __future__ import annotations
 
 import hmac
 import time
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Container
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -15,7 +18,6 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 SUBPROTOCOL = "head2head"  # of the WebSocket
 _TOKEN_SUBPROTOCOL = "token."  # the page cannot give a WebSocket headers, and addresses end up in logs
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
-_GUARDED = ("/whip", "/whep", "/live", "/status", "/metrics", "/targets", "/sessions")
 _HEADERS = {
     "content-security-policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; "
     "connect-src 'self'; media-src 'self' blob: mediastream:; base-uri 'none'; form-action 'none'; "
@@ -24,13 +26,6 @@ _HEADERS = {
     "referrer-policy": "no-referrer",
     "cross-origin-opener-policy": "same-origin",
     "permissions-policy": "camera=(self), microphone=(self), geolocation=()",
-}
-_CORS = {
-    "access-control-allow-methods": "POST, PUT, PATCH, DELETE, OPTIONS",
-    "access-control-allow-headers": "Authorization, Content-Type, If-Match",
-    "access-control-expose-headers": "Location, ETag, Link, Accept-Patch, Retry-After",
-    "access-control-max-age": "600",
-    "vary": "Origin",
 }
 _BURST, _PER_S = 60.0, 20.0  # requests that change something, per address
 _MOST_ADDRESSES = 4096
@@ -55,17 +50,19 @@ class Allowance:
 
 
 class Guard:
-    """Stands before the application.
+    """Stands before the application, and lets nobody in whom it does not know.
 
     Args:
         app: what is guarded.
         token: what everybody must show; ``None`` where only this machine can connect.
         origins: pages of other addresses that may use the server, e.g. ``https://example.org``.
+        public: paths for which no token is wanted; every other path wants it, whether there is anything or not.
     """
 
-    def __init__(self, app: ASGIApp, token: str | None, origins: Iterable[str] = ()) -> None:
-        self._app, self._token = app, token
-        self._origins = frozenset(origin.rstrip("/") for origin in origins)
+    def __init__(
+        self, app: ASGIApp, token: str | None, origins: Container[str] = (), public: Container[str] = ()
+    ) -> None:
+        self._app, self._token, self._origins, self._public = app, token, origins, public
         self._allowance = Allowance(_BURST, _PER_S)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -81,10 +78,6 @@ class Guard:
                 out = MutableHeaders(scope=message)
                 for name, value in _HEADERS.items():
                     out[name] = value
-                if foreign in self._origins and foreign is not None:
-                    out["access-control-allow-origin"] = foreign
-                    for name, value in _CORS.items():
-                        out[name] = value
             await send(message)
 
         refusal = self._refusal(scope, headers, foreign)
@@ -101,17 +94,18 @@ class Guard:
         origin = headers.get("origin")
         if origin is None or urlsplit(origin).netloc.lower() == headers.get("host", "").lower():
             return None
-        return origin.rstrip("/")
+        return origin
 
     def _refusal(self, scope: Scope, headers: Headers, foreign: str | None) -> Response | None:
         if self._token is None and urlsplit(f"//{headers.get('host', '')}").hostname not in _LOOPBACK:
-            # A name that leads a browser here by DNS would make another's page look like our own.
+            # A name that leads a browser here by DNS would make another's page look like our own. Starlette's own
+            # middleware would answer 400, which means something else (RFC 9110, 15.5.20).
             return PlainTextResponse("This server answers to localhost only.", 421)
         if foreign is not None and foreign not in self._origins:
             return PlainTextResponse("Pages of other addresses may not use this server.", 403)
-        path, method = scope["path"], scope.get("method", "GET")
-        if not path.startswith(_GUARDED):
+        if scope["path"] in self._public:
             return None
+        method = scope.get("method", "GET")
         address = scope["client"][0] if scope.get("client") else ""
         if (method in ("POST", "PATCH") or scope["type"] == "websocket") and not self._allowance.take(
             address, time.monotonic()
@@ -119,7 +113,7 @@ class Guard:
             return PlainTextResponse("Too many requests: wait a moment.", 429, {"Retry-After": "1"})
         if self._token is None or hmac.compare_digest(shown_token(headers).encode(), self._token.encode()):
             return None
-        if method == "OPTIONS":  # a browser asks first, without the token; it learns nothing but that it may ask
+        if method == "OPTIONS":  # some clients ask first, without the token; they learn nothing but that they may ask
             return Response(status_code=204, headers={"Allow": "POST, PATCH, DELETE, OPTIONS"})
         return PlainTextResponse("This server wants a token.", 401, {"WWW-Authenticate": "Bearer"})
 

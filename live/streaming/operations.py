@@ -18,6 +18,7 @@ from live.metrics import BUCKETS_S
 from live.streaming.session import Sessions
 from trt_engines.gpu import Gpu
 
+PROBES = _HEALTH, _READINESS = "/healthz", "/readyz"
 _PREFIX = "head2head"
 
 
@@ -68,7 +69,7 @@ class Operations:
 
     def routes(self) -> list[Route]:
         """``/healthz``, ``/readyz`` and ``/metrics``."""
-        return [Route("/healthz", self.health), Route("/readyz", self.readiness), Route("/metrics", self.metrics)]
+        return [Route(_HEALTH, self.health), Route(_READINESS, self.readiness), Route("/metrics", self.metrics)]
 
     async def health(self, _: Request) -> Response:
         """Whether the loop runs."""

@@ -18,6 +18,8 @@ from live.streaming.session import Session
 
 _TIMEOUT_S = 10.0
 _RETRY_S = (1.0, 2.0, 5.0, 10.0)
+_REDIRECTS, _MOST_REDIRECTS = (307, 308), 5  # those that keep method and body
+_PORTS = {"http": 80, "https": 443}
 logger = logging.getLogger(__name__)
 
 
@@ -97,15 +99,51 @@ class Publisher:
 
     def _request(self, method: str, url: str, body: str) -> tuple[str, str | None]:
         """The reply's body, and the address that its ``Location`` names."""
-        headers = {"Content-Type": "application/sdp"}
-        if self._token:
-            headers["Authorization"] = f"Bearer {self._token}"
-        request = urllib.request.Request(url, body.encode() if body else None, headers, method=method)
         try:
-            with urllib.request.urlopen(request, timeout=_TIMEOUT_S) as reply:
-                location = reply.headers.get("Location")
-                return reply.read().decode(), urljoin(reply.url, location) if location else None
-        except urllib.error.HTTPError as error:
-            raise Refused(f"{self._place} does not want the stream: {error.code} {error.reason}.") from None
+            for _ in range(_MOST_REDIRECTS + 1):
+                try:
+                    with _OPENER.open(self._asked(method, url, body), timeout=_TIMEOUT_S) as reply:
+                        location = reply.headers.get("Location")
+                        return reply.read().decode(), urljoin(url, location) if location else None
+                except urllib.error.HTTPError as error:
+                    location = error.headers.get("Location")
+                    if error.code not in _REDIRECTS or not location:
+                        raise Refused(f"{self._place} does not want the stream: {error.code} {error.reason}.") from None
+                    url = urljoin(url, location)
         except (OSError, ValueError) as error:
             raise Refused(f"{self._place} cannot be reached: {error}.") from None
+        raise Refused(f"{self._place} redirects more than {_MOST_REDIRECTS} times.")
+
+    def _asked(self, method: str, url: str, body: str) -> urllib.request.Request:
+        """A request; the token is shown to nobody but the origin that it is for.
+
+        Raises:
+            ValueError: it is no address on the web.
+        """
+        headers = {"Content-Type": "application/sdp"}
+        own = _origin(url) == _origin(self._url)
+        if self._token and own:
+            headers["Authorization"] = f"Bearer {self._token}"
+        return urllib.request.Request(url, body.encode() if body else None, headers, method=method)
+
+
+def _origin(url: str) -> tuple[str, str | None, int]:
+    """Scheme, host and port (RFC 6454).
+
+    Raises:
+        ValueError: it is no address on the web.
+    """
+    parts = urlsplit(url)
+    if parts.scheme not in _PORTS:
+        raise ValueError(f"{parts.scheme} is not http or https")
+    return parts.scheme, parts.hostname, parts.port or _PORTS[parts.scheme]
+
+
+class _NoRedirects(urllib.request.HTTPRedirectHandler):
+    """urllib's own take the token everywhere, and lose the offer."""
+
+    def redirect_request(self, *_: object) -> None:
+        """Do not go there."""
+
+
+_OPENER = urllib.request.build_opener(_NoRedirects)

@@ -18,15 +18,22 @@ from starlette.staticfiles import StaticFiles
 from live.gallery import Gallery
 from live.pipeline import Pipeline
 from live.streaming.control import Control, status
+from live.streaming.cors import Cors
 from live.streaming.guard import Guard
 from live.streaming.ice import IceServer
-from live.streaming.operations import Operations
+from live.streaming.operations import PROBES, Operations
 from live.streaming.peers import Peers
 from live.streaming.publish import Publisher
 from live.streaming.session import Sessions
 from live.streaming.signalling import Signalling
 
 WEB = Path(__file__).parents[2] / "web"
+
+
+def _public() -> frozenset[str]:
+    """What anybody who reaches the server may see: the page's own files, which show nobody, and the probes."""
+    files = (f"/{path.relative_to(WEB).as_posix()}" for path in WEB.rglob("*") if path.is_file())
+    return frozenset(["/", *files, *PROBES])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,6 +78,7 @@ class Server:
         self._control = Control(find, gallery, self._settings.most_viewers)
         operations = Operations(lambda: self._sessions, lambda: self._ending, gallery.gpu)
         signalling = Signalling(lambda: self._peers, find, self._settings.servers)
+        origins = frozenset(origin.rstrip("/") for origin in self._settings.origins)
         self.app = Starlette(
             routes=[
                 *signalling.routes(),
@@ -82,7 +90,10 @@ class Server:
                 WebSocketRoute("/sessions/{session}/live", self._control.talk),
                 Mount("/", StaticFiles(directory=WEB, html=True)),
             ],
-            middleware=[Middleware(Guard, token=self._settings.token, origins=self._settings.origins)],
+            middleware=[
+                Middleware(Cors, origins=origins),
+                Middleware(Guard, token=self._settings.token, origins=origins, public=_public()),
+            ],
             lifespan=self._lifespan,
         )
 

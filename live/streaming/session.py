@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import logging
 import secrets
 
@@ -44,7 +45,8 @@ class Session:
     def encoder(self, codec: Codec) -> SharedEncoder:
         """The encoder of a codec, started when it is first asked for."""
         if codec not in self._encoders:
-            self._encoders[codec] = SharedEncoder(self._loop, self.pipeline.metrics, codec, self._bit_rate)
+            fail = functools.partial(self.pipeline.fail, f"encode {codec}")
+            self._encoders[codec] = SharedEncoder(self._loop, self.pipeline.metrics, fail, codec, self._bit_rate)
         return self._encoders[codec]
 
     @property
@@ -52,13 +54,13 @@ class Session:
         """How many receive pictures."""
         return sum(encoder.viewers for encoder in self._encoders.values())
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """Stop what this started; the loop itself goes on."""
         self.pipeline.sinks.remove(self._put)
         self.pipeline.sound_sinks.remove(self.sound.put)
         self.sound.close()
-        for encoder in self._encoders.values():
-            encoder.close()
+        # Their threads may be amid a picture, for which everybody's connection would have to wait.
+        await asyncio.gather(*(asyncio.to_thread(encoder.close) for encoder in self._encoders.values()))
 
     def _put(self, generated: Generated) -> None:
         for encoder in list(self._encoders.values()):
@@ -125,7 +127,7 @@ class Sessions:
     async def end(self, session: Session) -> None:
         """A publisher has gone, or its loop has failed: its session ends, unless it is the main one."""
         if self._others.pop(session.key, None) is not None:
-            session.close()
+            await session.close()
             await asyncio.to_thread(session.pipeline.stop)
             if session.pipeline.error is not None:
                 logger.error("a session ended: %s", session.pipeline.error, exc_info=session.pipeline.error.__cause__)
@@ -133,4 +135,4 @@ class Sessions:
     async def close(self) -> None:
         """End all; the main loop goes on."""
         await asyncio.gather(*(self.end(session) for session in list(self._others.values())))
-        self.main.close()
+        await self.main.close()

@@ -35,7 +35,7 @@ class SoundRelay:
 
     Args:
         loop: the event loop.
-        metrics: where the pictures' ``capture to encoded`` is looked up.
+        metrics: knows the pictures' latency.
         settle_s: between a listener's coming and its first sound.
     """
 
@@ -57,10 +57,11 @@ class SoundRelay:
 
     @property
     def ahead_ms(self) -> float | None:
-        """By how much sound leaves before the picture of the same time, negative if after; ``None`` without sound."""
-        if self._left_s is None or time.monotonic() - self._left_s > _SILENT_S:
+        """By how much sound leaves before the picture of the same time, negative if after; ``None`` without either."""
+        pictures_s = self._metrics.latency_s()
+        if pictures_s is None or self._left_s is None or time.monotonic() - self._left_s > _SILENT_S:
             return None
-        return round((self._metrics.median_s("capture to encoded") - self._age_s) * 1000, 1)
+        return round((pictures_s - self._age_s) * 1000, 1)
 
     def put(self, sound: Sound) -> None:
         """Take a piece of the source's sound; may be called from any thread."""
@@ -100,7 +101,8 @@ class SoundRelay:
         now = time.monotonic()
         if self._latency_s is None or now - self._looked_s >= _LATENCY_EVERY_S:
             self._looked_s = now
-            if pictures_s := self._metrics.median_s("capture to encoded"):
+            pictures_s = self._metrics.latency_s()
+            if pictures_s is not None:
                 wanted_s, heard_s = pictures_s - _PLAYER_S, self._latency_s
                 if heard_s is None or abs(wanted_s - heard_s) > _JUMP_S:
                     self._latency_s = wanted_s

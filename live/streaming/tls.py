@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime
 import ipaddress
-import os
 import socket
 from pathlib import Path
 
@@ -12,6 +11,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
+
+from face.files import atomic, write_whole
 
 _DAYS = 365
 
@@ -45,10 +46,10 @@ def self_signed(folder: Path, host: str) -> tuple[Path, Path]:
     secret = private.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
-    key.touch(mode=0o600)
-    os.chmod(key, 0o600)
-    key.write_bytes(secret)
-    certificate.write_bytes(signed.public_bytes(serialization.Encoding.PEM))
+    with atomic(key) as partial:
+        partial.touch(mode=0o600)
+        partial.write_bytes(secret)
+    write_whole(certificate, signed.public_bytes(serialization.Encoding.PEM))
     return certificate, key
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import signal
 import socket
@@ -80,6 +81,29 @@ sys.exit(live.cli.main([]))
 """
     done = subprocess.run([sys.executable, "-c", program], cwd=REPOSITORY, capture_output=True, text=True, timeout=60)
     assert sentence(done) == "GPU 0 failed"
+
+
+@pytest.mark.parametrize(
+    "start",
+    [
+        "live.app.build_pipeline = tell; live.cli.main(['--no-server'])",
+        "live.bench.measure = tell; live.bench.main()",
+    ],
+)
+def test_commands_have_libraries_compute_on_one_thread(start):
+    program = f"""
+import cv2, live.app, live.bench, live.cli
+from threadpoolctl import threadpool_info
+def tell(*_, **__):
+    print(cv2.getNumThreads(), *(p["num_threads"] for p in threadpool_info() if p["user_api"] == "blas"))
+    raise SystemExit
+{start}
+"""
+    free = {name: value for name, value in os.environ.items() if not name.endswith("_NUM_THREADS")}
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=REPOSITORY, env=free, capture_output=True, text=True, timeout=60
+    )
+    assert set(done.stdout.split()) == {"1"}, done.stderr
 
 
 def test_busy_port():

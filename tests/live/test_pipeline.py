@@ -3,10 +3,11 @@ from __future__ import annotations
 import os
 import threading
 
+import cv2
 import numpy as np
 import pytest
 from live_parts import ListSource, NmfcGenerator, pipeline
-from threadpoolctl import threadpool_info
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from face.errors import FaceError
 from face.retarget import Mode
@@ -79,12 +80,24 @@ def test_generating_takes_turns_with_finding_faces_where_both_need_the_same_core
     assert seen == threads
 
 
-def test_idle_blas_threads_do_not_spin_beside_the_generator(model, target_info, portraits):
+def test_what_is_the_whole_processs_affair_a_loop_leaves_alone(model, target_info, portraits):
+    """On how many threads libraries compute is said once, by the command: other loops may outlive this one."""
+
+    def threads():
+        return cv2.getNumThreads(), *(p["num_threads"] for p in threadpool_info() if p["user_api"] == "blas")
+
     loop = pipeline(model, target_info, ListSource(portraits[:3]))
-    threads = set()
-    loop.sinks.append(lambda _: threads.update(p["num_threads"] for p in threadpool_info() if p["user_api"] == "blas"))
-    run(loop)
-    assert threads == {1}
+    meanwhile = []
+    loop.sinks.append(lambda _: meanwhile.append(threads()))
+    kept = cv2.getNumThreads()
+    cv2.setNumThreads(2)
+    try:
+        with threadpool_limits(2, "blas"):
+            before = threads()
+            run(loop)
+            assert set(before) == {2} and meanwhile == 3 * [before] and threads() == before
+    finally:
+        cv2.setNumThreads(kept)
 
 
 def test_a_lost_face_shows_the_target_and_never_the_camera(model, target_info, portraits):

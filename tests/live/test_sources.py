@@ -3,10 +3,13 @@ from __future__ import annotations
 import threading
 import time
 
+import cv2
+import numpy as np
 import pytest
 
 from face.errors import FaceError
-from live.sources import DEMO_CLIP, FileSource, NoSource, open_source
+from live.mailbox import Closed
+from live.sources import DEMO_CLIP, CameraSource, FileSource, NoSource, open_source
 
 pytestmark = pytest.mark.unit
 
@@ -67,3 +70,50 @@ def test_a_file_that_is_no_video(tmp_path):
     (tmp_path / "a.mp4").write_text("hello")
     with pytest.raises(FaceError, match="Cannot read"):
         open_source(str(tmp_path / "a.mp4"))
+
+
+class Webcam:
+    """Gives some black pictures, then none; stands in for OpenCV's."""
+
+    def __init__(self, pictures: int) -> None:
+        self._left, self.released = pictures, False
+
+    def isOpened(self) -> bool:
+        return not self.released
+
+    def read(self):
+        self._left -= 1
+        return self._left >= 0, np.zeros((48, 64, 3), np.uint8)
+
+    def set(self, *_) -> None:
+        pass
+
+    def release(self) -> None:
+        self.released = True
+
+
+@pytest.fixture
+def webcam(monkeypatch):
+    webcam = Webcam(pictures=4)
+    monkeypatch.setattr(cv2, "VideoCapture", lambda _: webcam)
+    return webcam
+
+
+def test_a_loop_that_stops_frees_the_camera(webcam):
+    """It closes the mailbox, over which the source's thread falls as it hands the next frame over."""
+
+    def emit(frame):
+        raise Closed
+
+    with pytest.raises(Closed):
+        CameraSource(0).run(emit, threading.Event())
+    assert webcam.released
+
+
+def test_a_camera_that_is_told_to_stop_or_breaks_off_is_freed(webcam):
+    source = CameraSource(0)
+    assert len(collect(source, 2)) == 2 and webcam.released
+    webcam.released = False
+    with pytest.raises(FaceError, match="camera 0 stopped giving pictures"):
+        source.run(lambda _: None, threading.Event())
+    assert webcam.released

@@ -24,6 +24,7 @@ import websockets
 from live_serving import serving
 from measure.soak import SDP, connect
 
+from face.threads import compute_on_one_thread
 from live.app import build_pipeline
 from live.streaming.server import ServerSettings
 
@@ -111,6 +112,7 @@ def main() -> int:
     parser.add_argument("--requests", type=int, default=1000)
     parser.add_argument("--disconnects", type=int, default=200)
     arguments = parser.parse_args()
+    compute_on_one_thread()
     context = multiprocessing.get_context("spawn")
     loop, _ = build_pipeline("demo", "demo")
     gaps: list[float] = []

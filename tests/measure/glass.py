@@ -19,6 +19,7 @@ import numpy as np
 from browser import installed, opened, until
 from live_serving import serving
 
+from face.threads import compute_on_one_thread
 from live.app import build_pipeline
 from live.frames import Generated
 from live.streaming.encoder import SharedEncoder
@@ -73,6 +74,7 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=20)
     parser.add_argument("--width", type=int, default=1200, help="of the browser's window, px (default 1200)")
     arguments = parser.parse_args()
+    compute_on_one_thread()
     chromium = installed() or sys.exit("No Chromium is installed.")
     start, origin = time.monotonic(), time.time() * 1000
     put = SharedEncoder.put

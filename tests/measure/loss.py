@@ -19,6 +19,7 @@ from aioice.ice import StunProtocol
 from browser import installed, opened, until
 from live_serving import serving
 
+from face.threads import compute_on_one_thread
 from live.app import build_pipeline
 
 WATCH = """async (seconds) => {
@@ -57,6 +58,7 @@ def main() -> int:
     parser.add_argument("--delay-ms", type=float, default=20)
     parser.add_argument("--seconds", type=float, default=30)
     arguments = parser.parse_args()
+    compute_on_one_thread()
     chromium = installed() or sys.exit("No Chromium is installed.")
     worsen(arguments.loss, arguments.jitter_ms / 1000, arguments.delay_ms / 1000)
     loop, _ = build_pipeline("demo", "demo")

@@ -33,6 +33,7 @@ from browser import installed, opened, until
 from live_serving import serving
 from measure.soak import connect, demo_images
 
+from face.threads import compute_on_one_thread
 from live.app import build_pipeline
 from live.frames import Frame, Generated, Sound
 from live.pipeline import Pipeline
@@ -163,6 +164,7 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=20)
     parser.add_argument("--publish", action="store_true")
     arguments = parser.parse_args()
+    compute_on_one_thread()
     chromium = installed() or sys.exit("No Chromium is installed.")
     white: set[float] = set()
     take, put = Pipeline._put, SharedEncoder.put

@@ -24,6 +24,7 @@ from aiortc import RTCConfiguration, RTCPeerConnection, RTCSessionDescription, r
 from aiortc.mediastreams import MediaStreamError
 from live_serving import serving
 
+from face.threads import compute_on_one_thread
 from live.app import build_pipeline
 from live.streaming.server import ServerSettings
 
@@ -89,6 +90,7 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=20)
     parser.add_argument("--joins", type=int, default=10)
     arguments = parser.parse_args()
+    compute_on_one_thread()
     context = multiprocessing.get_context("spawn")
     result = {}
     loop, _ = build_pipeline("demo", "demo")

@@ -4,6 +4,7 @@ import base64
 import json
 import signal
 from dataclasses import replace
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -222,7 +223,12 @@ def test_a_full_disk_is_one_sentence(dataset_folder, model, tmp_path, monkeypatc
     trainer.train_step()
     trainer.save()
     whole = (tmp_path / "checkpoint.pt").read_bytes()
-    (tmp_path / "checkpoint.pt.part").symlink_to("/dev/full")
+
+    def write_to_a_full_disk(_: Path, content: memoryview) -> None:
+        with open("/dev/full", "wb") as file:
+            file.write(content)
+
+    monkeypatch.setattr(Path, "write_bytes", write_to_a_full_disk)
     trainer.train_step()
     assert one_sentence(lambda: trainer.save() or 0)() == 1
     assert capsys.readouterr().err == "The disk is full: make room, and give the same command again; it goes on.\n"

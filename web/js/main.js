@@ -36,9 +36,8 @@ function showFigures(figures) {
   if (figures.ending) return stream.serverEnds();
   showState(figures.state);
   lips.soundAhead = figures.sound_ahead_ms;
-  const latency = figures.ms['capture to encoded'];
   const parts = [`${figures.fps.toFixed(1)} fps`];
-  if (latency) parts.push(`${latency[0].toFixed(0)} ms camera to network`);
+  if (figures.latency_ms !== null) parts.push(`${figures.latency_ms.toFixed(0)} ms camera to network`);
   parts.push(`${figures.frames.dropped} dropped`, `${figures.viewers} watching`);
   $('figures').textContent = parts.join(' · ');
   $('target').textContent = figures.target.title;

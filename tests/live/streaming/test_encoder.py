@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from fractions import Fraction
 
 import av
+import httpx
 import numpy as np
 import pytest
+from live_parts import pipeline
+from starlette.applications import Starlette
 
 from live.frames import Generated
 from live.metrics import Metrics
+from live.sources import DEMO_CLIP, FileSource
 from live.streaming.codecs import Codec, h264_encoder, open_video, yuv_frame
 from live.streaming.encoder import SharedEncoder, Subscription
+from live.streaming.operations import Operations
+from live.streaming.session import Session, Sessions
 
 pytestmark = pytest.mark.unit
 
@@ -28,6 +35,10 @@ def picture(number: int, size: int = 64) -> Generated:
     image = np.full((size, size, 3), 40 + number % 100, np.uint8)
     image[: size // 2, : number % size] = 200
     return Generated(image, None, time.monotonic())
+
+
+def unexpected(error: Exception) -> None:
+    raise error
 
 
 def waiting(subscription: Subscription) -> int:
@@ -108,7 +119,7 @@ def test_one_key_frame_for_all_who_ask(codec, monkeypatch):
 
     async def work():
         metrics = Metrics()
-        encoder = SharedEncoder(asyncio.get_running_loop(), metrics, codec)
+        encoder = SharedEncoder(asyncio.get_running_loop(), metrics, unexpected, codec)
         viewer = encoder.subscribe()
         keys = [p.is_keyframe for p in await encoded(encoder, viewer, 3)]
         for _ in range(5):
@@ -126,7 +137,7 @@ def test_one_key_frame_for_all_who_ask(codec, monkeypatch):
 def test_without_viewers_nothing_is_encoded():
     async def work():
         metrics = Metrics()
-        encoder = SharedEncoder(asyncio.get_running_loop(), metrics)
+        encoder = SharedEncoder(asyncio.get_running_loop(), metrics, unexpected)
         for number in range(5):
             encoder.put(picture(number))
         viewer = encoder.subscribe()
@@ -140,7 +151,7 @@ def test_without_viewers_nothing_is_encoded():
 
 def test_another_size_begins_anew():
     async def work():
-        encoder = SharedEncoder(asyncio.get_running_loop(), Metrics())
+        encoder = SharedEncoder(asyncio.get_running_loop(), Metrics(), unexpected)
         viewer = encoder.subscribe()
         await encoded(encoder, viewer, 3)
         larger = await encoded(encoder, viewer, 2, size=96)
@@ -152,6 +163,129 @@ def test_another_size_begins_anew():
     decoder = av.CodecContext.create("h264", "r")
     (frame,) = [*decoder.decode(av.Packet(bytes(first))), *decoder.decode(None)]
     assert (frame.width, frame.height) == (96, 96)
+
+
+class Failing:
+    """An encoder whose pictures with certain numbers fail; counts over all that are opened."""
+
+    def __init__(self, fails: set[int]) -> None:
+        self._fails, self._number = fails, -1
+
+    def open(self, *given) -> Failing:
+        self._context = open_video(*given)
+        self.width, self.height, self.time_base = *given[1:3], self._context.time_base
+        return self
+
+    def encode(self, frame: av.VideoFrame) -> list[av.Packet]:
+        self._number += 1
+        if self._number in self._fails:
+            raise av.error.ExternalError(1, "the card has fallen off the bus")
+        return self._context.encode(frame)
+
+
+def test_an_encoder_that_fails_once_is_opened_anew(monkeypatch):
+    """Its viewers go on with a key frame, and time stamps go on."""
+    said: list[str] = []
+    opened_anew = threading.Event()
+    monkeypatch.setattr("live.streaming.encoder.open_video", Failing({2}).open)
+    monkeypatch.setattr(
+        "live.streaming.encoder.logger.warning", lambda text, *values: (said.append(text % values), opened_anew.set())
+    )
+
+    async def work():
+        encoder = SharedEncoder(asyncio.get_running_loop(), Metrics(), unexpected)
+        viewer = encoder.subscribe()
+        packets = await encoded(encoder, viewer, 2)
+        encoder.put(picture(2))
+        assert await asyncio.to_thread(opened_anew.wait, 30)  # a newer picture would replace the one that is to fail
+        packets += await encoded(encoder, viewer, 2)
+        encoder.close()
+        return packets
+
+    packets = asyncio.run(work())
+    assert [p.is_keyframe for p in packets] == [True, False, True, False]
+    times = [p.pts for p in packets]
+    assert times == sorted(set(times))
+    assert len(said) == 1 and "H264" in said[0] and "fallen off the bus" in said[0]
+
+
+@pytest.mark.parametrize(("seconds_between", "given_up"), [(1, True), (100, False)])
+def test_an_encoder_that_fails_again_soon_is_given_up(monkeypatch, seconds_between, given_up):
+    clock = [1000.0]
+    monkeypatch.setattr("live.streaming.encoder.time.monotonic", lambda: clock[0])
+
+    class Passing(Failing):
+        def encode(self, frame):
+            clock[0] += seconds_between
+            return super().encode(frame)
+
+    monkeypatch.setattr("live.streaming.encoder.open_video", Passing({0, 1}).open)
+
+    async def work():
+        reasons: list[Exception] = []
+        encoder = SharedEncoder(asyncio.get_running_loop(), Metrics(), reasons.append)
+        viewer = encoder.subscribe()
+        came = asyncio.ensure_future(viewer.next())
+        while not (came.done() or reasons):
+            encoder.put(picture(0))
+            await asyncio.sleep(0)
+        came.cancel()
+        encoder.close()
+        return [str(reason) for reason in reasons]
+
+    reasons = asyncio.run(work())
+    assert len(reasons) == given_up and all("fallen off the bus" in reason for reason in reasons)
+
+
+def test_a_session_whose_encoder_is_given_up_ends_and_the_probe_says_why(model, module_target, monkeypatch):
+    monkeypatch.setattr("live.streaming.encoder.open_video", Failing(set(range(99))).open)
+
+    async def work():
+        loop = pipeline(model, module_target, FileSource(DEMO_CLIP), drop=True)
+        ended = threading.Event()
+        loop.on_end = ended.set
+        sessions = Sessions(loop, asyncio.get_running_loop(), None)
+        probes = Starlette(routes=Operations(lambda: sessions, lambda: False, None).routes())
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(probes), base_url="http://here") as client:
+            assert (await client.get("/healthz")).text == "ok"
+            sessions.main.encoder(Codec.VP8).subscribe()
+            loop.start()
+            assert await asyncio.to_thread(ended.wait, 60)
+            health, readiness = await client.get("/healthz"), await client.get("/readyz")
+        await sessions.close()
+        loop.stop()
+        return health, readiness
+
+    health, readiness = asyncio.run(work())
+    assert health.status_code == 500 and readiness.status_code == 503
+    assert health.text.startswith("The encode VP8 stage failed:") and "fallen off the bus" in health.text
+
+
+def test_a_session_that_closes_does_not_hold_up_everybody_else(model, target_info, monkeypatch):
+    """Its encoder is amid a picture, and ends only once the event loop has done something else."""
+    amid, go_on = threading.Event(), threading.Event()
+
+    class Slow(Failing):
+        def encode(self, frame):
+            amid.set()
+            assert go_on.wait(4), "the event loop waited for this"
+            return super().encode(frame)
+
+    monkeypatch.setattr("live.streaming.encoder.open_video", Slow(set()).open)
+
+    async def work():
+        loop = pipeline(model, target_info, FileSource(DEMO_CLIP), drop=True)
+        session = Session(loop, asyncio.get_running_loop(), None)
+        session.encoder(Codec.H264).subscribe()
+        loop.start()
+        assert await asyncio.to_thread(amid.wait, 60)
+        asyncio.get_running_loop().call_soon(go_on.set)
+        await session.close()
+        loop.stop()
+        return loop.error
+
+    assert asyncio.run(work()) is None
+    assert go_on.is_set() and not [t for t in threading.enumerate() if t.name.startswith("encode")]
 
 
 def test_the_card_encodes_only_where_it_can():

@@ -10,10 +10,13 @@ import pytest
 import websockets
 from live_parts import pipeline
 from live_serving import serving
+from starlette.applications import Starlette
+from starlette.responses import PlainTextResponse
+from starlette.routing import Route
 
 from live.app import is_loopback
 from live.sources import NoSource
-from live.streaming.guard import Allowance
+from live.streaming.guard import Allowance, Guard
 from live.streaming.server import ServerSettings
 from live.streaming.tls import self_signed
 
@@ -60,6 +63,24 @@ def test_connections_want_the_token(closed, name):
 @pytest.mark.parametrize("path", ["/", "/js/main.js", "/healthz", "/readyz"])
 def test_the_page_and_the_probes_are_open(closed, path):
     assert httpx.get(closed + path).status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/nothing", "/js/nothing.js", "/js/../status", "/js/..%2fstatus", "/healthz/x", "//"])
+def test_what_is_not_public_wants_the_token_whether_it_is_there_or_not(closed, path):
+    with httpx.Client() as client:
+        url = httpx.URL(closed).copy_with(raw_path=path.encode())
+        assert client.send(client.build_request("GET", url)).status_code == 401
+
+
+def test_a_route_that_nobody_thought_of_is_closed():
+    async def get(path):
+        routes = [Route(p, lambda _: PlainTextResponse("here")) for p in ("/", "/new")]
+        app = Guard(Starlette(routes=routes), token=TOKEN, public=["/"])
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://localhost") as client:
+            return (await client.get(path)).status_code, (await client.get(path, headers=SHOWN)).status_code
+
+    assert asyncio.run(get("/")) == (200, 200)
+    assert asyncio.run(get("/new")) == (401, 200)
 
 
 def test_the_socket_wants_the_token(closed):
@@ -111,6 +132,17 @@ def test_a_friends_page_is_let_in(opened):
     assert reply.headers["access-control-allow-origin"] == FRIEND
     assert "If-Match" in reply.headers["access-control-allow-headers"]
     assert "Location" in reply.headers["access-control-expose-headers"]
+
+
+def test_a_friends_page_may_ask_what_it_needs_to_and_read_the_answer(opened):
+    asks = {"Origin": FRIEND, "Access-Control-Request-Method": "GET", "Access-Control-Request-Headers": "authorization"}
+    assert httpx.options(f"{opened}/status", headers=asks).status_code == 204
+    refused = httpx.options(f"{opened}/status", headers=asks | {"Access-Control-Request-Method": "TRACE"})
+    assert refused.status_code == 400
+    reply = httpx.get(f"{opened}/status", headers={"Origin": FRIEND})
+    assert reply.headers["access-control-allow-origin"] == FRIEND and "Origin" in reply.headers["vary"]
+    refused = httpx.options(f"{opened}/status", headers=asks | {"Origin": STRANGER})
+    assert refused.status_code == 400 and "access-control-allow-origin" not in refused.headers
 
 
 def test_a_name_that_only_leads_here_is_refused(opened):
