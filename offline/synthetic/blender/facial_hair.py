@@ -48,7 +48,7 @@ def _brows(rng: np.random.Generator, head: HeadModel, person: Person, shape: np.
     roots = Roots(np.concatenate([r.triangles for r in found]), np.concatenate([r.weights for r in found]))
     length = np.concatenate(lengths)
     s = surface_hairs(rng, shape, roots, np.concatenate(directions), length, np.full(len(length), 0.14), 6, 0.14, 0.2)
-    radius = np.linspace(0.0085, 0.0030, 6)[None]
+    radius = np.linspace(0.0072, 0.0028, 6)[None]
     return Group("brows", s, radius, person.brow_melanin, 0.3, roots=roots, shape=shape)
 
 

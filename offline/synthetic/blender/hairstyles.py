@@ -20,13 +20,13 @@ from offline.synthetic.blender.strands import (
 # From the middle of the forehead over temple, ear and neck to the nape: points on the mean face.
 _HAIRLINES = {
     "round": [(0, 11.3, 8.8), (2.6, 11.0, 8.4), (4.7, 10.3, 6.7), (5.8, 8.3, 6.2), (6.6, 5.9, 5.6), (7.0, 4.2, 4.7),
-              (7.3, 2.6, 3.6), (7.5, 5.5, 1.6), (7.7, 6.2, -0.2), (7.4, 2.0, -3.0), (5.6, -3.5, -6.0), (3, -5.0, -7.0),
+              (7.3, 2.9, 3.4), (7.6, 3.9, 1.8), (7.8, 4.3, -0.2), (7.4, 1.0, -3.0), (5.6, -3.5, -6.0), (3, -5.0, -7.0),
               (0, -5.2, -7.4)],
     "angular": [(0, 11.6, 8.5), (3, 11.7, 7.6), (5.0, 10.6, 6.2), (5.9, 8.6, 5.8), (6.7, 6.3, 5.0), (7.2, 3.9, 3.9),
-                (7.4, 1.6, 3.0), (7.5, 5.5, 1.6), (7.7, 6.2, -0.2), (7.4, 2.0, -3.0), (5.6, -4.5, -6.0), (3, -6.0, -6.7),
+                (7.4, 1.6, 3.0), (7.5, 4.0, 1.7), (7.7, 4.4, -0.2), (7.4, 1.2, -3.0), (5.6, -4.5, -6.0), (3, -6.0, -6.7),
                 (0, -6.2, -7.0)],
     "receding": [(0, 12.6, 7.6), (3, 13.2, 5.0), (4.6, 12.4, 3.8), (6.0, 10.0, 3.9), (6.9, 6.8, 4.0), (7.2, 3.9, 3.6),
-                 (7.4, 1.6, 3.0), (7.5, 5.5, 1.6), (7.7, 6.2, -0.2), (7.4, 2.0, -3.0), (5.6, -4.5, -6.0), (3, -6.0, -6.7),
+                 (7.4, 1.6, 3.0), (7.5, 4.0, 1.7), (7.7, 4.4, -0.2), (7.4, 1.2, -3.0), (5.6, -4.5, -6.0), (3, -6.0, -6.7),
                  (0, -6.2, -7.0)],
 }  # fmt: skip
 _PARTING = 2.3  # cm to the image's right
@@ -40,7 +40,7 @@ def scalp_weight(line: str, points: np.ndarray, low: float = -0.1, high: float =
     a, e = np.arctan2(np.abs(q[:, 0]), q[:, 2]), np.arctan2(q[:, 1], np.hypot(q[:, 0], q[:, 2]))
     # No hairline is a smooth curve, nor the same on both sides.
     ragged = 0.20 * np.sin(q[:, 0] * 2.3 + 1) + 0.14 * np.sin(q[:, 0] * 5.1 + q[:, 2] * 3) + 0.10 * np.sin(q[:, 0] * 11.3)
-    ear = (np.abs(q[:, 0]) > 7.75) & (q[:, 1] < 1.0) & (q[:, 1] > -8) & (q[:, 2] < 3.5) & (q[:, 2] > -4)
+    ear = (np.abs(q[:, 0]) > 7.75) & (q[:, 1] < -1.3) & (q[:, 1] > -8) & (q[:, 2] < 3.5) & (q[:, 2] > -4)
     return smoothstep(low, high, (e - np.interp(a, azimuth, height)) * 9.0 + ragged) * ~ear
 
 
@@ -91,14 +91,15 @@ def _pulled_back(
         parting = np.exp(-(((p[:, 0] - _PARTING) / 0.6) ** 2)) * smoothstep(0, 3, p[:, 2]) * 0.1
         p = skull.on(p + to * step[:, None], swell * (1 - parting) + 0.02)
         path.append(p)
-    s = clump(rng, np.stack(path, 1), 900, 0.6)
-    s += wobble(rng, count, points, 0.09) + wobble(rng, count, points, 0.03, 8)
+    s = clump(rng, np.stack(path, 1), 480, 0.85)
+    s += wobble(rng, count, points, 0.07) + wobble(rng, count, points, 0.02, 8)
     loose = rng.random(count) < 0.03
     lift = np.linspace(0, 1, points)[None, :, None] ** 1.3
     stray = unit(s - SKULL_MIDDLE) * rng.uniform(0.2, 0.9, (count, 1, 1)) * lift + wobble(rng, count, points, 0.35)
     s[loose] += stray[loose]
     thick = (0.011 + 0.007 * rng.random((count, 1))) * (0.35 + 0.65 * inside[:, None])
-    radius = np.linspace(1, 0.8, points)[None] * thick
+    taper = np.minimum(1, 0.4 + 4 * np.linspace(0, 1, points)) * np.linspace(1, 0.8, points)
+    radius = taper[None] * thick
     bun = _knot(rng, knot)
     groups = [
         Group("hair", s, radius, person.melanin, person.grey_variety),

@@ -26,7 +26,7 @@ def skin(head: HeadModel, person: Person) -> tuple[Any, dict[str, Any]]:
     frown = frown_lines(head)
     furrow = n.node("TexImage", {"Vector": at}, image=image("frown", np.dstack([frown] * 3 + [np.ones_like(frown)])))
     lips, oil, freckled = n.attribute("lips"), n.attribute("oil"), n.attribute("freckled")
-    color = n.mix(1.0, n.attribute("tone", "Color"), detail.outputs["Color"], "MULTIPLY")
+    color = n.mix(n.attribute("fine"), n.attribute("tone", "Color"), detail.outputs["Color"], "MULTIPLY")
     spots = n.math("MULTIPLY", n.math("MULTIPLY", detail.outputs["Alpha"], freckled), min(0.8 * person.freckles, 0.8))
     color = n.mix(spots, color, n.mix(1.0, color, (0.60, 0.42, 0.33, 1), "MULTIPLY"))
     split = n.node("SeparateColor", {0: heights.outputs["Color"]})
@@ -138,8 +138,8 @@ def hair(group: Group, person: Person) -> Any:
     """Strands of a group."""
     n = Nodes(group.name)
     bsdf = n.node("BsdfHairPrincipled", {
-        "Melanin": group.melanin, "Melanin Redness": person.redness, "Roughness": 0.40, "Radial Roughness": 0.7,
-        "Random Roughness": 0.1, "Random Color": group.variety, "Coat": 0.0,
+        "Melanin": group.melanin, "Melanin Redness": person.redness, "Roughness": 0.30, "Radial Roughness": 0.6,
+        "Random Roughness": 0.0, "Random Color": group.variety, "Coat": 0.0,
         "Random": n.node("HairInfo").outputs["Random"],
     }, parametrization="MELANIN")  # fmt: skip
     return n.finish(bsdf.outputs[0])

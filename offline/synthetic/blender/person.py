@@ -84,9 +84,9 @@ class Person:
     locks: tuple = ()
     melanin: float = 0.80
     redness: float = 0.30
-    grey_variety: float = 0.25
+    grey_variety: float = 0.10
     brow_melanin: float = 0.76
-    brow_hairs: int = 1300
+    brow_hairs: int = 1500
     brow_width: float = 1.0
     upper_lashes: int = 130
     lower_lashes: int = 50
@@ -195,8 +195,8 @@ def draw_person(seed: int) -> Person:
         pupil=float(rng.uniform(0.21, 0.28)), hair=hair, hairline=hairline, strands=26_000 if hair == "curly" else 30_000,
         hair_length=float(rng.uniform(0.55, 1.15) if man else rng.uniform(1.0, 1.6)), sweep=float(rng.choice([-0.75, 0.75])),
         curl=float(rng.uniform(0.5, 1.1)), locks=_LOCKS if rng.random() < 0.6 else (), melanin=hair_melanin,
-        redness=float(rng.beta(1.2, 3) * (1 - grey)), grey_variety=0.25 + 0.5 * grey * (1 - grey) * 4 * 0.5,
-        brow_melanin=float(np.clip(melanin * (1 - 0.5 * grey) - 0.05, 0.2, 0.88)), brow_hairs=int(rng.uniform(1000, 1500)),
+        redness=float(rng.beta(1.2, 3) * (1 - grey)), grey_variety=0.10 + 0.5 * grey * (1 - grey) * 4 * 0.5,
+        brow_melanin=float(np.clip(melanin * (1 - 0.5 * grey) - 0.05, 0.2, 0.88)), brow_hairs=int(rng.uniform(1300, 1900)),
         brow_width=float(rng.uniform(1.0, 1.3) if man else rng.uniform(0.8, 1.05)), upper_lashes=95 if man else 130,
         lower_lashes=40 if man else 50, lash_reach=0.5 if man else 0.64, beard=beard,
         beard_melanin=float(melanin * (1 - 0.8 * grey)), cloth=_CLOTHS[rng.integers(len(_CLOTHS))],

@@ -52,7 +52,7 @@ def vertex_colors(head: HeadModel, person: Person) -> np.ndarray:
     tint(r["nostril"] * 0.6, (0.60, 0.45, 0.42))
     tint(r["t_zone"] * 0.3, (1.03, 1.02, 0.97))
     tint(r["lip_rim"] * 0.35, (1.0, 0.82, 0.80))
-    tint(r["brow"] * 0.30, np.array([0.55, 0.47, 0.43]))
+    tint(r["brow"] * 0.42, np.array([0.55, 0.47, 0.43]))
     if person.beard:
         tint(r["beard"] * min(person.beard, 1) * 0.8, (0.62, 0.64, 0.68))
     if person.hair != "bald":
@@ -89,8 +89,8 @@ def detail_images(head: HeadModel, person: Person) -> tuple[np.ndarray, np.ndarr
         y, x = np.mgrid[-6:7, -6:7]
         dark = np.exp(-0.5 * ((x**2 + y**2) / rng.uniform(1.6, 3.0) ** 2) ** 1.5)[..., None]
         color[row - 6 : row + 7, column - 6 : column + 7] *= 1 - dark * [0.55, 0.68, 0.72]
-    pores = noise(1.3) - noise(2.6)
-    skin = 0.6 * np.minimum(pores, 0.6) + 0.35 * noise(2.4) + 0.30 * noise(6)
+    pores = noise(0.9) - noise(1.8)
+    skin = 0.45 * np.minimum(pores, 0.6) + 0.15 * noise(1.8) + 0.30 * noise(7)
     lips = 0.30 * noise((7, 1.5)) + 0.25 * noise(2.0)
     skin -= 5.0 * person.wrinkles * _lines(head, _ALWAYS)
     raised, smiled = -6.0 * _lines(head, _RAISED), -4.0 * _lines(head, _SMILED)

@@ -49,6 +49,11 @@ class Studio:
         stage.build(self.scene, person)
         stage.settle_rendering(self.scene, person, size, samples, threads)
 
+    @property
+    def landmarks(self) -> np.ndarray:
+        """Vertices of the iBUG landmarks, ``[68]``."""
+        return self._head.landmarks
+
     def shoot(
         self,
         path: Path,
