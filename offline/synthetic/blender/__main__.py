@@ -21,7 +21,9 @@ from offline.synthetic.blender import environment
 def main() -> int:
     """Command line."""
     parser = argparse.ArgumentParser(
-        prog="python -m offline.synthetic.blender", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        prog="python -m offline.synthetic.blender",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     commands = parser.add_subparsers(dest="command", required=True)
     film = commands.add_parser("film", help="film a person")
@@ -32,7 +34,7 @@ def main() -> int:
     film.add_argument("--minutes", type=float, default=1.0, help="at 25 frames a second (default 1)")
     film.add_argument("--size", type=int, default=576, help="height and width in px, even (default 576)")
     film.add_argument("--samples", type=int, default=12, help="paths a pixel (default 12)")
-    film.add_argument("--threads", type=int, default=2, help="of the renderer (default 2)")
+    film.add_argument("--threads", type=int, default=1, help="of the renderer (default 1)")
     film.add_argument("--face-kit", type=Path, metavar="DIR", help="clone of ICT-FaceKit; without it, MakeHuman's head")
     film.add_argument("--preview", action="store_true", help="one frame only, DIR/preview.png")
     film.add_argument("--environment", type=Path, default=environment.default_folder(), metavar="DIR",

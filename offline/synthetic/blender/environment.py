@@ -39,7 +39,9 @@ def enter(folder: Path) -> None:
     if not (folder / "complete").exists():
         _make(folder, python)
     paths = os.pathsep.join(filter(None, (str(_REPOSITORY), os.environ.get("PYTHONPATH"))))
-    os.execve(python, [str(python), "-m", "offline.synthetic.blender", *sys.argv[1:]], {**os.environ, "PYTHONPATH": paths})
+    os.execve(
+        python, [str(python), "-m", "offline.synthetic.blender", *sys.argv[1:]], {**os.environ, "PYTHONPATH": paths}
+    )
 
 
 def data_wheel(folder: Path) -> Path:
@@ -59,7 +61,9 @@ def data_wheel(folder: Path) -> Path:
 def _make(folder: Path, python: Path) -> None:
     digest = _BLENDER.get((platform.system(), platform.machine()))
     if digest is None:
-        raise FaceError(f"Blender's module is not known for {platform.system()} on {platform.machine()}: film on Linux, x86-64.")
+        raise FaceError(
+            f"Blender's module is not known for {platform.system()} on {platform.machine()}: film on Linux, x86-64."
+        )
     base = sys.executable if sys.version_info[:2] == _PYTHON else shutil.which("python3.11")
     if base is None:
         raise FaceError("Blender's module wants Python 3.11: install it, so that python3.11 is found.")

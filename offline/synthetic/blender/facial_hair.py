@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from offline.synthetic.blender.head import HeadModel, brow_line
-from offline.synthetic.blender.head import smoothstep
+from offline.synthetic.blender.head import HeadModel, brow_line, smoothstep
 from offline.synthetic.blender.person import Person
 from offline.synthetic.blender.strands import Group, Roots, scatter, surface_hairs, unit
 
@@ -35,7 +34,11 @@ def _brows(rng: np.random.Generator, head: HeadModel, person: Person, shape: np.
 
         def density(p: np.ndarray, side: int = side) -> np.ndarray:
             k, _, d = place(p, side)
-            return smoothstep(1.3, 0.15, d) * (p[:, 0] * side > 0) * np.interp(k, [0, 5, 16, 50, 59], [0.1, 0.45, 1, 0.9, 0.5])
+            return (
+                smoothstep(1.3, 0.15, d)
+                * (p[:, 0] * side > 0)
+                * np.interp(k, [0, 5, 16, 50, 59], [0.1, 0.45, 1, 0.9, 0.5])
+            )
 
         roots = scatter(rng, head, shape, person.brow_hairs // 2, density, front)
         k, height, _ = place(roots.on(head.base))
@@ -64,15 +67,15 @@ def _lashes(rng: np.random.Generator, head: HeadModel, person: Person, shape: np
             tip = round(root / 1.1) * 1.1 * 0.45 + 0.55 * root + rng.normal(0, 0.25)
             tip = np.clip(tip, 0, len(columns) - 1.01)
             reach = person.lash_reach * rng.uniform(0.7, 1.05) * (1.0 if upper else 0.55)
-            at, share = [], []
+            corners, shares = [], []
             for t in np.linspace(0, 1, points):
                 x, y = root + (tip - root) * t, t * rows * reach
                 i, j = min(int(x), len(columns) - 2), min(int(y), rows - 1)
                 a, b = x - i, y - j
-                at.append([columns[i, j], columns[i + 1, j], columns[i, j + 1], columns[i + 1, j + 1]])
-                share.append([(1 - a) * (1 - b), a * (1 - b), (1 - a) * b, a * b])
-            vertices.append(at)
-            weights.append(share)
+                corners.append([columns[i, j], columns[i + 1, j], columns[i, j + 1], columns[i + 1, j + 1]])
+                shares.append([(1 - a) * (1 - b), a * (1 - b), (1 - a) * b, a * b])
+            vertices.append(corners)
+            weights.append(shares)
             thickness.append(1.0 if upper else 0.55)
     at, share = np.array(vertices), np.array(weights)
     radius = np.linspace(0.0135, 0.0035, points)[None] * np.array(thickness)[:, None]
@@ -102,6 +105,8 @@ def _beard(rng: np.random.Generator, head: HeadModel, person: Person, shape: np.
         s = surface_hairs(rng, shape, roots, direction, length, np.full(count, 0.45), 5, 0.35, 0.3)
         radius = np.linspace(0.0095, 0.005, 5)[None]
     else:
-        s = surface_hairs(rng, shape, roots, direction, rng.uniform(0.05, 0.15, count), np.full(count, 0.4), 3, 0.1, 0.35)
+        s = surface_hairs(
+            rng, shape, roots, direction, rng.uniform(0.05, 0.15, count), np.full(count, 0.4), 3, 0.1, 0.35
+        )
         radius = np.linspace(0.0048, 0.003, 3)[None]
     return Group("beard", s, radius, person.beard_melanin, max(0.35, person.grey_variety), roots=roots, shape=shape)

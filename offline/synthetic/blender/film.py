@@ -26,7 +26,8 @@ def film(head: HeadModel, person: Person, takes: list[Take], out: Path, size: in
     """Film takes to ``out``: of each a video and its truth. What is there already is not filmed again.
 
     Frames wait in ``out/TAKE.frames`` until their take is complete. The truth of a take is an npz: ``expression``
-    ``[F, 52]`` with ``unit_names``, ``euler_deg`` ``[F, 3]``, ``gaze_deg`` ``[F, 2]``, ``translation_dm`` ``[F, 3]``, and
+    ``[F, 52]`` with ``unit_names``, ``euler_deg`` ``[F, 3]``, ``gaze_deg`` ``[F, 2]``, ``translation_dm``
+    ``[F, 3]``, and
     ``landmarks_px`` ``[F, 68, 2]``, the iBUG landmarks in the image.
 
     Raises:
@@ -58,7 +59,9 @@ def _film_take(studio: Studio, take: Take, out: Path, size: int, progress: tqdm)
         landmarks = path.with_suffix(".npy")
         if not landmarks.exists():  # written last
             units = dict(zip(UNIT_NAMES, take.expression[number], strict=True))
-            vertices = _shoot(studio, path, units, take.euler_deg[number], take.translation_dm[number], take.gaze_deg[number])
+            vertices = _shoot(
+                studio, path, units, take.euler_deg[number], take.translation_dm[number], take.gaze_deg[number]
+            )
             np.save(landmarks, _project(vertices[studio.landmarks], size))
         progress.update()
     paths = sorted(folder.glob("*.png"))
@@ -76,7 +79,12 @@ def _film_take(studio: Studio, take: Take, out: Path, size: int, progress: tqdm)
 
 
 def _shoot(
-    studio: Studio, path: Path, units: dict[str, float], euler_deg: np.ndarray, shift_dm: np.ndarray, gaze_deg: np.ndarray
+    studio: Studio,
+    path: Path,
+    units: dict[str, float],
+    euler_deg: np.ndarray,
+    shift_dm: np.ndarray,
+    gaze_deg: np.ndarray,
 ) -> np.ndarray:
     rotation = Rotation.from_euler("YXZ", euler_deg, degrees=True).as_matrix()
     partial = path.with_name("part.png")

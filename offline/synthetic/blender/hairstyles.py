@@ -23,10 +23,12 @@ _HAIRLINES = {
               (7.3, 2.9, 3.4), (7.6, 3.9, 1.8), (7.8, 4.3, -0.2), (7.4, 1.0, -3.0), (5.6, -3.5, -6.0), (3, -5.0, -7.0),
               (0, -5.2, -7.4)],
     "angular": [(0, 11.6, 8.5), (3, 11.7, 7.6), (5.0, 10.6, 6.2), (5.9, 8.6, 5.8), (6.7, 6.3, 5.0), (7.2, 3.9, 3.9),
-                (7.4, 1.6, 3.0), (7.5, 4.0, 1.7), (7.7, 4.4, -0.2), (7.4, 1.2, -3.0), (5.6, -4.5, -6.0), (3, -6.0, -6.7),
+                (7.4, 1.6, 3.0), (7.5, 4.0, 1.7), (7.7, 4.4, -0.2), (7.4, 1.2, -3.0), (5.6, -4.5, -6.0),
+                (3, -6.0, -6.7),
                 (0, -6.2, -7.0)],
     "receding": [(0, 12.6, 7.6), (3, 13.2, 5.0), (4.6, 12.4, 3.8), (6.0, 10.0, 3.9), (6.9, 6.8, 4.0), (7.2, 3.9, 3.6),
-                 (7.4, 1.6, 3.0), (7.5, 4.0, 1.7), (7.7, 4.4, -0.2), (7.4, 1.2, -3.0), (5.6, -4.5, -6.0), (3, -6.0, -6.7),
+                 (7.4, 1.6, 3.0), (7.5, 4.0, 1.7), (7.7, 4.4, -0.2), (7.4, 1.2, -3.0), (5.6, -4.5, -6.0),
+                 (3, -6.0, -6.7),
                  (0, -6.2, -7.0)],
 }  # fmt: skip
 _PARTING = 2.3  # cm to the image's right
@@ -39,7 +41,9 @@ def scalp_weight(line: str, points: np.ndarray, low: float = -0.1, high: float =
     q = points - SKULL_MIDDLE
     a, e = np.arctan2(np.abs(q[:, 0]), q[:, 2]), np.arctan2(q[:, 1], np.hypot(q[:, 0], q[:, 2]))
     # No hairline is a smooth curve, nor the same on both sides.
-    ragged = 0.20 * np.sin(q[:, 0] * 2.3 + 1) + 0.14 * np.sin(q[:, 0] * 5.1 + q[:, 2] * 3) + 0.10 * np.sin(q[:, 0] * 11.3)
+    ragged = (
+        0.20 * np.sin(q[:, 0] * 2.3 + 1) + 0.14 * np.sin(q[:, 0] * 5.1 + q[:, 2] * 3) + 0.10 * np.sin(q[:, 0] * 11.3)
+    )
     ear = (np.abs(q[:, 0]) > 7.75) & (q[:, 1] < -1.3) & (q[:, 1] > -8) & (q[:, 2] < 3.5) & (q[:, 2] > -4)
     return smoothstep(low, high, (e - np.interp(a, azimuth, height)) * 9.0 + ragged) * ~ear
 
@@ -49,7 +53,9 @@ def grow_hair(rng: np.random.Generator, head: HeadModel, person: Person, shape: 
     if person.hair == "bald":
         return []
     skull = Skull(head, shape)
-    groups = {"pulled back": _pulled_back, "short": _short, "curly": _curly}[person.hair](rng, head, person, shape, skull)
+    groups = {"pulled back": _pulled_back, "short": _short, "curly": _curly}[person.hair](
+        rng, head, person, shape, skull
+    )
     return [*groups, _baby_hairs(rng, head, person, shape)]
 
 
@@ -107,7 +113,9 @@ def _pulled_back(
     ]
     if person.locks:
         w = _locks(rng, person.locks)
-        groups.append(Group("locks", w, np.linspace(0.010, 0.005, w.shape[1])[None], person.melanin, person.grey_variety))
+        groups.append(
+            Group("locks", w, np.linspace(0.010, 0.005, w.shape[1])[None], person.melanin, person.grey_variety)
+        )
     return groups
 
 
@@ -186,8 +194,14 @@ def _curly(
     t = np.linspace(0, 1, points)[None, :, None]
     length = person.hair_length * (2.6 + 1.6 * smoothstep(0.2, 0.9, d[:, 1])) * rng.uniform(0.7, 1.1, count)
     length *= (0.35 + 0.65 * edge) * (0.6 + 0.4 * smoothstep(-0.5, 0.4, d[:, 1]))
-    grow = unit(d + [0, -0.15, -0.1] + rng.normal(0, 0.2, (count, 3)) - 0.35 * smoothstep(5, 9, p[:, 2])[:, None] * [0, 0, 1])
-    s = p[:, None] + grow[:, None] * length[:, None, None] * t + np.array([0, -1, 0]) * (0.16 * length[:, None, None] * t**2)
+    grow = unit(
+        d + [0, -0.15, -0.1] + rng.normal(0, 0.2, (count, 3)) - 0.35 * smoothstep(5, 9, p[:, 2])[:, None] * [0, 0, 1]
+    )
+    s = (
+        p[:, None]
+        + grow[:, None] * length[:, None, None] * t
+        + np.array([0, -1, 0]) * (0.16 * length[:, None, None] * t**2)
+    )
     leaders = clump(rng, s, 1300, 0.9)
     first = unit(np.cross(grow, rng.normal(size=(count, 3))))
     second = np.cross(grow, first)

@@ -117,14 +117,14 @@ def distance_inside(points: np.ndarray, polygon: np.ndarray) -> np.ndarray:
 def brow_line(landmarks: np.ndarray) -> np.ndarray:
     """Middle line of a brow in the image plane, ``[60, 2]``, head to tail, for x > 0.
 
-    The landmarks follow the brow's upper edge on the scans, some 4 mm above where the hairs grow.
+    The landmarks follow the brow's upper edge on the scans, some 7 mm above where the hairs grow.
     """
     points = landmarks[17:22, :2] * [-1, 1]
-    return curve(points[::-1] + [[0.05, -0.52], [0, -0.60], [0.0, -0.66], [0.0, -0.62], [-0.1, -0.44]], 60)
+    return curve(points[::-1] + [[0.05, -0.76], [0, -0.80], [0.0, -0.82], [0.0, -0.76], [-0.1, -0.56]], 60)
 
 
 def _regions(b: np.ndarray, lm: np.ndarray) -> dict[str, np.ndarray]:
-    wide, x = np.abs(b[:, 0]), b[:, 0]
+    wide = np.abs(b[:, 0])
 
     def blob(px: float, py: float, pz: float, r: float) -> np.ndarray:
         return np.exp(-0.5 * (((wide - px) ** 2 + (b[:, 1] - py) ** 2 + (b[:, 2] - pz) ** 2) / r**2))
@@ -143,7 +143,11 @@ def _regions(b: np.ndarray, lm: np.ndarray) -> dict[str, np.ndarray]:
         lid_rim = np.maximum(lid_rim, np.exp(-0.5 * (distance_inside(b[:, :2], outline) / 0.16) ** 2) * (b[:, 2] > 7))
     line = brow_line(lm)
     to_brow = np.sqrt(((np.stack([wide, b[:, 1]], 1)[:, None] - line[None]) ** 2).sum(-1))
-    brow = smoothstep(0.55, 0.1, to_brow.min(1)) * (b[:, 2] > 6) * np.interp(to_brow.argmin(1), [0, 8, 40, 59], [0.3, 1, 1, 0.5])
+    brow = (
+        smoothstep(0.55, 0.1, to_brow.min(1))
+        * (b[:, 2] > 6)
+        * np.interp(to_brow.argmin(1), [0, 8, 40, 59], [0.3, 1, 1, 0.5])
+    )
     t_zone = np.maximum.reduce([blob(0, 9, 10.5, 2.6), blob(0, 2.5, 12, 1.2), nose, 0.6 * chin])
     moustache = np.array([[-2.9, -3.6], [-2.6, -1.9], [-1.2, -1.45], [1.2, -1.45], [2.6, -1.9], [2.9, -3.6]])
     beard = np.maximum.reduce([
@@ -151,7 +155,9 @@ def _regions(b: np.ndarray, lm: np.ndarray) -> dict[str, np.ndarray]:
         smoothstep(0.3, 0.9, distance_inside(b[:, :2], moustache) + 0.45) * front,
         smoothstep(5.6, 6.8, wide) * smoothstep(3.5, 1.5, b[:, 1]) * (b[:, 2] > 2.4),
     ])  # fmt: skip
-    beard *= smoothstep(-10.5, -7.8, b[:, 1] + 0.1 * b[:, 2]) * (1 - smoothstep(0, 0.3, lips)) * (1 - ear) * (b[:, 2] > 2.0)
+    beard *= (
+        smoothstep(-10.5, -7.8, b[:, 1] + 0.1 * b[:, 2]) * (1 - smoothstep(0, 0.3, lips)) * (1 - ear) * (b[:, 2] > 2.0)
+    )
     beard *= (b[:, 1] < -1.0) | (wide > 5.6)
     freckled = np.clip(np.maximum(blob(3.6, 1.0, 9.6, 2.0), blob(0, 1.8, 12, 1.6)) + 0.3 * (b[:, 2] > 4), 0, 1)
     return dict(

@@ -15,7 +15,7 @@ from face.landmarks import UNIT_NAMES
 from offline.synthetic.blender.head import Faces, HeadModel, Lashes, smoothstep
 from offline.wavefront import read_obj
 
-_SKIN_VERTICES = 11248
+_VERTICES, _FACES, _SKIN_VERTICES = 26719, 26384, 11248
 _PARTS = {
     "skin": (0, 11144), "socket": (11144, 14034), "gums": (14034, 17006), "teeth": (17006, 21496),
     "eye_l": (21496, 22296), "eye_r": (23094, 23894), "tears": (24692, 25018),
@@ -25,41 +25,185 @@ _EYEBALLS = (21451, 24590)
 _LASH_CARDS = ((25351, 25304, 25844), (26035, 25844, 26384))  # first vertex, first and last face, of each eye
 _CARD, _CARD_ROOT, _COLUMNS = 114, 38, 19  # vertices of a card, of its root, columns
 _TOOTH_STARTS = (
-    17039, 17230, 17416, 17607, 17730, 17895, 17991, 18067, 18143, 18219, 18295, 18391, 18556, 18679, 18870, 19056, 19247,
+    17039, 17230, 17416, 17607, 17730, 17895, 17991, 18067, 18143, 18219, 18295, 18391, 18556, 18679, 18870, 19056,
+    19247,
     19426, 19602, 19814, 19952, 20079, 20169, 20263, 20349, 20435, 20529, 20619, 20746, 20884, 21096, 21272, 21451,
 )  # fmt: skip
 _LOWER_TEETH = 19247
 _LANDMARKS = np.array([
-    1225, 1888, 1052, 367, 1719, 1722, 2199, 1447, 966, 3661, 4390, 3927, 3924, 2608, 3272, 4088, 3443, 268, 493, 1914, 2044,
-    1401, 3615, 4240, 4114, 2734, 2509, 978, 4527, 4942, 4857, 1140, 2075, 1147, 4269, 3360, 1507, 1542, 1537, 1528, 1518,
+    1225, 1888, 1052, 367, 1719, 1722, 2199, 1447, 966, 3661, 4390, 3927, 3924, 2608, 3272, 4088, 3443, 268, 493,
+    1914, 2044,
+    1401, 3615, 4240, 4114, 2734, 2509, 978, 4527, 4942, 4857, 1140, 2075, 1147, 4269, 3360, 1507, 1542, 1537, 1528,
+    1518,
     1511, 3742, 3751, 3756, 3721, 3725, 3732, 5708, 5695, 2081, 0, 4275, 6200, 6213, 6346, 6461, 5518, 5957, 5841, 5702,
     5711, 5533, 6216, 6207, 6470, 5517, 5966])  # fmt: skip
 _SIDES = {"Left": "_L", "Right": "_R"}
 # The model's shapes are weaker or plainer than faces are: what else moves, and by how much.
-_GAINS = {"browDown": 2.0, "mouthFrown": 1.2, "browInnerUp": 0.9}
+_GAINS = {"browDown": 2.6, "mouthFrown": 1.2, "browInnerUp": 0.8}
 _ALONG = {"cheekSquint": (("cheekRaiser", 0.5),), "jawOpen": (("mouthUpperUp_L", 0.28), ("mouthUpperUp_R", 0.28))}
 _MODES = 60
-# Identity modes of the scanned-face kit (standard deviations) that move its landmarks as MakeHuman's targets move theirs.
+# Identity modes of the scanned-face kit (standard deviations) that move its landmarks as MakeHuman's targets
+# move theirs.
 _DIRECTIONS = {
     "male": (
-        -.19, .26, -.12, -.12, -.29, -.21, .20, .07, .30, .00, -.13, .12, -.06, .10, .00,
-        .06, -.04, -.01, .02, -.03, .00, .04, .00, .04, .08, .00, .05, -.08, .00, .04,
+        -0.19,
+        0.26,
+        -0.12,
+        -0.12,
+        -0.29,
+        -0.21,
+        0.20,
+        0.07,
+        0.30,
+        0.00,
+        -0.13,
+        0.12,
+        -0.06,
+        0.10,
+        0.00,
+        0.06,
+        -0.04,
+        -0.01,
+        0.02,
+        -0.03,
+        0.00,
+        0.04,
+        0.00,
+        0.04,
+        0.08,
+        0.00,
+        0.05,
+        -0.08,
+        0.00,
+        0.04,
     ),
     "african": (
-        -.05, -.07, -.50, .24, .07, -.01, .05, .25, -.15, .00, .06, -.13, -.08, .11, .02,
-        -.01, -.08, .08, .04, .09, .00, -.10, -.05, .12, .02, .00, -.04, -.01, .00, -.13,
+        -0.05,
+        -0.07,
+        -0.50,
+        0.24,
+        0.07,
+        -0.01,
+        0.05,
+        0.25,
+        -0.15,
+        0.00,
+        0.06,
+        -0.13,
+        -0.08,
+        0.11,
+        0.02,
+        -0.01,
+        -0.08,
+        0.08,
+        0.04,
+        0.09,
+        0.00,
+        -0.10,
+        -0.05,
+        0.12,
+        0.02,
+        0.00,
+        -0.04,
+        -0.01,
+        0.00,
+        -0.13,
     ),
     "asian": (
-        -.13, .61, .08, -.36, -.45, -.05, -.14, .07, .29, .00, -.09, .24, .20, .14, -.01,
-        .12, .00, .07, .10, -.09, .00, .14, .11, -.01, .12, .00, .06, -.10, .00, .05,
+        -0.13,
+        0.61,
+        0.08,
+        -0.36,
+        -0.45,
+        -0.05,
+        -0.14,
+        0.07,
+        0.29,
+        0.00,
+        -0.09,
+        0.24,
+        0.20,
+        0.14,
+        -0.01,
+        0.12,
+        0.00,
+        0.07,
+        0.10,
+        -0.09,
+        0.00,
+        0.14,
+        0.11,
+        -0.01,
+        0.12,
+        0.00,
+        0.06,
+        -0.10,
+        0.00,
+        0.05,
     ),
     "caucasian": (
-        .15, -.51, .44, .09, .36, .01, .10, -.29, -.11, .00, .01, -.10, -.13, -.24, .01,
-        -.09, .08, -.14, -.14, -.01, .00, -.04, -.04, -.10, -.13, .00, -.02, .10, .00, .07,
+        0.15,
+        -0.51,
+        0.44,
+        0.09,
+        0.36,
+        0.01,
+        0.10,
+        -0.29,
+        -0.11,
+        0.00,
+        0.01,
+        -0.10,
+        -0.13,
+        -0.24,
+        0.01,
+        -0.09,
+        0.08,
+        -0.14,
+        -0.14,
+        -0.01,
+        0.00,
+        -0.04,
+        -0.04,
+        -0.10,
+        -0.13,
+        0.00,
+        -0.02,
+        0.10,
+        0.00,
+        0.07,
     ),
     "old": (
-        -.01, -.04, .29, -.10, .04, -.12, -.02, -.10, .10, .00, -.10, -.05, -.13, -.04, .09,
-        -.03, -.01, -.04, -.09, -.06, .00, -.01, .00, .01, -.04, .00, .03, .03, .00, .07,
+        -0.01,
+        -0.04,
+        0.29,
+        -0.10,
+        0.04,
+        -0.12,
+        -0.02,
+        -0.10,
+        0.10,
+        0.00,
+        -0.10,
+        -0.05,
+        -0.13,
+        -0.04,
+        0.09,
+        -0.03,
+        -0.01,
+        -0.04,
+        -0.09,
+        -0.06,
+        0.00,
+        -0.01,
+        0.00,
+        0.01,
+        -0.04,
+        0.00,
+        0.03,
+        0.03,
+        0.00,
+        0.07,
     ),
 }
 # The landmarks tell only part of a direction, so it is taken further.
@@ -86,7 +230,9 @@ def load(kit: Path) -> HeadModel:
                 shapes[str(name)] = (packed["idx"][span].astype(int), packed["val"][span].astype(np.float64))
             identity = np.load(folder / "ict_identity.npz")["ids"].astype(np.float64)
             corners = [uv for face, uv in zip(packed["faces"], packed["face_uvs"], strict=True) for uv in uv[face >= 0]]
-            return _model(packed["base"].astype(np.float64), faces, packed["uv"].astype(np.float64)[corners], shapes, identity)
+            return _model(
+                packed["base"].astype(np.float64), faces, packed["uv"].astype(np.float64)[corners], shapes, identity
+            )
     if (kit / "FaceXModel" / "generic_neutral_mesh.obj").exists():
         return _from_clone(kit / "FaceXModel")
     raise FaceError(f"{kit} holds no ICT-FaceKit: give a clone of github.com/ICT-VGL/ICT-FaceKit.")
@@ -95,6 +241,8 @@ def load(kit: Path) -> HeadModel:
 def _from_clone(folder: Path) -> HeadModel:
     with (folder / "generic_neutral_mesh.obj").open() as text:
         mesh = read_obj(text)
+    if (len(mesh.vertices), len(mesh.faces)) != (_VERTICES, _FACES):
+        raise FaceError(f"{folder.parent} holds another version of ICT-FaceKit: give its newest.")
 
     def displacement(path: Path) -> np.ndarray:
         rows = [line.split()[1:4] for line in path.read_text().splitlines() if line.startswith("v ")]
@@ -111,9 +259,7 @@ def _from_clone(folder: Path) -> HeadModel:
     return _model(mesh.vertices, [list(f) for f in mesh.faces], mesh.uvs[corners], shapes, identity)
 
 
-def _model(
-    base: np.ndarray, faces: Faces, corner_uv: np.ndarray, shapes: dict, identity: np.ndarray
-) -> HeadModel:
+def _model(base: np.ndarray, faces: Faces, corner_uv: np.ndarray, shapes: dict, identity: np.ndarray) -> HeadModel:
     base, identity = base.copy(), identity[:_MODES]
     base[_TOOTH_STARTS[0] : _LOWER_TEETH, 1] -= _TEETH_DOWN_CM
     parts = {name: faces[slice(*span)] for name, span in _PARTS.items()}
@@ -121,12 +267,14 @@ def _model(
     vertex_uv = np.zeros((_SKIN_VERTICES, 2))
     vertex_uv[np.concatenate([np.array(f) for f in parts["skin"]])] = corner_uv[:corners]
     directions = {
-        name: _DIRECTION_GAINS[name] * np.tensordot(np.array(c), identity[: len(c)], 1) for name, c in _DIRECTIONS.items()
+        name: _DIRECTION_GAINS[name] * np.tensordot(np.array(c), identity[: len(c)], 1)
+        for name, c in _DIRECTIONS.items()
     }
     return HeadModel(
         name="the scanned-face kit", base=base, parts=parts, skin_vertices=_SKIN_VERTICES, skin_uv=corner_uv[:corners],
         vertex_uv=vertex_uv, units={name: _unit(name, shapes) for name in UNIT_NAMES if name != "tongueOut"},
-        identity=identity, directions=directions, landmarks=_LANDMARKS, eyes=_EYES, lashes=_lashes(base, faces), tooth_gap=_gaps(base),
+        identity=identity, directions=directions, landmarks=_LANDMARKS, eyes=_EYES, lashes=_lashes(base, faces),
+        tooth_gap=_gaps(base),
     )  # fmt: skip
 
 
@@ -189,7 +337,9 @@ def _lashes(base: np.ndarray, faces: Faces) -> list[Lashes]:
                 one = [j for j in neighbours[i] if level(j) == 1]
                 if not one or len(column) < 4:
                     continue
-                zero = [j for j in neighbours[one[0]] if level(j) == 1 and not any(level(k) == 2 for k in neighbours[j])]
+                zero = [
+                    j for j in neighbours[one[0]] if level(j) == 1 and not any(level(k) == 2 for k in neighbours[j])
+                ]
                 if zero:
                     columns.append([zero[0], one[0], *column])
             ordered = np.array(columns)

@@ -50,7 +50,11 @@ def load(source: MakeHuman) -> HeadModel:
     order = order[np.sort(np.unique(order, return_index=True)[1])]
     number = np.full(len(mean), -1)
     number[order] = np.arange(len(order))
-    new = {name: [[int(number[i]) for i in f] for f in some] for name, some in faces.items() if number[kept[name]].min() >= 0}
+    new = {
+        name: [[int(number[i]) for i in f] for f in some]
+        for name, some in faces.items()
+        if number[kept[name]].min() >= 0
+    }
     eye_corners = all_landmarks[[36, 45]]
 
     def anchored(moved: np.ndarray) -> np.ndarray:
@@ -72,7 +76,10 @@ def load(source: MakeHuman) -> HeadModel:
         },
         landmarks=number[all_landmarks],
         eyes={side: number[kept[f"helper-{side}-eye"]] for side in ("l", "r")},
-        lashes=[Lashes(row == 2, _columns(new[f"helper-{side}-eyelashes-{row}"], base[order])) for side in "lr" for row in (1, 2)],
+        lashes=[
+            Lashes(row == 2, _columns(new[f"helper-{side}-eyelashes-{row}"], base[order]))
+            for side in "lr" for row in (1, 2)
+        ],
         tooth_gap=np.zeros(len(order)),
     )  # fmt: skip
 
@@ -94,9 +101,13 @@ def _ancestry(source: MakeHuman, name: str) -> np.ndarray:
 
 def _modes(source: MakeHuman) -> np.ndarray:
     """Directions ``[40, 19158, 3]``: sliders of the face, both sides of a pair together."""
-    names = sorted({s.name for s in source.sliders if s.negative and not s.name.startswith(("head/", "neck/", "ears/"))})
+    names = sorted(
+        {s.name for s in source.sliders if s.negative and not s.name.startswith(("head/", "neck/", "ears/"))}
+    )
     chosen = [names[k] for k in np.linspace(0, len(names) - 1, _MODES).astype(int)]
-    return _MODE_GAIN * np.stack([sum(source.target(s.positive) for s in source.sliders if s.name == name) for name in chosen])
+    return _MODE_GAIN * np.stack(
+        [sum(source.target(s.positive) for s in source.sliders if s.name == name) for name in chosen]
+    )
 
 
 def _landmarks(source: MakeHuman, mean: np.ndarray) -> np.ndarray:
@@ -119,9 +130,11 @@ def _place_uv(uv: list[np.ndarray], faces: Faces, base: np.ndarray, count: int) 
     front = [f for f in faces if base[f, 2].min() > 6]
     edges = np.array([(f[0], f[1]) for f in front])
     length = np.linalg.norm(base[edges[:, 0]] - base[edges[:, 1]], axis=1)
-    scale = np.median(length / np.maximum(np.linalg.norm(vertex_uv[edges[:, 0]] - vertex_uv[edges[:, 1]], axis=1), 1e-6))
+    scale = np.median(
+        length / np.maximum(np.linalg.norm(vertex_uv[edges[:, 0]] - vertex_uv[edges[:, 1]], axis=1), 1e-6)
+    )
     nose = vertex_uv[base[:count, 2].argmax()]
-    return tuple((u - nose) * scale / _CM_PER_TILE + 0.5 for u in (corner_uv, vertex_uv))  # type: ignore[return-value]
+    return tuple((u - nose) * scale / _CM_PER_TILE + 0.5 for u in (corner_uv, vertex_uv))
 
 
 def _sparse(moved: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -37,12 +37,25 @@ def skin(head: HeadModel, person: Person) -> tuple[Any, dict[str, Any]]:
     )  # fmt: skip
     height = n.math("ADD", n.mix_float(lips, split.outputs[0], split.outputs[1]), moving)
     rough = n.math("ADD", n.total((oil, -0.13), (split.outputs[0], -0.03), (lips, -0.16)), 0.50)
-    bump = n.node("Bump", {"Strength": n.math("MULTIPLY", n.attribute("fine"), person.pores), "Distance": 0.0032, "Height": height})
-    bsdf = n.node("BsdfPrincipled", {
-        "Base Color": color, "Roughness": rough, "Subsurface Weight": 1.0, "Subsurface Scale": 0.022,
-        "Subsurface Radius": (1.0, 0.36, 0.18), "Specular IOR Level": 0.45,
-        "Normal": bump.outputs[0], "Coat Weight": n.total((oil, 0.10), (lips, 0.18)), "Coat Roughness": 0.28,
-    }, subsurface_method="BURLEY")  # fmt: skip  (a random walk takes four times as long)
+    bump = n.node(
+        "Bump",
+        {"Strength": n.math("MULTIPLY", n.attribute("fine"), person.pores), "Distance": 0.0032, "Height": height},
+    )
+    bsdf = n.node(
+        "BsdfPrincipled",
+        {
+            "Base Color": color,
+            "Roughness": rough,
+            "Subsurface Weight": 1.0,
+            "Subsurface Scale": 0.022,
+            "Subsurface Radius": (1.0, 0.36, 0.18),
+            "Specular IOR Level": 0.45,
+            "Normal": bump.outputs[0],
+            "Coat Weight": n.total((oil, 0.10), (lips, 0.18)),
+            "Coat Roughness": 0.28,
+        },
+        subsurface_method="BURLEY",
+    )  # fmt: skip  (a random walk takes four times as long)
     return n.finish(bsdf.outputs[0]), {name: node.outputs[0] for name, node in folds.items()}
 
 
@@ -98,8 +111,11 @@ def gums() -> Any:
     """Gums and tongue (attribute ``tongue``)."""
     n = Nodes("gums")
     color = n.mix(n.attribute("tongue"), (0.44, 0.14, 0.12, 1), (0.52, 0.18, 0.155, 1))
-    bsdf = n.node("BsdfPrincipled", {"Base Color": color, "Roughness": 0.32, "Subsurface Weight": 0.4, "Subsurface Scale": 0.015},
-                  subsurface_method="BURLEY")
+    bsdf = n.node(
+        "BsdfPrincipled",
+        {"Base Color": color, "Roughness": 0.32, "Subsurface Weight": 0.4, "Subsurface Scale": 0.015},
+        subsurface_method="BURLEY",
+    )
     return n.finish(bsdf.outputs[0])
 
 
@@ -122,15 +138,23 @@ def cloth(person: Person) -> Any:
     n = Nodes("cloth")
     size = 128
     v, u = np.mgrid[0:size, 0:size] / size
-    stitch = np.abs(np.sin(np.pi * u * 8)) * (0.75 + 0.25 * np.sin(2 * np.pi * (v * 12 + 0.25 * np.sin(2 * np.pi * u * 8))))
+    stitch = np.abs(np.sin(np.pi * u * 8)) * (
+        0.75 + 0.25 * np.sin(2 * np.pi * (v * 12 + 0.25 * np.sin(2 * np.pi * u * 8)))
+    )
     grain = np.random.default_rng(person.seed).random((size, size))
     height = (0.75 * stitch + 0.25 * grain).astype(np.float32)
-    knit = n.node("TexImage", {"Vector": n.attribute("weave", "Vector")}, image=image("knit", np.dstack([height] * 3 + [height * 0 + 1])))
+    knit = n.node(
+        "TexImage",
+        {"Vector": n.attribute("weave", "Vector")},
+        image=image("knit", np.dstack([height] * 3 + [height * 0 + 1])),
+    )
     bump = n.node("Bump", {"Strength": 0.55, "Distance": 0.012, "Height": knit.outputs["Color"]})
     tone = np.array(person.cloth)
     color = n.mix(knit.outputs["Color"], rgb(tuple(tone * 0.68)), rgb(tuple(tone * 1.25)))
-    bsdf = n.node("BsdfPrincipled", {"Base Color": color, "Roughness": 0.9, "Sheen Weight": 0.25, "Sheen Roughness": 0.5,
-                                     "Specular IOR Level": 0.15, "Normal": bump.outputs[0]})  # fmt: skip
+    bsdf = n.node("BsdfPrincipled", {
+        "Base Color": color, "Roughness": 0.9, "Sheen Weight": 0.25, "Sheen Roughness": 0.5, "Specular IOR Level": 0.15,
+        "Normal": bump.outputs[0],
+    })  # fmt: skip
     return n.finish(bsdf.outputs[0])
 
 

@@ -68,7 +68,9 @@ class Nodes:
     def ramp(self, value: Any, low: float, high: float, to_low: float = 0.0, to_high: float = 1.0) -> Any:
         """Smooth step between two values."""
         node = self.node("MapRange", interpolation_type="SMOOTHSTEP")
-        for key, v in zip(("Value", "From Min", "From Max", "To Min", "To Max"), (value, low, high, to_low, to_high), strict=True):
+        for key, v in zip(
+            ("Value", "From Min", "From Max", "To Min", "To Max"), (value, low, high, to_low, to_high), strict=True
+        ):
             self.set(node.inputs[key], v)
         return node.outputs[0]
 

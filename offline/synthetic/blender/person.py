@@ -11,7 +11,9 @@ from offline.synthetic.blender.head import HeadModel, smoothstep
 Color = tuple[float, float, float]  # linear RGB
 _MODES = 40
 
-_TONES = np.array([(0.66, 0.42, 0.325), (0.56, 0.345, 0.25), (0.42, 0.245, 0.165), (0.27, 0.148, 0.095), (0.135, 0.070, 0.045)])
+_TONES = np.array(
+    [(0.66, 0.42, 0.325), (0.56, 0.345, 0.25), (0.42, 0.245, 0.165), (0.27, 0.148, 0.095), (0.135, 0.070, 0.045)]
+)
 _IRISES: dict[str, tuple[Color, Color, Color]] = {  # rim, fibres, around the pupil
     "brown": ((0.030, 0.013, 0.006), (0.13, 0.062, 0.026), (0.12, 0.05, 0.016)),
     "dark": ((0.018, 0.009, 0.005), (0.060, 0.028, 0.014), (0.05, 0.022, 0.010)),
@@ -29,8 +31,10 @@ _RELAXED = {
     "eyeSquintLeft": 0.12, "eyeSquintRight": 0.12, "eyeBlinkLeft": 0.08, "eyeBlinkRight": 0.07,
 }  # fmt: skip
 _LOCKS = (
-    ([(5.6, 9.3, 6.9), (7.2, 7.6, 7.2), (7.9, 4.0, 6.6), (7.6, 0.0, 6.6), (7.2, -4.0, 7.0), (6.4, -7.0, 6.9)], 50, 0.45),
-    ([(-5.6, 9.2, 6.9), (-7.1, 7.6, 7.4), (-8.0, 4.2, 6.8), (-7.9, 0.4, 6.3), (-7.3, -3.4, 6.6), (-6.9, -6.2, 7.2)], 42, 0.45),
+    ([(5.6, 9.3, 6.9), (7.2, 7.6, 7.2), (7.9, 4.0, 6.6), (7.6, 0.0, 6.6),
+      (7.2, -4.0, 7.0), (6.4, -7.0, 6.9)], 50, 0.45),
+    ([(-5.6, 9.2, 6.9), (-7.1, 7.6, 7.4), (-8.0, 4.2, 6.8), (-7.9, 0.4, 6.3),
+      (-7.3, -3.4, 6.6), (-6.9, -6.2, 7.2)], 42, 0.45),
     ([(6.9, 5.8, 5.2), (7.8, 4.0, 5.0), (7.8, 1.2, 5.0), (7.4, -1.6, 5.6)], 22, 0.25),
     ([(-6.9, 5.8, 5.2), (-7.8, 4.0, 5.0), (-7.9, 1.4, 4.8), (-7.3, -1.2, 5.3)], 22, 0.25),
 )  # fmt: skip
@@ -111,13 +115,16 @@ def shape_of(person: Person, head: HeadModel) -> np.ndarray:
     """The person's head at rest, ``[V, 3]``."""
     modes = head.identity[: len(person.individual)]
     shape = head.base + np.tensordot(person.individual[: len(modes)], modes, 1)
-    weights = {name: share - 1 / 3 for name, share in zip(("african", "asian", "caucasian"), person.ancestry, strict=True)}
+    weights = {
+        name: share - 1 / 3 for name, share in zip(("african", "asian", "caucasian"), person.ancestry, strict=True)
+    }
     weights |= {"male": person.male - 0.5, "old": (person.age - 35) / 30}
     for name, weight in weights.items():
         shape += weight * head.directions[name]
     female, old = 1 - person.male, max(0.0, (person.age - 35) / 30)
     return _sculpt(
-        shape, head, jaw=0.045 * female, neck=0.13 * female - 0.03 * person.male, ears=0.3, lips=0.45 * female - 0.05 - 0.25 * old,
+        shape, head, jaw=0.045 * female, neck=0.13 * female - 0.03 * person.male, ears=0.3,
+        lips=0.45 * female - 0.05 - 0.25 * old,
         eyes=0.07 * female, nose=0.10 * female - 0.03 * old, brow=0.22 * female - 0.08 * person.male,
         asymmetry=person.asymmetry, sag=0.25 * old,
     )  # fmt: skip
@@ -170,7 +177,11 @@ def draw_person(seed: int) -> Person:
     fair = float(np.clip(shares[2] * 1.3 - 0.3 + rng.normal(0, 0.1), 0, 1))
     melanin = float(np.clip(0.93 - fair * rng.uniform(0, 0.62), 0.2, 0.96))
     grey = float(np.clip((age - 38) / 25 + rng.normal(0, 0.15), 0, 1)) if age > 36 else 0.0
-    eyes = rng.choice(["blue", "green", "grey", "hazel", "brown"]) if rng.random() < fair else rng.choice(["brown", "dark"])
+    eyes = (
+        rng.choice(["blue", "green", "grey", "hazel", "brown"])
+        if rng.random() < fair
+        else rng.choice(["brown", "dark"])
+    )
     if man:
         bald = rng.random() < np.clip((age - 25) / 60, 0.05, 0.5)
         curls = rng.random() < 0.15 + 0.6 * shares[0]
@@ -188,15 +199,19 @@ def draw_person(seed: int) -> Person:
         "eyeBlinkLeft": (lid := rng.uniform(0.0, 0.12)), "eyeBlinkRight": lid,
     }  # fmt: skip
     return Person(
-        seed=seed, individual=individual, ancestry=tuple(shares), male=male, age=age, tone=tuple(np.clip(tone, 0.03, 0.8)), lip_tone=tuple(lip),
+        seed=seed, individual=individual, ancestry=tuple(shares), male=male, age=age,
+        tone=tuple(np.clip(tone, 0.03, 0.8)), lip_tone=tuple(lip),
         flush=float(rng.uniform(0.5, 1.2) * (1 - 0.5 * dark)), freckles=float(rng.beta(1.2, 2) * (0.4 + fair)),
         pores=float(rng.uniform(0.35, 0.65) * (1.2 if man else 0.9)), wrinkles=float(np.clip((age - 24) / 38, 0.05, 1)),
         lid=float(rng.uniform(0.5, 0.9)), asymmetry=float(rng.normal(0, 0.09)), iris=_IRISES[str(eyes)],
-        pupil=float(rng.uniform(0.21, 0.28)), hair=hair, hairline=hairline, strands=26_000 if hair == "curly" else 30_000,
-        hair_length=float(rng.uniform(0.55, 1.15) if man else rng.uniform(1.0, 1.6)), sweep=float(rng.choice([-0.75, 0.75])),
+        pupil=float(rng.uniform(0.21, 0.28)), hair=hair, hairline=hairline,
+        strands=26_000 if hair == "curly" else 30_000,
+        hair_length=float(rng.uniform(0.55, 1.15) if man else rng.uniform(1.0, 1.6)),
+        sweep=float(rng.choice([-0.75, 0.75])),
         curl=float(rng.uniform(0.5, 1.1)), locks=_LOCKS if rng.random() < 0.6 else (), melanin=hair_melanin,
         redness=float(rng.beta(1.2, 3) * (1 - grey)), grey_variety=0.10 + 0.5 * grey * (1 - grey) * 4 * 0.5,
-        brow_melanin=float(np.clip(melanin * (1 - 0.5 * grey) - 0.05, 0.2, 0.88)), brow_hairs=int(rng.uniform(1300, 1900)),
+        brow_melanin=float(np.clip(melanin * (1 - 0.5 * grey) - 0.05, 0.2, 0.88)),
+        brow_hairs=int(rng.uniform(1300, 1900)),
         brow_width=float(rng.uniform(1.0, 1.3) if man else rng.uniform(0.8, 1.05)), upper_lashes=95 if man else 130,
         lower_lashes=40 if man else 50, lash_reach=0.5 if man else 0.64, beard=beard,
         beard_melanin=float(melanin * (1 - 0.8 * grey)), cloth=_CLOTHS[rng.integers(len(_CLOTHS))],

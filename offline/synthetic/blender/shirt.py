@@ -32,7 +32,16 @@ def make_shirt(head: HeadModel, shape: np.ndarray, collar: float) -> tuple[np.nd
         x, z = r * s, r * c - 1.0
         return np.stack([x, _NECK_CM + collar - 0.30 * z - down, z], 1)
 
-    rings = [at(-0.08, 0.9), at(0.06, 0.0), at(0.26, -0.22), at(0.52, -0.1), at(0.62, 0.5), at(0.62, 1.3), at(0.55, 1.7), at(0.75, 2.0)]
+    rings = [
+        at(-0.08, 0.9),
+        at(0.06, 0.0),
+        at(0.26, -0.22),
+        at(0.52, -0.1),
+        at(0.62, 0.5),
+        at(0.62, 1.3),
+        at(0.55, 1.7),
+        at(0.75, 2.0),
+    ]
     for t in np.linspace(0.1, 1, 12):
         p = at(0.75, 2.0)
         p[:, 0] += s * side * 15.5 * t
@@ -46,7 +55,9 @@ def make_shirt(head: HeadModel, shape: np.ndarray, collar: float) -> tuple[np.nd
         for k in range(len(rings) - 1) for i in range(n)
     ]  # fmt: skip
     # A stitch's texture holds 8 wales; about 3 mm each, without a seam behind.
-    down = np.concatenate([[0.0], np.cumsum([np.linalg.norm(b - a, axis=1).mean() for a, b in zip(rings, rings[1:], strict=False)])])
+    down = np.concatenate(
+        [[0.0], np.cumsum([np.linalg.norm(b - a, axis=1).mean() for a, b in zip(rings, rings[1:], strict=False)])]
+    )
     weave = np.stack([np.tile(np.minimum(angle, 2 * np.pi - angle) * 3.4, len(rings)), np.repeat(down, n) / 2.6,
                       np.zeros(len(vertices))], 1)  # fmt: skip
     return vertices, faces, weave

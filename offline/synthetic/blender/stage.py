@@ -90,7 +90,11 @@ def _room(seed: int, size: int = 256) -> np.ndarray:
         color = rng.uniform(0.05, 0.42) * (1 + rng.uniform(-0.45, 0.45, 3) * [1, 0.3, -1])
         room += box[..., None] * 0.65 * (color - room)
     wx = rng.choice([0.30, 0.70])
-    window = soft(0.085 - abs(x - wx), 0.010) * soft(0.16 - abs(y - 0.60), 0.010) * (1 - 0.6 * soft(0.006 - abs(x - wx), 0.006))
+    window = (
+        soft(0.085 - abs(x - wx), 0.010)
+        * soft(0.16 - abs(y - 0.60), 0.010)
+        * (1 - 0.6 * soft(0.006 - abs(x - wx), 0.006))
+    )
     room += window[..., None] * np.array([0.34, 0.36, 0.37]) * rng.uniform(0.3, 1.0)
     for _ in range(6):
         cx, cy, r = *rng.uniform(0.3, 0.7, 2), rng.uniform(0.008, 0.018)
@@ -103,4 +107,6 @@ def _hang_backdrop(room: np.ndarray) -> None:
     n = Nodes("backdrop")
     texture = n.node("TexImage", image=image("backdrop", np.dstack([room, np.ones(room.shape[:2])])))
     bpy.ops.mesh.primitive_plane_add(size=14, location=(0, 9, 6.4), rotation=(math.pi / 2, 0, 0))
-    bpy.context.object.data.materials.append(n.finish(n.node("Emission", {"Color": texture.outputs["Color"]}).outputs[0]))
+    bpy.context.object.data.materials.append(
+        n.finish(n.node("Emission", {"Color": texture.outputs["Color"]}).outputs[0])
+    )

@@ -71,7 +71,7 @@ class Group:
 
     def place(self, shape: np.ndarray) -> np.ndarray:  # [V, 3]
         """All points on a deformed face, ``[n, k, 3]``."""
-        if self.roots is not None:
+        if self.roots is not None and self._local is not None:
             turned = np.einsum("nki,nij->nkj", self._local, self.roots.frames(shape))
             return self.roots.on(shape)[:, None] + turned
         if self.vertices is not None and self.weights is not None:
@@ -189,4 +189,9 @@ def surface_hairs(
     curl = rng.normal(0, 1, (len(length), 1, 1)) * bend
     up = lift[:, None, None] * reach * np.sin(t * np.pi * 0.62) - 0.004
     side = np.cross(normal, along)
-    return roots.on(shape)[:, None] + along[:, None] * reach * t + normal[:, None] * up + side[:, None] * curl * reach * t**2
+    return (
+        roots.on(shape)[:, None]
+        + along[:, None] * reach * t
+        + normal[:, None] * up
+        + side[:, None] * curl * reach * t**2
+    )

@@ -118,7 +118,12 @@ class Studio:
         }, np.concatenate(uv))  # fmt: skip
         self._add_part("socket", head.parts["socket"], materials.socket(), 0)
         x, y, z = head.base.T
-        tongue = smoothstep(-1.9, -2.6, y) * smoothstep(-5.2, -4.2, y) * smoothstep(2.3, 1.9, abs(x)) * smoothstep(9.4, 9.0, z)
+        tongue = (
+            smoothstep(-1.9, -2.6, y)
+            * smoothstep(-5.2, -4.2, y)
+            * smoothstep(2.3, 1.9, abs(x))
+            * smoothstep(9.4, 9.0, z)
+        )
         self._add_part("gums", head.parts["gums"], materials.gums(), 1, {"tongue": tongue})
         self._add_part("teeth", head.parts["teeth"], materials.teeth(), 1, {"gap": head.tooth_gap})
         self._add_part("tears", head.parts["tears"], materials.tears(), 1)
@@ -152,7 +157,8 @@ class Studio:
             self._strands.append((item, group, curves))
 
     def _add_part(self, name: str, faces: Faces, material: Any, subdivision: int,
-                  attributes: Mapping[str, np.ndarray] | None = None, uv: np.ndarray | None = None) -> None:  # fmt: skip
+                  attributes: Mapping[str, np.ndarray] | None = None,
+                  uv: np.ndarray | None = None) -> None:  # fmt: skip
         """A part of the head model; attributes are of all the model's vertices."""
         if not faces:
             return
@@ -160,7 +166,9 @@ class Studio:
         number = {int(i): k for k, i in enumerate(vertices)}
         own = {key: values[vertices] for key, values in (attributes or {}).items()}
         faces = [[number[i] for i in face] for face in faces]
-        self._parts.append((self._add_mesh(name, self._shape[vertices], faces, material, subdivision, own, uv), vertices))
+        self._parts.append(
+            (self._add_mesh(name, self._shape[vertices], faces, material, subdivision, own, uv), vertices)
+        )
 
     def _add_mesh(self, name: str, vertices: np.ndarray, faces: Faces, material: Any, subdivision: int,
                   attributes: Mapping[str, np.ndarray], uv: np.ndarray | None = None) -> Any:  # fmt: skip

@@ -32,12 +32,14 @@ def _both(**weights: float) -> dict[str, float]:
 _GRINS: tuple[dict[str, float], ...] = (
     _both(mouthSmile=0.9, cheekSquint=0.7, mouthUpperUp=0.5, mouthLowerDown=0.4),
     _both(mouthSmile=0.85, cheekSquint=0.5, mouthUpperUp=0.3) | {"jawOpen": 0.35},
-    _both(mouthSmile=0.8, mouthUpperUp=0.6, mouthLowerDown=0.6, mouthStretch=0.4), _both(mouthSmile=0.6, mouthDimple=0.4),
+    _both(mouthSmile=0.8, mouthUpperUp=0.6, mouthLowerDown=0.6, mouthStretch=0.4),
+    _both(mouthSmile=0.6, mouthDimple=0.4),
     _both(mouthSmile=0.9, cheekSquint=0.8, eyeSquint=0.5) | {"jawOpen": 0.6}, {},
 )  # fmt: skip
 _ROUNDS: tuple[dict[str, float], ...] = (
     {"mouthFunnel": 0.9, "jawOpen": 0.3}, {"mouthFunnel": 0.7, "jawOpen": 0.55}, {"mouthPucker": 0.9},
-    {"mouthPucker": 0.6, "jawOpen": 0.25}, {"mouthFunnel": 0.5, "mouthPucker": 0.4}, {"jawOpen": 0.9}, {"jawOpen": 0.4}, {},
+    {"mouthPucker": 0.6, "jawOpen": 0.25}, {"mouthFunnel": 0.5, "mouthPucker": 0.4}, {"jawOpen": 0.9},
+    {"jawOpen": 0.4}, {},
 )  # fmt: skip
 _FROWNS: tuple[dict[str, float], ...] = (
     _both(browDown=0.9, noseSneer=0.6, mouthPress=0.5), _both(browDown=0.7, eyeSquint=0.6),
@@ -46,15 +48,19 @@ _FROWNS: tuple[dict[str, float], ...] = (
 )  # fmt: skip
 _SPEECH: tuple[dict[str, float], ...] = (  # lips that hardly part
     _both(mouthPress=0.5), {"mouthRollLower": 0.5, "mouthRollUpper": 0.4}, {"mouthClose": 0.15, "jawOpen": 0.15},
-    {"mouthPucker": 0.45}, {"jawOpen": 0.12} | _both(mouthStretch=0.3), {"mouthShrugUpper": 0.4, "mouthShrugLower": 0.4},
-    {"jawOpen": 0.1, "mouthFunnel": 0.25}, _both(mouthLowerDown=0.3) | {"jawOpen": 0.06}, {"mouthClose": 0.25, "jawOpen": 0.25}, {},
+    {"mouthPucker": 0.45}, {"jawOpen": 0.12} | _both(mouthStretch=0.3),
+    {"mouthShrugUpper": 0.4, "mouthShrugLower": 0.4},
+    {"jawOpen": 0.1, "mouthFunnel": 0.25}, _both(mouthLowerDown=0.3) | {"jawOpen": 0.06},
+    {"mouthClose": 0.25, "jawOpen": 0.25}, {},
 )  # fmt: skip
 _OTHERS: tuple[dict[str, float], ...] = (  # with those above, every unit occurs
     _both(eyeSquint=0.9), _both(eyeBlink=1.0), {"eyeBlinkLeft": 1.0, "mouthSmileLeft": 0.4},
     {"eyeBlinkRight": 1.0, "mouthSmileRight": 0.4}, _both(mouthLowerDown=0.8), _both(mouthUpperUp=0.8, noseSneer=0.4),
-    {"mouthLeft": 0.7}, {"mouthRight": 0.7}, {"jawLeft": 0.7}, {"jawRight": 0.7}, {"jawForward": 0.6}, {"cheekPuff": 0.8},
+    {"mouthLeft": 0.7}, {"mouthRight": 0.7}, {"jawLeft": 0.7}, {"jawRight": 0.7}, {"jawForward": 0.6},
+    {"cheekPuff": 0.8},
     {"mouthRollLower": 0.8, "mouthRollUpper": 0.8}, {"mouthSmileLeft": 0.8, "mouthDimpleLeft": 0.5},
-    {"mouthSmileRight": 0.8, "mouthDimpleRight": 0.5}, {"browOuterUpLeft": 0.9}, {"browOuterUpRight": 0.9}, {"tongueOut": 0.7},
+    {"mouthSmileRight": 0.8, "mouthDimpleRight": 0.5}, {"browOuterUpLeft": 0.9}, {"browOuterUpRight": 0.9},
+    {"tongueOut": 0.7},
 )  # fmt: skip
 _ALL = _GRINS + _ROUNDS + _FROWNS + _SPEECH + _OTHERS
 
@@ -94,7 +100,9 @@ def _take(seed: int, number: int) -> Take:
     name = f"take_{number:03d}_{kind}"
     if kind == "natural":
         clips = _clips()
-        lengths = [len(clip[0]) - (_RESERVED_FRAMES if k == _longest() else 0) - TAKE_FRAMES for k, clip in enumerate(clips)]
+        lengths = [
+            len(clip[0]) - (_RESERVED_FRAMES if k == _longest() else 0) - TAKE_FRAMES for k, clip in enumerate(clips)
+        ]
         weights = np.maximum(lengths, 0) ** 0.7
         clip = int(rng.choice(len(clips), p=weights / weights.sum()))
         return _natural(name, clip, int(rng.integers(lengths[clip])), rng.uniform(0.9, 1.4), rng.normal(0, [13, 6, 5]))
@@ -118,7 +126,9 @@ def _take(seed: int, number: int) -> Take:
 
     def turn() -> np.ndarray:
         wide = next(edge) and not calm
-        return np.clip(rng.uniform(-1.05, 1.05, 3) * _LIMIT_DEG if wide else rng.normal(0, spread), -_LIMIT_DEG, _LIMIT_DEG)
+        return np.clip(
+            rng.uniform(-1.05, 1.05, 3) * _LIMIT_DEG if wide else rng.normal(0, spread), -_LIMIT_DEG, _LIMIT_DEG
+        )
 
     euler = _path(0.45, turn)
     shift = _path(0.5, lambda: np.clip(rng.normal(0, [0.10, 0.06, 0.15]), -_LIMIT_DM, _LIMIT_DM))
@@ -126,7 +136,12 @@ def _take(seed: int, number: int) -> Take:
 
 
 def _held_out(number: int) -> Take:
-    start = len(_clips()[_longest()][0]) - _RESERVED_FRAMES + 20 + (number * TAKE_FRAMES) % (_RESERVED_FRAMES - TAKE_FRAMES - 20)
+    start = (
+        len(_clips()[_longest()][0])
+        - _RESERVED_FRAMES
+        + 20
+        + (number * TAKE_FRAMES) % (_RESERVED_FRAMES - TAKE_FRAMES - 20)
+    )
     return _natural(f"{HELD_OUT}_{number:02d}", _longest(), start, 1.0, np.zeros(3))
 
 
@@ -182,7 +197,8 @@ def _clips() -> list[tuple[np.ndarray, np.ndarray, np.ndarray]]:
     file = np.load(Path(__file__).with_name("motion.npz"))
     names = sorted({key.split("_expression")[0] for key in file.files if key.endswith("_expression")})
     return [
-        (file[f"{name}_expression"] / 255.0, file[f"{name}_euler_deg"].astype(float), file[f"{name}_translation_cm"].astype(float))
+        (file[f"{name}_expression"] / 255.0, file[f"{name}_euler_deg"].astype(float),
+         file[f"{name}_translation_cm"].astype(float))
         for name in names
     ]  # fmt: skip
 
