@@ -52,6 +52,7 @@ def _film(arguments: argparse.Namespace) -> int:
     from offline.synthetic.blender import film, ict, makehuman_head
     from offline.synthetic.blender.cast import CAST
     from offline.synthetic.blender.person import draw_person
+    from offline.synthetic.blender.studio import Studio
     from offline.synthetic.blender.takes import FPS, plan
 
     if arguments.person is not None and arguments.person not in CAST:
@@ -65,12 +66,14 @@ def _film(arguments: argparse.Namespace) -> int:
     else:
         head = ict.load(arguments.face_kit)
     person = CAST[arguments.person] if arguments.person else draw_person(arguments.seed)
-    settings = (arguments.size, arguments.samples, arguments.threads)
+
+    def set_up() -> Studio:
+        return Studio(head, person, arguments.size, arguments.samples, arguments.threads)
+
     if arguments.preview:
-        film.preview(head, person, arguments.out / "preview.png", *settings)
+        film.preview(set_up(), arguments.out / "preview.png")
         return 0
-    takes = plan(person.seed, round(arguments.minutes * 60 * FPS))
-    film.film(head, person, takes, arguments.out, *settings)
+    film.film(set_up, person, plan(person.seed, round(arguments.minutes * 60 * FPS)), arguments.out, arguments.size)
     return 0
 
 

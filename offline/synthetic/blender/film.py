@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 from scipy.spatial.transform import Rotation
@@ -13,17 +15,28 @@ from face.errors import FaceError
 from face.landmarks import UNIT_NAMES
 from face.parameters import gaze_rotation
 from face.video import VideoReader, VideoWriter
-from offline.synthetic.blender import stage
-from offline.synthetic.blender.head import HeadModel
+from offline.synthetic.blender.camera import project
 from offline.synthetic.blender.person import Person
-from offline.synthetic.blender.studio import Studio
 from offline.synthetic.blender.takes import FPS, Take
 
 _QUALITY = 10  # x264's constant rate factor: no difference is seen
 
 
-def film(head: HeadModel, person: Person, takes: list[Take], out: Path, size: int, samples: int, threads: int) -> None:
-    """Film takes to ``out``: of each a video and its truth. What is there already is not filmed again.
+class Camera(Protocol):
+    """Films one frame at a time: ``Studio``."""
+
+    @property
+    def landmarks(self) -> np.ndarray:
+        """Vertices of the iBUG landmarks, ``[68]``."""
+
+    def shoot(
+        self, path: Path, units: Mapping[str, float], rotation: np.ndarray, translation: np.ndarray, gaze: np.ndarray
+    ) -> np.ndarray:
+        """Write a frame; returns the head's vertices ``[V, 3]``, dm."""
+
+
+def film(set_up: Callable[[], Camera], person: Person, takes: list[Take], out: Path, size: int) -> None:
+    """Film takes with a studio to ``out``: of each a video and its truth. What is there already is not filmed again.
 
     Frames wait in ``out/TAKE.frames`` until their take is complete. The truth of a take is an npz: ``expression``
     ``[F, 52]`` with ``unit_names``, ``euler_deg`` ``[F, 3]``, ``gaze_deg`` ``[F, 2]``, ``translation_dm``
@@ -38,20 +51,20 @@ def film(head: HeadModel, person: Person, takes: list[Take], out: Path, size: in
     total = sum(len(take.expression) for take in takes)
     if not missing:
         return
-    studio = Studio(head, person, size, samples, threads)
+    studio = set_up()
     done = total - sum(len(take.expression) for take in missing)
     with tqdm(total=total, initial=done, unit="frame", smoothing=0.05) as progress:
         for take in missing:
             _film_take(studio, take, out, size, progress)
 
 
-def preview(head: HeadModel, person: Person, path: Path, size: int, samples: int, threads: int) -> None:
+def preview(studio: Camera, path: Path) -> None:
     """One frame of the person at rest, as a PNG."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    _shoot(Studio(head, person, size, samples, threads), path, {}, np.zeros(3), np.zeros(3), np.zeros(2))
+    _shoot(studio, path, {}, np.zeros(3), np.zeros(3), np.zeros(2))
 
 
-def _film_take(studio: Studio, take: Take, out: Path, size: int, progress: tqdm) -> None:
+def _film_take(studio: Camera, take: Take, out: Path, size: int, progress: tqdm) -> None:
     folder = out / f"{take.name}.frames"
     folder.mkdir(exist_ok=True)
     for number in range(len(take.expression)):
@@ -62,7 +75,7 @@ def _film_take(studio: Studio, take: Take, out: Path, size: int, progress: tqdm)
             vertices = _shoot(
                 studio, path, units, take.euler_deg[number], take.translation_dm[number], take.gaze_deg[number]
             )
-            np.save(landmarks, _project(vertices[studio.landmarks], size))
+            np.save(landmarks, project(vertices[studio.landmarks], size))
         progress.update()
     paths = sorted(folder.glob("*.png"))
     truth = out / f"{take.name}.npz"
@@ -79,7 +92,7 @@ def _film_take(studio: Studio, take: Take, out: Path, size: int, progress: tqdm)
 
 
 def _shoot(
-    studio: Studio,
+    studio: Camera,
     path: Path,
     units: dict[str, float],
     euler_deg: np.ndarray,
@@ -96,12 +109,6 @@ def _shoot(
         raise FaceError(f"Cannot write {path}: make room, and give the same command again; it goes on.")
     partial.replace(path)
     return vertices
-
-
-def _project(points: np.ndarray, size: int) -> np.ndarray:  # [n, 3] dm in the studio
-    """Places in the image, px, ``[n, 2]``."""
-    scale = size * stage.LENS_MM / stage.SENSOR_MM / (stage.CAMERA_DISTANCE_DM - points[:, 2])
-    return np.stack([size / 2 + points[:, 0] * scale, size / 2 - (points[:, 1] - stage.CAMERA_HEIGHT_DM) * scale], 1)
 
 
 def _video(out: Path, take: Take) -> Path:

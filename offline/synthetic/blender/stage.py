@@ -9,10 +9,10 @@ import bpy
 import numpy as np
 from mathutils import Vector
 
+from offline.synthetic.blender.camera import DISTANCE_DM, HEIGHT_DM, LENS_MM, SENSOR_MM
 from offline.synthetic.blender.nodes import Nodes, image
 from offline.synthetic.blender.person import Person
 
-CAMERA_DISTANCE_DM, CAMERA_HEIGHT_DM, LENS_MM, SENSOR_MM = 16.0, 6.34, 97.0, 20.0
 _FACE = (0, -0.8, 6.3)  # where the lamps point, dm
 _LAMPS = (  # place (dm), side (dm), energy (W), colour: key, fill, and two from behind
     ((-6.0, -10.5, 9.4), 4.5, 2100, (1, 0.95, 0.89)), ((7.5, -8.5, 6.4), 6, 400, (0.92, 0.95, 1)),
@@ -24,7 +24,7 @@ _NOISE_THRESHOLD, _FEWEST_SAMPLES = 0.03, 6
 def build(scene: Any, person: Person) -> None:
     """Put camera, lamps and backdrop into a scene."""
     camera = bpy.data.objects.new("camera", bpy.data.cameras.new("camera"))
-    camera.location, camera.rotation_euler = (0, -CAMERA_DISTANCE_DM, CAMERA_HEIGHT_DM), (math.pi / 2, 0, 0)
+    camera.location, camera.rotation_euler = (0, -DISTANCE_DM, HEIGHT_DM), (math.pi / 2, 0, 0)
     camera.data.lens, camera.data.sensor_width = LENS_MM, SENSOR_MM
     scene.collection.objects.link(camera)
     scene.camera = camera
