@@ -170,7 +170,7 @@ def draw_person(seed: int) -> Person:
     shares = rng.dirichlet([0.45, 0.45, 0.45])  # African, Asian, Caucasian
     individual = np.clip(rng.normal(0, 0.42, _MODES), -0.95, 0.95)
     individual[0] *= 0.5  # size
-    dark = float(np.clip(shares @ [0.80, 0.30, 0.12] + rng.normal(0, 0.08), 0, 1))
+    dark = float(np.clip(shares @ [0.86, 0.30, 0.10] + rng.normal(0, 0.08), 0, 1))
     tone = np.array([np.interp(dark * (len(_TONES) - 1), range(len(_TONES)), _TONES[:, c]) for c in range(3)])
     tone *= rng.normal(1, 0.03, 3)
     lip = tone * [0.92, 0.62, 0.66] * (1 if man else rng.uniform(0.9, 1.0)) * ([1, 1, 1] if man else [1.0, 0.85, 0.85])

