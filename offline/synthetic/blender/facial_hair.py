@@ -21,7 +21,7 @@ def _brows(rng: np.random.Generator, head: HeadModel, person: Person, shape: np.
     b = head.base[head.skin_triangles]
     front = head.skin_triangles[(b[:, :, 2].min(1) > 6.0) & (b[:, :, 1].min(1) > 3.9) & (b[:, :, 1].max(1) < 8)]
     line = brow_line(head.base[head.landmarks])
-    width = np.interp(np.linspace(0, 1, 60), [0, 0.12, 0.45, 0.8, 1], np.array([0.30, 0.44, 0.42, 0.26, 0.10]))
+    width = np.interp(np.linspace(0, 1, 60), [0, 0.12, 0.45, 0.8, 1], np.array([0.24, 0.40, 0.42, 0.27, 0.10]))
     width = width * person.brow_width
     tangents = unit(np.gradient(line, axis=0))
     found, directions, lengths = [], [], []
@@ -37,13 +37,13 @@ def _brows(rng: np.random.Generator, head: HeadModel, person: Person, shape: np.
             return (
                 smoothstep(1.3, 0.15, d)
                 * (p[:, 0] * side > 0)
-                * np.interp(k, [0, 5, 16, 50, 59], [0.1, 0.45, 1, 0.9, 0.5])
+                * np.interp(k, [0, 6, 18, 50, 59], [0.05, 0.4, 1, 0.9, 0.5])
             )
 
         roots = scatter(rng, head, shape, person.brow_hairs // 2, density, front)
         k, height, _ = place(roots.on(head.base))
         s = k / 59.0
-        upward = np.interp(s, [0, 0.12, 0.4, 1], [1.3, 0.9, 0.35, 0.1])
+        upward = np.interp(s, [0, 0.12, 0.4, 1], [1.0, 0.75, 0.3, 0.1])
         upward = upward - 0.45 * height * np.interp(s, [0, 0.3, 1], [0.1, 1, 1])
         directions.append(np.stack([tangents[k, 0] * side, tangents[k, 1] + upward, 0 * s], 1))
         lengths.append(np.interp(s, [0, 0.2, 0.7, 1], [0.42, 0.62, 0.55, 0.36]) * rng.uniform(0.6, 1.15, len(s)))

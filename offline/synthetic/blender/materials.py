@@ -80,7 +80,7 @@ def eye(person: Person) -> Any:
     iris = n.mix(n.math("MULTIPLY", glow, 0.55), iris, n.mix(1.0, iris, (2.2, 2.2, 2.2, 1), "MULTIPLY"))
     iris = n.mix(n.ramp(r, pupil - 0.012, pupil + 0.022), (0.003, 0.003, 0.003, 1), iris)
     corner = n.ramp(n.math("ABSOLUTE", x), 0.6, 1.45)
-    sclera = n.mix(n.math("MULTIPLY", corner, 0.6), (0.70, 0.655, 0.62, 1), (0.58, 0.38, 0.32, 1))
+    sclera = n.mix(n.math("MULTIPLY", corner, 0.6), (0.66, 0.615, 0.585, 1), (0.54, 0.35, 0.30, 1))
     # The lid and its lashes shade the upper white more than so few samples of so small a gap show.
     sclera = n.mix(n.ramp(y, 0.15, 0.75), sclera, n.mix(1.0, sclera, (0.55, 0.46, 0.44, 1), "MULTIPLY"))
     veins = n.noise(n.node("Mapping", {"Vector": at, "Scale": (0.6, 2.6, 1.0)}).outputs[0], 2.4, 2.0, 0.6)

@@ -27,7 +27,7 @@ _CLOTHS: tuple[Color, ...] = (
     (0.02, 0.02, 0.022), (0.28, 0.17, 0.09), (0.42, 0.36, 0.30), (0.12, 0.07, 0.12), (0.07, 0.16, 0.20),
 )  # fmt: skip
 _RELAXED = {
-    "mouthSmileLeft": 0.30, "mouthSmileRight": 0.27, "cheekSquintLeft": 0.10, "cheekSquintRight": 0.08,
+    "mouthSmileLeft": 0.40, "mouthSmileRight": 0.36, "cheekSquintLeft": 0.14, "cheekSquintRight": 0.12,
     "eyeSquintLeft": 0.12, "eyeSquintRight": 0.12, "eyeBlinkLeft": 0.08, "eyeBlinkRight": 0.07,
 }  # fmt: skip
 _LOCKS = (
@@ -90,7 +90,7 @@ class Person:
     redness: float = 0.30
     grey_variety: float = 0.10
     brow_melanin: float = 0.76
-    brow_hairs: int = 1500
+    brow_hairs: int = 1200
     brow_width: float = 1.0
     upper_lashes: int = 130
     lower_lashes: int = 50
@@ -101,7 +101,7 @@ class Person:
     collar: float = 0.0
     backdrop: int = 3
     light: int = 0
-    exposure: float = -0.4
+    exposure: float = -0.2
     ease: dict[str, float] = field(default_factory=lambda: dict(_RELAXED))
 
     @property
@@ -192,7 +192,7 @@ def draw_person(seed: int) -> Person:
         hair = str(rng.choice(["pulled back", "short", "curly"], p=[0.55, 0.2, 0.25]))
         hairline, beard = "round", 0.0
     hair_melanin = melanin * (1 - 0.92 * grey)
-    smile = rng.uniform(0.16, 0.36)
+    smile = rng.uniform(0.22, 0.42)
     ease = {
         "mouthSmileLeft": smile, "mouthSmileRight": smile * rng.uniform(0.8, 1.1), "cheekSquintLeft": 0.3 * smile,
         "cheekSquintRight": 0.3 * smile, "eyeSquintLeft": 0.12, "eyeSquintRight": 0.12,
@@ -215,5 +215,5 @@ def draw_person(seed: int) -> Person:
         brow_width=float(rng.uniform(1.0, 1.3) if man else rng.uniform(0.8, 1.05)), upper_lashes=95 if man else 130,
         lower_lashes=40 if man else 50, lash_reach=0.5 if man else 0.64, beard=beard,
         beard_melanin=float(melanin * (1 - 0.8 * grey)), cloth=_CLOTHS[rng.integers(len(_CLOTHS))],
-        collar=float(rng.choice([-1.2, 0.0])), backdrop=int(rng.integers(10_000)), light=seed, ease=ease,
+        collar=float(rng.choice([0.0, 0.7])), backdrop=int(rng.integers(10_000)), light=seed, ease=ease,
     )  # fmt: skip

@@ -106,7 +106,7 @@ class Studio:
         height = above_collar(head.base, person.collar)
         kept, uv, corner = [], [], 0
         for face in head.parts["skin"]:
-            lowest = -2.4 if head.base[face, 2].min() > 2.5 or abs(head.base[face, 0]).max() < 6 else -1.0
+            lowest = -2.2 if head.base[face, 2].min() > 2.5 or abs(head.base[face, 0]).max() < 6 else -1.4
             if height[face].min() > lowest:
                 kept.append(face)
                 uv.append(head.skin_uv[corner : corner + len(face)])
