@@ -29,6 +29,9 @@ class FakeCamera:
     def __init__(self, last: int = 10**9) -> None:
         self.shots, self._last = 0, last
 
+    def shown(self, units):
+        return {**units, "mouthSmileLeft": 0.25}
+
     def shoot(self, path, units, rotation, translation, gaze):
         if self.shots == self._last:
             raise KeyboardInterrupt
@@ -88,7 +91,9 @@ def test_an_interrupted_film_goes_on_where_it_stopped(tmp_path, takes):
     assert first.shots + second.shots == len(takes) * TAKE_FRAMES
     for take in takes:
         truth = np.load(tmp_path / f"{take.name}.npz")
-        np.testing.assert_array_equal(truth["expression"], take.expression)
+        smile = UNIT_NAMES.index("mouthSmileLeft")
+        assert (truth["expression"][:, smile] == 0.25).all()
+        np.testing.assert_array_equal(np.delete(truth["expression"], smile, 1), np.delete(take.expression, smile, 1))
         np.testing.assert_allclose(truth["landmarks_px"], _SIZE / 2)
         with VideoReader(tmp_path / f"{take.name}.mp4") as video:
             gray = np.array([image.mean() for image, _ in video])

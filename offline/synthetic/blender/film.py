@@ -29,6 +29,9 @@ class Camera(Protocol):
     def landmarks(self) -> np.ndarray:
         """Vertices of the iBUG landmarks, ``[68]``."""
 
+    def shown(self, units: Mapping[str, float]) -> dict[str, float]:
+        """What the face shows when units are played."""
+
     def shoot(
         self, path: Path, units: Mapping[str, float], rotation: np.ndarray, translation: np.ndarray, gaze: np.ndarray
     ) -> np.ndarray:
@@ -39,7 +42,7 @@ def film(set_up: Callable[[], Camera], person: Person, takes: list[Take], out: P
     """Film takes with a studio to ``out``: of each a video and its truth. What is there already is not filmed again.
 
     Frames wait in ``out/TAKE.frames`` until their take is complete. The truth of a take is an npz: ``expression``
-    ``[F, 52]`` with ``unit_names``, ``euler_deg`` ``[F, 3]``, ``gaze_deg`` ``[F, 2]``, ``translation_dm``
+    ``[F, 52]``, what the face shows, with ``unit_names``, ``euler_deg`` ``[F, 3]``, ``gaze_deg`` ``[F, 2]``, ``translation_dm``
     ``[F, 3]``, and
     ``landmarks_px`` ``[F, 68, 2]``, the iBUG landmarks in the image.
 
@@ -79,8 +82,10 @@ def _film_take(studio: Camera, take: Take, out: Path, size: int, progress: tqdm)
         progress.update()
     paths = sorted(folder.glob("*.png"))
     truth = out / f"{take.name}.npz"
+    played = [dict(zip(UNIT_NAMES, row, strict=True)) for row in take.expression]
+    shown = np.array([[studio.shown(units)[name] for name in UNIT_NAMES] for units in played])
     np.savez_compressed(
-        truth, expression=take.expression, euler_deg=take.euler_deg, gaze_deg=take.gaze_deg,
+        truth, expression=shown, euler_deg=take.euler_deg, gaze_deg=take.gaze_deg,
         translation_dm=take.translation_dm, unit_names=np.array(UNIT_NAMES),
         landmarks_px=np.stack([np.load(path.with_suffix(".npy")) for path in paths]),
     )  # fmt: skip

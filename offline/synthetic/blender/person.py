@@ -27,7 +27,7 @@ _CLOTHS: tuple[Color, ...] = (
     (0.02, 0.02, 0.022), (0.28, 0.17, 0.09), (0.42, 0.36, 0.30), (0.12, 0.07, 0.12), (0.07, 0.16, 0.20),
 )  # fmt: skip
 _RELAXED = {
-    "mouthSmileLeft": 0.40, "mouthSmileRight": 0.36, "cheekSquintLeft": 0.14, "cheekSquintRight": 0.12,
+    "mouthSmileLeft": 0.34, "mouthSmileRight": 0.31, "cheekSquintLeft": 0.14, "cheekSquintRight": 0.12,
     "eyeSquintLeft": 0.12, "eyeSquintRight": 0.12, "eyeBlinkLeft": 0.08, "eyeBlinkRight": 0.07,
 }  # fmt: skip
 _LOCKS = (
@@ -192,7 +192,7 @@ def draw_person(seed: int) -> Person:
         hair = str(rng.choice(["pulled back", "short", "curly"], p=[0.55, 0.2, 0.25]))
         hairline, beard = "round", 0.0
     hair_melanin = melanin * (1 - 0.92 * grey)
-    smile = rng.uniform(0.22, 0.42)
+    smile = rng.uniform(0.20, 0.36)
     ease = {
         "mouthSmileLeft": smile, "mouthSmileRight": smile * rng.uniform(0.8, 1.1), "cheekSquintLeft": 0.3 * smile,
         "cheekSquintRight": 0.3 * smile, "eyeSquintLeft": 0.12, "eyeSquintRight": 0.12,

@@ -63,7 +63,7 @@ class Studio:
         gaze: np.ndarray,  # [3, 3] of the eyeballs in the head's frame; the identity looks ahead, into the lens
     ) -> np.ndarray:
         """Film one frame to ``path`` (PNG). Returns the head model's vertices ``[V, 3]``, dm, in the studio."""
-        shape = self._posed(dict(units), gaze)
+        shape = self._posed(self.shown(units), gaze)
         moved = _follow_head(self._shape, shape, rotation, translation)
         for item, vertices in self._parts:
             _place(item, moved[vertices])
@@ -81,10 +81,15 @@ class Studio:
             bpy.ops.render.render(write_still=True)
         return moved * 0.1 + ORIGIN_DM
 
-    def _posed(self, units: dict[str, float], gaze: np.ndarray) -> np.ndarray:
+    def shown(self, units: Mapping[str, float]) -> dict[str, float]:
+        """What the face shows when units are played: the person's relaxed face gives way to them."""
+        out = dict(units)
         firm = min(1.0, max(units.get(name, 0.0) for name in _FIRM))
-        for name, weight in self._person.ease.items():  # gives way to what is played
-            units[name] = units.get(name, 0.0) + weight * (1 - min(1, units.get(name, 0.0))) * (1 - firm)
+        for name, weight in self._person.ease.items():
+            out[name] = units.get(name, 0.0) + weight * (1 - min(1, units.get(name, 0.0))) * (1 - firm)
+        return out
+
+    def _posed(self, units: Mapping[str, float], gaze: np.ndarray) -> np.ndarray:
         for name, socket in self._folds.items():
             socket.default_value = _fold(name, units)
         shape = self._head.deform(self._shape, units)
