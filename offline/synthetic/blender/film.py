@@ -42,9 +42,8 @@ def film(set_up: Callable[[], Camera], person: Person, takes: list[Take], out: P
     """Film takes with a studio to ``out``: of each a video and its truth. What is there already is not filmed again.
 
     Frames wait in ``out/TAKE.frames`` until their take is complete. The truth of a take is an npz: ``expression``
-    ``[F, 52]``, what the face shows, with ``unit_names``, ``euler_deg`` ``[F, 3]``, ``gaze_deg`` ``[F, 2]``, ``translation_dm``
-    ``[F, 3]``, and
-    ``landmarks_px`` ``[F, 68, 2]``, the iBUG landmarks in the image.
+    ``[F, 52]``, what the face shows, with ``unit_names``; ``euler_deg`` ``[F, 3]``, ``gaze_deg`` ``[F, 2]``,
+    ``translation_dm`` ``[F, 3]``, and ``landmarks_px`` ``[F, 68, 2]``, the iBUG landmarks in the image.
 
     Raises:
         FaceError: the folder holds frames of another size or person, or a frame cannot be written.
