@@ -80,7 +80,10 @@ def eye(person: Person) -> Any:
     iris = n.mix(n.math("MULTIPLY", glow, 0.55), iris, n.mix(1.0, iris, (2.2, 2.2, 2.2, 1), "MULTIPLY"))
     iris = n.mix(n.ramp(r, pupil - 0.012, pupil + 0.022), (0.003, 0.003, 0.003, 1), iris)
     corner = n.ramp(n.math("ABSOLUTE", x), 0.6, 1.45)
-    sclera = n.mix(n.math("MULTIPLY", corner, 0.6), (0.66, 0.615, 0.585, 1), (0.54, 0.35, 0.30, 1))
+    # Beside dark skin the whites would glow.
+    white = float(np.interp(sum(person.tone), [0.3, 1.2], [0.68, 1.0]))
+    pale, pink = np.array([0.66, 0.615, 0.585]) * white, np.array([0.54, 0.35, 0.30]) * white
+    sclera = n.mix(n.math("MULTIPLY", corner, 0.6), rgb(tuple(pale)), rgb(tuple(pink)))
     # The lid and its lashes shade the upper white more than so few samples of so small a gap show.
     sclera = n.mix(n.ramp(y, 0.15, 0.75), sclera, n.mix(1.0, sclera, (0.55, 0.46, 0.44, 1), "MULTIPLY"))
     veins = n.noise(n.node("Mapping", {"Vector": at, "Scale": (0.6, 2.6, 1.0)}).outputs[0], 2.4, 2.0, 0.6)
@@ -99,7 +102,7 @@ def eye(person: Person) -> Any:
 def teeth() -> Any:
     """Enamel, darker in the gaps (attribute ``gap``)."""
     n = Nodes("teeth")
-    color = n.mix(n.attribute("gap"), (0.80, 0.72, 0.60, 1), (0.16, 0.07, 0.045, 1))
+    color = n.mix(n.attribute("gap"), (0.80, 0.72, 0.60, 1), (0.36, 0.22, 0.16, 1))
     bsdf = n.node("BsdfPrincipled", {
         "Base Color": color, "Roughness": 0.22, "Subsurface Weight": 0.5, "Coat Weight": 0.5, "Coat Roughness": 0.08,
         "Subsurface Radius": (1, 0.8, 0.6), "Subsurface Scale": 0.008,

@@ -8,6 +8,7 @@ from offline.synthetic.blender.head import Faces, HeadModel
 
 _AROUND = 72
 _NECK_CM = -12.1  # height of the collar in the middle of the neck
+_LINING_CM, _COLLAR_CM = 1.8, 0.5  # how deep one sees into the collar; within its thickness
 
 
 def above_collar(v: np.ndarray, collar: float) -> np.ndarray:  # [n, 3]
@@ -15,15 +16,20 @@ def above_collar(v: np.ndarray, collar: float) -> np.ndarray:  # [n, 3]
     return v[:, 1] - (_NECK_CM + collar - 0.30 * v[:, 2])
 
 
+def under_shirt(head: HeadModel, shape: np.ndarray, collar: float) -> np.ndarray:
+    """Which skin vertices the shirt hides, ``[S]`` bool: deep in the collar, or low and further out than it."""
+    skin = shape[: head.skin_vertices]
+    angle = np.linspace(0, 2 * np.pi, _AROUND, endpoint=False)
+    azimuth, radius = _polar(skin)
+    ring = np.interp(azimuth, angle, _neck_radius(head, shape, collar, angle), period=2 * np.pi)
+    height = above_collar(skin, collar)
+    return (height < -_LINING_CM) | ((height < 0) & (radius > ring + _COLLAR_CM))
+
+
 def make_shirt(head: HeadModel, shape: np.ndarray, collar: float) -> tuple[np.ndarray, Faces, np.ndarray]:
     """Vertices ``[n, 3]``, faces, and coordinates of the weave ``[n, 3]``."""
     angle = np.linspace(0, 2 * np.pi, _AROUND, endpoint=False)  # 0: front
-    neck = shape[: head.skin_vertices]
-    near = neck[abs(above_collar(neck, collar)) < 0.6]
-    azimuth, radius = np.arctan2(near[:, 0], near[:, 2] + 1.0), np.hypot(near[:, 0], near[:, 2] + 1.0)
-    ring = np.array([
-        np.average(radius, weights=np.exp(-0.5 * (np.angle(np.exp(1j * (azimuth - a))) / 0.12) ** 2)) for a in angle
-    ])  # fmt: skip
+    ring = _neck_radius(head, shape, collar, angle)
     s, c = np.sin(angle), np.cos(angle)
     side = np.abs(s) ** 1.3
 
@@ -61,3 +67,17 @@ def make_shirt(head: HeadModel, shape: np.ndarray, collar: float) -> tuple[np.nd
     weave = np.stack([np.tile(np.minimum(angle, 2 * np.pi - angle) * 3.4, len(rings)), np.repeat(down, n) / 2.6,
                       np.zeros(len(vertices))], 1)  # fmt: skip
     return vertices, faces, weave
+
+
+def _polar(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Azimuth (0: front) and distance from the neck's axis."""
+    return np.arctan2(points[:, 0], points[:, 2] + 1.0), np.hypot(points[:, 0], points[:, 2] + 1.0)
+
+
+def _neck_radius(head: HeadModel, shape: np.ndarray, collar: float, angle: np.ndarray) -> np.ndarray:
+    """Radius of the neck at the collar, at angles ``[n]``."""
+    neck = shape[: head.skin_vertices]
+    azimuth, radius = _polar(neck[abs(above_collar(neck, collar)) < 0.6])
+    away = np.angle(np.exp(1j * (azimuth[None] - angle[:, None])))
+    weight = np.exp(-0.5 * (away / 0.12) ** 2)
+    return (weight * radius).sum(1) / weight.sum(1)

@@ -16,7 +16,7 @@ from offline.synthetic.blender.facial_hair import grow_facial_hair
 from offline.synthetic.blender.hairstyles import grow_hair
 from offline.synthetic.blender.head import Faces, HeadModel, smoothstep
 from offline.synthetic.blender.person import Person, shape_of
-from offline.synthetic.blender.shirt import above_collar, make_shirt
+from offline.synthetic.blender.shirt import make_shirt, under_shirt
 from offline.synthetic.blender.skin import vertex_colors
 from offline.synthetic.blender.strands import Group
 
@@ -108,11 +108,10 @@ class Studio:
         def whole(values: np.ndarray) -> np.ndarray:
             return np.concatenate([values, np.zeros(count - len(values))])
 
-        height = above_collar(head.base, person.collar)
+        hidden = under_shirt(head, self._shape, person.collar)
         kept, uv, corner = [], [], 0
         for face in head.parts["skin"]:
-            lowest = -2.2 if head.base[face, 2].min() > 2.5 or abs(head.base[face, 0]).max() < 6 else -1.4
-            if height[face].min() > lowest:
+            if not hidden[face].any():
                 kept.append(face)
                 uv.append(head.skin_uv[corner : corner + len(face)])
             corner += len(face)
