@@ -206,7 +206,7 @@ def draw_person(seed: int) -> Person:
         lid=float(rng.uniform(0.5, 0.9)), asymmetry=float(rng.normal(0, 0.09)), iris=_IRISES[str(eyes)],
         pupil=float(rng.uniform(0.21, 0.28)), hair=hair, hairline=hairline,
         strands=26_000 if hair == "curly" else 30_000,
-        hair_length=float(rng.uniform(0.55, 1.15) if man else rng.uniform(1.0, 1.6)),
+        hair_length=float(rng.uniform(0.55, 1.15) if man else rng.uniform(0.85, 1.2)),
         sweep=float(rng.choice([-0.75, 0.75])),
         curl=float(rng.uniform(0.5, 1.1)), locks=_LOCKS if rng.random() < 0.6 else (), melanin=hair_melanin,
         redness=float(rng.beta(1.2, 3) * (1 - grey)), grey_variety=0.10 + 0.5 * grey * (1 - grey) * 4 * 0.5,
