@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import signal
 from pathlib import Path
 
 import cv2
@@ -100,6 +102,19 @@ def test_an_interrupted_film_goes_on_where_it_stopped(tmp_path, takes):
         jaw = take.expression[:, UNIT_NAMES.index("jawOpen")]
         np.testing.assert_allclose(gray, 40 + 150 * jaw, atol=3)
     film(lambda: pytest.fail("all is filmed"), person, takes, tmp_path, _SIZE)
+
+
+def test_a_stop_that_the_renderer_swallows_still_stops(tmp_path, takes):
+    class Swallowing(FakeCamera):
+        def shoot(self, path, *rest):
+            with contextlib.suppress(KeyboardInterrupt):  # as Blender does
+                signal.raise_signal(signal.SIGTERM)
+            return super().shoot(path, *rest)
+
+    studio = Swallowing()
+    with pytest.raises(KeyboardInterrupt):
+        film(lambda: studio, Person(seed=3), takes, tmp_path, _SIZE)
+    assert studio.shots == 1
 
 
 def test_another_person_does_not_get_the_folder(tmp_path, takes):

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
-from collections.abc import Callable, Mapping
+import signal
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from threading import Event
 from typing import Protocol
 
 import numpy as np
@@ -55,9 +58,9 @@ def film(set_up: Callable[[], Camera], person: Person, takes: list[Take], out: P
         return
     studio = set_up()
     done = total - sum(len(take.expression) for take in missing)
-    with tqdm(total=total, initial=done, unit="frame", smoothing=0.05) as progress:
+    with tqdm(total=total, initial=done, unit="frame", smoothing=0.05) as progress, _stops_after_a_frame() as stopping:
         for take in missing:
-            _film_take(studio, take, out, size, progress)
+            _film_take(studio, take, out, size, progress, stopping)
 
 
 def preview(studio: Camera, path: Path) -> None:
@@ -66,10 +69,24 @@ def preview(studio: Camera, path: Path) -> None:
     _shoot(studio, path, {}, np.zeros(3), np.zeros(3), np.zeros(2))
 
 
-def _film_take(studio: Camera, take: Take, out: Path, size: int, progress: tqdm) -> None:
+@contextlib.contextmanager
+def _stops_after_a_frame() -> Iterator[Event]:
+    """An event that Ctrl-C and SIGTERM set: an exception that is raised within Blender's renderer gets lost."""
+    stopping = Event()
+    kept = {number: signal.signal(number, lambda *_: stopping.set()) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stopping
+    finally:
+        for number, handler in kept.items():
+            signal.signal(number, handler)
+
+
+def _film_take(studio: Camera, take: Take, out: Path, size: int, progress: tqdm, stopping: Event) -> None:
     folder = out / f"{take.name}.frames"
     folder.mkdir(exist_ok=True)
     for number in range(len(take.expression)):
+        if stopping.is_set():
+            raise KeyboardInterrupt
         path = folder / f"{number:05d}.png"
         landmarks = path.with_suffix(".npy")
         if not landmarks.exists():  # written last
