@@ -2,7 +2,7 @@
 
     python -m offline.gaze_network STRANGERS [--painted 120] [--steps 6000] [--out face/data/gaze.onnx]
 
-STRANGERS is a folder that ``offline.studio.strangers`` filmed: path-traced eyes look like real ones. Painted people
+STRANGERS is a folder that ``offline.synthetic.blender.gaze_set`` filmed: path-traced eyes look like real ones. Painted people
 (``offline/people.py``) are added, who are many and cheap. Everybody's lids follow their gaze by another amount. The
 last sixth of either kind is held out, and the scores on it are printed. What the tracker saw is kept in STRANGERS/seen,
 so that the same command goes on where it stopped.
@@ -242,7 +242,7 @@ def main() -> int:
     films = sorted(arguments.strangers.glob("*.npz"))
     if len(films) < 2 or arguments.painted < 2:
         raise FaceError(f"{arguments.strangers} holds fewer than two filmed people: film them with "
-                        "python -m offline.studio.strangers.")  # fmt: skip
+                        "python -m offline.synthetic.blender.gaze_set.")  # fmt: skip
     model, seen = MorphableModel.load(), arguments.strangers / "seen"
     seeds = range(_PAINTED_SEED, _PAINTED_SEED + arguments.painted)
     people = {

@@ -1,6 +1,6 @@
 """Synthetic people with exact truth: any seed a person, any parameters a picture. Fast, for tests and pre-training.
 
-The demo people whom users see are path-traced (``offline/studio.py``); these are drawn in milliseconds from the
+The demo people whom users see are path-traced (``offline/synthetic/blender``); these are drawn in milliseconds from the
 morphable model alone, and every picture comes with the parameters, landmarks, NMFC and flow that made it.
 
     python -m offline.people OUT.mp4 --seed 3 --frames 100     a video with OUT.npz, its truth

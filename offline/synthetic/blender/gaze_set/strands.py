@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from offline.studio.proxies import Proxy
+from offline.synthetic.blender.gaze_set.proxies import Proxy
 
 _MAP = 1024  # texels of the UV map
 _SHORTEST = 24  # texels of a column that bears a strand

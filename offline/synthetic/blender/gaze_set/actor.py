@@ -12,10 +12,10 @@ import bpy
 import numpy as np
 
 from offline.makehuman import MakeHuman
-from offline.studio.materials import Materials
-from offline.studio.people import Role
-from offline.studio.proxies import Proxy
-from offline.studio.strands import grow
+from offline.synthetic.blender.gaze_set.materials import Materials
+from offline.synthetic.blender.gaze_set.people import Role
+from offline.synthetic.blender.gaze_set.proxies import Proxy
+from offline.synthetic.blender.gaze_set.strands import grow
 
 _NECK = np.array([0.0, 5.35, 0.05])  # where the head turns
 _LOWEST_BODY_DM, _LOWEST_CLOTH_DM = 3.2, 2.4

@@ -7,7 +7,7 @@ from typing import Any
 
 import bpy
 
-from offline.studio.people import Role
+from offline.synthetic.blender.gaze_set.people import Role
 
 
 class Materials:

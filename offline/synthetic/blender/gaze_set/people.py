@@ -1,4 +1,4 @@
-"""The people the studio can film. Invented: mixtures of MakeHuman's targets; no real person."""
+"""People as MakeHuman has them. Invented: mixtures of its targets; no real person."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Role:
 
 _AVERAGE = {"macrodetails/universal-female-young-averagemuscle-averageweight": 1.0}
 
-MIRA = Role(  # the demo target
+MIRA = Role(  # the demo target until November 2026: her eyes say where the camera stands
     targets={
         **_AVERAGE,
         "macrodetails/caucasian-female-young": 0.75, "macrodetails/asian-female-young": 0.25,
@@ -44,16 +44,3 @@ MIRA = Role(  # the demo target
     skin=(0.5, 1.05, 0.97), iris=(0.525, 0.8, 1.3), hair="long01", melanin=0.80, redness=0.6,
     cloth=(0.03, 0.075, 0.14), backdrop=3,
 )  # fmt: skip
-NOOR = Role(  # the demo driver
-    targets={
-        **_AVERAGE,
-        "macrodetails/african-female-young": 0.55, "macrodetails/caucasian-female-young": 0.30,
-        "macrodetails/asian-female-young": 0.15, "head/head-round": 0.5, "nose/nose-scale-horiz-incr": 0.2,
-        "mouth/mouth-scale-horiz-incr": 0.3, "mouth/mouth-lowerlip-volume-incr": 0.5,
-        "mouth/mouth-upperlip-volume-incr": 0.5, "chin/chin-width-decr": 0.2, "eyes/l-eye-scale-decr": 0.15,
-        "eyes/r-eye-scale-decr": 0.15,
-    },
-    skin=(0.49, 1.25, 0.50), iris=(0.51, 1.0, 0.8), hair="ponytail01", melanin=0.95, redness=0.3,
-    cloth=(0.16, 0.02, 0.03), backdrop=8, camera_height=6.66,
-)  # fmt: skip
-ROLES = {"mira": MIRA, "noor": NOOR}

@@ -1,0 +1,1 @@
+"""People that nobody is: filmed with truth."""
