@@ -2,10 +2,10 @@
 
     python -m offline.gaze_network STRANGERS [--painted 120] [--steps 6000] [--out face/data/gaze.onnx]
 
-STRANGERS is a folder that ``offline.synthetic.blender.gaze_set`` filmed: path-traced eyes look like real ones. Painted people
-(``offline/people.py``) are added, who are many and cheap. Everybody's lids follow their gaze by another amount. The
-last sixth of either kind is held out, and the scores on it are printed. What the tracker saw is kept in STRANGERS/seen,
-so that the same command goes on where it stopped.
+STRANGERS is a folder that ``offline.synthetic.blender.gaze_set`` filmed: path-traced eyes look like real ones. Painted
+people (``offline/people.py``) are added, who are many and cheap. Everybody's lids follow their gaze by another amount.
+The last sixth of either kind is held out, and the scores on it are printed. What the tracker saw is kept in
+STRANGERS/seen, so that the same command goes on where it stopped.
 """
 
 from __future__ import annotations
