@@ -133,7 +133,7 @@ def train(trainer: Trainer, minutes: float, marks: Sequence[float], held: HeldOu
             if trainer.device.type == "cuda":
                 row["GPU memory, GB"] = torch.cuda.max_memory_allocated() / 1e9
             rows.append(row)
-            save_image(out / f"{name}_{minute:.1f}min.jpg", held.sheet(outputs, conditionings))
+            save_image(out / f"{name}.jpg", held.sheet(outputs, conditionings))
             say(name, json.dumps({k: round(v, 3) if isinstance(v, float) else v for k, v in row.items()}))
     return rows
 
