@@ -59,7 +59,6 @@ def main() -> int:
     Sessions.__init__ = build_and_keep
     context = multiprocessing.get_context("spawn")
     loop, _ = build_pipeline("demo", "browser", gpu=choose(Device(arguments.device))[0])
-    result = {}
     with serving(loop, ServerSettings(most_sessions=max(2, *arguments.sessions))) as address:
         for count in arguments.sessions:
             connected, ended = context.Event(), context.Event()
@@ -74,7 +73,7 @@ def main() -> int:
             begin = time.monotonic()
             time.sleep(arguments.seconds)
             passed = time.monotonic() - begin
-            result[f"{count} sessions"] = [
+            rows = [
                 {
                     "fps": round((one.metrics.counts()["out"] - before) / passed, 1),
                     "generate, ms (median)": round(one.metrics.percentiles()["generate"][0], 1),
@@ -82,9 +81,9 @@ def main() -> int:
                 }
                 for one, before in zip(others, made, strict=True)
             ]
+            print(json.dumps({f"{count} sessions": rows}, indent=1), flush=True)
             ended.set()
             other.join()
-    print(json.dumps(result, indent=1))
     return 0
 
 
