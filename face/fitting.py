@@ -25,7 +25,8 @@ from face.parameters import EXPRESSION_SIZE, UNITS, of_units
 _SPREAD = 0.08  # of a unit about the tracker's score
 _SPREADS = {  # of units, by the beginning of their names, where points or scores are the surer
     "eyeBlink": 0.03, "eyeSquint": 0.03, "eyeWide": 0.03,  # few points lie about the lids
-    "mouth": 0.2, "brow": 0.4, "noseSneer": 0.2, "cheekSquint": 0.2,  # many lie about lips and brows
+    "jaw": 0.04,  # correctives of the mouth would else be taken for it
+    "mouth": 0.1, "brow": 0.2, "noseSneer": 0.2, "cheekSquint": 0.2,  # many lie about lips and brows
     "mouthClose": 0.03, "mouthShrug": 0.03,  # would else be taken for a moving jaw
 }  # fmt: skip
 CAMERA_SIZE = 6  # rotation 3, log scale 1, translation 2
@@ -45,7 +46,7 @@ class FitSettings:
     """Weights of Eq. 2; both fits use the same, so that training and live see the same conditioning.
 
     Attributes:
-        landmark_noise: standard deviation of a landmark of weight 1, model units (dm): about 1 % of the inter-ocular
+        landmark_noise: standard deviation of a landmark of weight 1, model units (dm): about 2 % of the inter-ocular
             distance.
         expression_spread: ``[EXPRESSION_SIZE]``, standard deviation of each unit around what the tracker's scores
             say, and of each corrective around 0.
@@ -59,12 +60,12 @@ class FitSettings:
         iterations: Gauss-Newton steps per frame when warm.
     """
 
-    landmark_noise: float = 0.01
+    landmark_noise: float = 0.015
     expression_spread: np.ndarray = field(default_factory=expression_spreads)
     identity_limit: float = 3.0
-    identity_frames: float = 3.0
+    identity_frames: float = 4.0
     smoothness_spread: float = 0.15
-    outlier_noises: float = 12.0
+    outlier_noises: float = 8.0
     nod: float = 1.3
     iterations: int = 2
 

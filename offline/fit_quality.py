@@ -3,10 +3,10 @@
     python -m offline.fit_quality VIDEO [VIDEO …]
 
 For each video, a line for the live fit and one for the fit over the whole video. Mouth and brows: slope and correlation
-of fitted against tracked distances (1 and 1 for a perfect fit; ``still`` where nothing moves). Lips and face: mean distance of fitted and tracked
-landmarks in per cent of the distance of the outer eye corners: of the inner lips in frames that show an open mouth,
-and of all points inside the face's outline. Jitter: second differences of the fitted landmarks over the tracked ones'.
-Time: median milliseconds per frame of the live fit.
+of fitted against tracked distances (1 and 1 for a perfect fit; ``still`` where nothing moves). Lips and face: mean
+distance of fitted and tracked landmarks in per cent of the distance of the outer eye corners: of the inner lips in
+frames that show an open mouth, and of all points inside the face's outline. Jitter: second differences of the fitted
+landmarks over the tracked ones'. Time: median milliseconds per frame of the live fit.
 """
 
 from __future__ import annotations
