@@ -2,49 +2,22 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from numba import njit
 
 from face.eyes import GazeEstimator
-from face.fit_online import identity_equations
-from face.fitting import (
-    FitSettings,
-    FrameFit,
-    LandmarkBasis,
-    expression_prior,
-    fit_frame,
-    head_camera,
-    linearise,
-    solve_box,
-)
-from face.landmarks import SURFACE_COUNT, Landmarks
+from face.fit_identity import fit_identity
+from face.fitting import FitSettings, FrameFit, LandmarkBasis, fit_frame, head_camera, linearise, solve_box
+from face.landmarks import Landmarks
 from face.morphable import MorphableModel
-from face.parameters import IDENTITY_SIZE, FaceParameters
+from face.parameters import FaceParameters
 
-_IDENTITY_FRAMES = 120  # spread over the video
-_IDENTITY_ROUNDS = 4
 _CAMERA_ROUNDS = 2
 _SWEEPS = 12
-
-
-def fit_identity(basis: LandmarkBasis, landmarks: Sequence[Landmarks], settings: FitSettings) -> np.ndarray:
-    """One person's identity ``[IDENTITY_SIZE]``, within the box, by alternating with expression and camera."""
-    chosen = [landmarks[k] for k in np.unique(np.linspace(0, len(landmarks) - 1, _IDENTITY_FRAMES).astype(int))]
-    identity = np.zeros(IDENTITY_SIZE)
-    fits: list[FrameFit | None] = [None] * len(chosen)
-    for _ in range(_IDENTITY_ROUNDS):
-        hessian, gradient = np.eye(IDENTITY_SIZE), np.zeros(IDENTITY_SIZE)
-        for k, one in enumerate(chosen):
-            fit = fit_frame(basis, one, identity, None, settings)
-            fits[k] = fit
-            h, g = identity_equations(basis, one, fit, identity, settings)
-            hessian += h
-            gradient += g
-        limit = np.full(IDENTITY_SIZE, settings.identity_limit)
-        identity = solve_box(hessian, gradient, identity, -limit, limit, 400)
-    return identity
 
 
 @njit(cache=True, nogil=True)
@@ -79,23 +52,22 @@ def smooth_expressions(
             expressions[f] = solve_box(hessian, gradients[f] + weight * pull, expressions[f], low, high, 20, 1e-4)
 
 
-def _fit_stretch(
+def _fit_take(
     basis: LandmarkBasis, landmarks: Sequence[Landmarks], identity: np.ndarray, settings: FitSettings
 ) -> list[FrameFit]:
     """Camera and smooth expression of consecutive frames for a known identity."""
     fits: list[FrameFit] = []
+    rough = replace(settings, iterations=1)  # the rounds below go on from here
     for one in landmarks:
-        fits.append(fit_frame(basis, one, identity, fits[-1] if fits else None, settings))
-    prior_weight = settings.expression_spread**-2
+        fits.append(fit_frame(basis, one, identity, fits[-1] if fits else None, rough))
     expressions = np.stack([f.expression for f in fits])
-    priors = np.stack([expression_prior(one.scores) for one in landmarks])
     for _ in range(_CAMERA_ROUNDS):
         equations = [
-            linearise(basis, one.points[:SURFACE_COUNT], fit.camera, identity, fit.expression, settings, False)
+            linearise(basis, one, fit.camera, identity, fit.expression, settings, False)
             for one, fit in zip(landmarks, fits, strict=True)
         ]
-        hessians = np.stack([e.hessian for e in equations]) + np.diag(prior_weight)
-        gradients = np.stack([e.gradient for e in equations]) + prior_weight * priors
+        hessians = np.stack([e.hessian for e in equations])
+        gradients = np.stack([e.gradient for e in equations])
         smooth_expressions(
             hessians, gradients, expressions, basis.low, basis.high, settings.smoothness_spread**-2, _SWEEPS
         )
@@ -127,20 +99,24 @@ def fit_video(
     """
     settings = settings or FitSettings()
     basis = LandmarkBasis(model)
-    faces = [one for one in landmarks if one is not None]
     result: list[FaceParameters | None] = [None] * len(landmarks)
-    if not faces:
+    spans = [span for stretch in stretches([one is not None for one in landmarks]) for span in _cut(stretch, cuts)]
+    takes = [[one for one in landmarks[start:stop] if one is not None] for start, stop in spans]
+    if not takes:
         return result
     if identity is None:
-        identity = fit_identity(basis, faces, settings)
+        identity = fit_identity(basis, [one for take in takes for one in take], settings)
     gaze = GazeEstimator(model)
-    for first, last in stretches([one is not None for one in landmarks]):
-        inner = [c for c in cuts if first < c < last]
-        for start, stop in zip([first, *inner], [*inner, last], strict=True):
-            take = [one for one in landmarks[start:stop] if one is not None]
-            gaze.reset()
-            for k, (one, fit) in enumerate(zip(take, _fit_stretch(basis, take, identity, settings), strict=True)):
-                camera = head_camera(basis, fit.camera, settings)
-                angles = gaze.estimate(one, identity, fit.expression, camera)
-                result[start + k] = FaceParameters(identity, fit.expression, camera, angles)
+    for (start, _), take in zip(spans, takes, strict=True):
+        gaze.reset()
+        for k, (one, fit) in enumerate(zip(take, _fit_take(basis, take, identity, settings), strict=True)):
+            camera = head_camera(basis, fit.camera, settings)
+            angles = gaze.estimate(one, identity, fit.expression, camera)
+            result[start + k] = FaceParameters(identity, fit.expression, camera, angles)
     return result
+
+
+def _cut(stretch: tuple[int, int], cuts: Sequence[int]) -> list[tuple[int, int]]:
+    """The parts of a half-open range between the cuts inside it."""
+    first, last = stretch
+    return list(itertools.pairwise([first, *(c for c in sorted(cuts) if first < c < last), last]))

@@ -4,7 +4,8 @@ The energy is the paper's Eq. 2: weighted squared reprojection errors, quadratic
 identity and expression. One Gauss-Newton step linearises the scaled orthographic camera; the camera is then
 eliminated and the expression solved by coordinate descent within its box.
 
-Residuals are measured in model units (pixels over scale), so that weights do not depend on the size of the face.
+Residuals are measured in model units (pixels over scale), so that weights do not depend on the size of the face. That
+scale is held while it is solved for: otherwise a smaller head, seen larger, would cost less.
 """
 
 from __future__ import annotations
@@ -19,12 +20,13 @@ from face.camera import ScaledOrthographicCamera, estimate_camera
 from face.identity import OncePerPerson
 from face.landmarks import SURFACE_COUNT, UNIT_NAMES, Landmarks, fit_weights
 from face.morphable import MorphableModel
-from face.parameters import EXPRESSION_SIZE, IDENTITY_SIZE, UNITS, of_units
+from face.parameters import EXPRESSION_SIZE, UNITS, of_units
 
 _SPREAD = 0.08  # of a unit about the tracker's score
 _SPREADS = {  # of units, by the beginning of their names, where points or scores are the surer
     "eyeBlink": 0.03, "eyeSquint": 0.03, "eyeWide": 0.03,  # few points lie about the lids
-    "mouth": 0.2, "brow": 0.4, "noseSneer": 0.2, "cheekSquint": 0.2,  # many lie about lips and brows
+    "jaw": 0.04,  # correctives of the mouth would else be taken for it
+    "mouth": 0.1, "brow": 0.2, "noseSneer": 0.2, "cheekSquint": 0.2,  # many lie about lips and brows
     "mouthClose": 0.03, "mouthShrug": 0.03,  # would else be taken for a moving jaw
 }  # fmt: skip
 CAMERA_SIZE = 6  # rotation 3, log scale 1, translation 2
@@ -44,11 +46,13 @@ class FitSettings:
     """Weights of Eq. 2; both fits use the same, so that training and live see the same conditioning.
 
     Attributes:
-        landmark_noise: standard deviation of a landmark, model units (dm): about 1 % of the inter-ocular distance.
+        landmark_noise: standard deviation of a landmark of weight 1, model units (dm): about 2 % of the inter-ocular
+            distance.
         expression_spread: ``[EXPRESSION_SIZE]``, standard deviation of each unit around what the tracker's scores
             say, and of each corrective around 0.
         identity_limit: box of identity coefficients, standard deviations.
-        temporal_spread: standard deviation of a unit's change between frames (online fit).
+        identity_frames: how many frames' landmarks identity's prior is weighed against, at most: the tracker errs
+            alike in all frames of a person, so that more of them do not make it surer.
         smoothness_spread: standard deviation of a unit's second difference (batch fit, E_sm).
         outlier_noises: residuals beyond this many ``landmark_noise`` lose weight (Geman-McClure).
         nod: how much farther a head is pitched than the tracker's landmarks say, which shy away from pitch (not
@@ -56,12 +60,12 @@ class FitSettings:
         iterations: Gauss-Newton steps per frame when warm.
     """
 
-    landmark_noise: float = 0.01
+    landmark_noise: float = 0.015
     expression_spread: np.ndarray = field(default_factory=expression_spreads)
     identity_limit: float = 3.0
-    temporal_spread: float = 3.0
+    identity_frames: float = 4.0
     smoothness_spread: float = 0.15
-    outlier_noises: float = 12.0
+    outlier_noises: float = 8.0
     nod: float = 1.3
     iterations: int = 2
 
@@ -103,31 +107,32 @@ class LandmarkBasis:
     """The model at the landmarks, laid out for the fit.
 
     Attributes:
-        mean ``[468, 3]``, identity and expression ``[3, 468, K]``: float64, model units.
+        mean: ``[468, 3]`` float64, model units.
+        expression, identity: ``[468, 3, K]`` float64, directions.
+        both: the two, expression first.
         low, high: ``[EXPRESSION_SIZE]`` float64, the box of expression.
         weights: ``[468]`` float64.
     """
 
     def __init__(self, model: MorphableModel) -> None:
-        mean, identity, expression = model.landmark_bases
-        self.mean = mean
-        self.identity = np.ascontiguousarray(identity.transpose(2, 1, 0))
-        self.expression = np.ascontiguousarray(expression.transpose(2, 1, 0))
+        self.mean, identity, expression = model.landmark_bases
+        self.identity, self.expression = (np.ascontiguousarray(b.transpose(1, 2, 0)) for b in (identity, expression))
+        self.both = np.concatenate([self.expression, self.identity], axis=2)
         self.low, self.high = model.expression_box.astype(np.float64).T
         self.weights = fit_weights()
         self._neutral = OncePerPerson(self._at_rest)
 
     def shape(self, identity: np.ndarray, expression: np.ndarray) -> np.ndarray:
         """Landmarks of a face in the model frame, ``[468, 3]``."""
-        return self._neutral(identity) + (self.expression @ expression).T
+        return self._neutral(identity) + self.expression @ expression
 
     def _at_rest(self, identity: np.ndarray) -> np.ndarray:
-        return self.mean + (self.identity @ identity).T
+        return self.mean + self.identity @ identity
 
 
 @dataclass(frozen=True)
 class NormalEquations:
-    """One frame's quadratic around its current estimate, camera eliminated.
+    """One frame's quadratic around its current estimate, camera eliminated, with expression's prior.
 
     Over z = (expression, identity), absolute values: ``z·H·z/2 - g·z``. The camera that goes with a z is
     ``camera_at(z)``.
@@ -149,16 +154,46 @@ class NormalEquations:
         )
 
 
+@njit(cache=True, nogil=True)
+def _jacobian(
+    rows: np.ndarray,  # [2, 3] float64, of the camera's rotation
+    turned: np.ndarray,  # [468, 3] float64, landmarks in the camera frame, model units
+    directions: np.ndarray,  # [468, 3, K] float64
+    root: np.ndarray,  # [468] float64, root of each landmark's weight
+) -> np.ndarray:
+    """How the weighted landmarks move across and up, ``[2, 468, 6 + K]``: turn, log scale, shift, coefficients."""
+    count, _, size = directions.shape
+    jacobian = np.empty((2, count, 6 + size))
+    for n in range(count):
+        x, y, z = turned[n, 0] * root[n], turned[n, 1] * root[n], turned[n, 2] * root[n]
+        across, up = jacobian[0, n], jacobian[1, n]
+        across[0], across[1], across[2] = 0.0, z, -y  # turned + omega × turned
+        up[0], up[1], up[2] = -z, 0.0, x
+        across[3], up[3] = x, y
+        across[4], across[5] = root[n], 0.0
+        up[4], up[5] = 0.0, -root[n]
+        a, b = rows[0] * root[n], rows[1] * root[n]
+        for k in range(size):
+            dx, dy, dz = directions[n, 0, k], directions[n, 1, k], directions[n, 2, k]
+            across[6 + k] = a[0] * dx + a[1] * dy + a[2] * dz
+            up[6 + k] = b[0] * dx + b[1] * dy + b[2] * dz
+    return jacobian
+
+
 def linearise(
     basis: LandmarkBasis,
-    points: np.ndarray,  # [468, 2] px
+    landmarks: Landmarks,
     camera: ScaledOrthographicCamera,
     identity: np.ndarray,  # [IDENTITY_SIZE]
     expression: np.ndarray,  # [EXPRESSION_SIZE]
     settings: FitSettings,
     with_identity: bool,
 ) -> NormalEquations:
-    """Normal equations of the landmark term around an estimate, gross outliers down-weighted (IRLS)."""
+    """Normal equations around an estimate, gross outliers down-weighted (IRLS).
+
+    The prior pulls expression to the tracker's scores; identity's is left to whoever sums the frames.
+    """
+    points = landmarks.points[:SURFACE_COUNT]
     flip = np.array([1.0, -1.0])
     rows = camera.rotation[:2]
     turned = basis.shape(identity, expression) @ camera.rotation.T  # [468, 3]
@@ -166,25 +201,12 @@ def linearise(
     distance = np.sqrt((residual**2).sum(1)) / settings.landmark_noise
     robust = 1.0 / (1.0 + (distance / settings.outlier_noises) ** 2) ** 2
     root = np.sqrt(basis.weights * robust) / settings.landmark_noise
-
-    after = CAMERA_SIZE + EXPRESSION_SIZE
-    size = after + (IDENTITY_SIZE if with_identity else 0)
-    jacobian = np.zeros((2, SURFACE_COUNT, size))
-    x, y, z = turned.T
-    jacobian[0, :, 1], jacobian[0, :, 2] = z, -y  # turned + omega × turned
-    jacobian[1, :, 0], jacobian[1, :, 2] = -z, x
-    jacobian[:, :, 3] = turned[:, :2].T
-    jacobian[0, :, 4], jacobian[1, :, 5] = 1.0, -1.0
-    jacobian[:, :, CAMERA_SIZE:after] = np.tensordot(rows, basis.expression, 1)
-    known = expression
+    directions, known = basis.expression, expression
     if with_identity:
-        jacobian[:, :, after:] = np.tensordot(rows, basis.identity, 1)
-        known = np.concatenate([expression, identity])
-    jacobian *= root[:, None]
-    flat = jacobian.reshape(2 * SURFACE_COUNT, size)
-    target = (residual.T * root).ravel() + flat[:, CAMERA_SIZE:] @ known
+        directions, known = basis.both, np.concatenate([expression, identity])
+    flat = _jacobian(rows, turned, directions, root).reshape(2 * SURFACE_COUNT, -1)
     normal = flat.T @ flat
-    right = flat.T @ target
+    right = flat.T @ (residual.T * root).ravel() + normal[:, CAMERA_SIZE:] @ known
 
     cut = CAMERA_SIZE
     inverse = np.linalg.inv(normal[:cut, :cut])
@@ -192,6 +214,10 @@ def linearise(
     offset = inverse @ right[:cut]
     hessian = normal[cut:, cut:] - normal[cut:, :cut] @ gain
     gradient = right[cut:] - normal[cut:, :cut] @ offset
+    prior_weight = settings.expression_spread**-2
+    own = np.arange(EXPRESSION_SIZE)
+    hessian[own, own] += prior_weight
+    gradient[own] += prior_weight * expression_prior(landmarks.scores)
     return NormalEquations(hessian, gradient, camera, gain, offset)
 
 
@@ -253,23 +279,15 @@ def fit_frame(
     previous: FrameFit | None,
     settings: FitSettings,
 ) -> FrameFit:
-    """Pose and expression of one frame for a known identity.
-
-    The prior pulls expression to the tracker's scores and, where there is a previous frame, to that frame.
-    """
-    points = landmarks.points[:SURFACE_COUNT]
-    prior = expression_prior(landmarks.scores)
-    prior_weight = settings.expression_spread**-2
-    temporal_weight = settings.temporal_spread**-2 if previous else 0.0
+    """Pose and expression of one frame for a known identity, from where the previous frame left off."""
     iterations = settings.iterations
     if previous is None:
-        previous = FrameFit(start_camera(basis, points, identity, prior), prior)
+        prior = expression_prior(landmarks.scores)
+        previous = FrameFit(start_camera(basis, landmarks.points[:SURFACE_COUNT], identity, prior), prior)
         iterations += 3
     estimate = previous
     for _ in range(iterations):
-        equations = linearise(basis, points, estimate.camera, identity, estimate.expression, settings, False)
-        hessian = equations.hessian + np.diag(prior_weight + temporal_weight)
-        gradient = equations.gradient + prior_weight * prior + temporal_weight * previous.expression
-        expression = solve_box(hessian, gradient, estimate.expression, basis.low, basis.high)
-        estimate = replace(estimate, camera=equations.camera_at(expression), expression=expression)
+        equations = linearise(basis, landmarks, estimate.camera, identity, estimate.expression, settings, False)
+        expression = solve_box(equations.hessian, equations.gradient, estimate.expression, basis.low, basis.high)
+        estimate = FrameFit(equations.camera_at(expression), expression)
     return estimate

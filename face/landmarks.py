@@ -66,7 +66,8 @@ _WEIGHTS = (  # of landmarks in a fit, 1 for all others; later ones count
     # The rigid part, which says how the head is turned.
     (_NOSE, 10.0), ((*LEFT_EYE, *RIGHT_EYE), 5.0), (_ABOUT_EYES, 10.0), ((33, 133, 263, 362), 40.0),
     # What a viewer looks at.
-    (OUTER_LIPS, 4.0), (INNER_LIPS, 8.0), ((*LEFT_BROW, *RIGHT_BROW), 20.0),
+    (OUTER_LIPS, 12.0), (INNER_LIPS, 12.0), ((*LEFT_BROW, *RIGHT_BROW), 20.0),
+    ((107, 55, 336, 285), 160.0),  # a frown brings the brows' inner ends together by a millimetre
 )  # fmt: skip
 
 

@@ -113,7 +113,7 @@ def _offsets(basis: LandmarkBasis, seen: Landmarks, fit: FaceParameters) -> np.n
     rows = fit.camera.rotation[:2]
     flat = (seen.points[:SURFACE_COUNT] - fit.camera.translation) * [1, -1] / fit.camera.scale
     residual = flat - basis.shape(fit.identity, fit.expression) @ rows.T
-    return residual @ rows + (basis.expression[:, :, UNITS.stop :] @ fit.expression[UNITS.stop :]).T
+    return residual @ rows + basis.expression[:, :, UNITS.stop :] @ fit.expression[UNITS.stop :]
 
 
 def principal_directions(model: MorphableModel, motions: Sequence[Motion], region: Region) -> np.ndarray:

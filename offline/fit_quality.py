@@ -3,10 +3,10 @@
     python -m offline.fit_quality VIDEO [VIDEO …]
 
 For each video, a line for the live fit and one for the fit over the whole video. Mouth and brows: slope and correlation
-of fitted against tracked distances (1 and 1 for a perfect fit). Lips and face: mean distance of fitted and tracked
-landmarks in per cent of the distance of the outer eye corners: of the inner lips in frames that show an open mouth,
-and of all points inside the face's outline. Jitter: second differences of the fitted landmarks over the tracked ones'.
-Time: median milliseconds per frame of the live fit.
+of fitted against tracked distances (1 and 1 for a perfect fit; ``still`` where nothing moves). Lips and face: mean
+distance of fitted and tracked landmarks in per cent of the distance of the outer eye corners: of the inner lips in
+frames that show an open mouth, and of all points inside the face's outline. Jitter: second differences of the fitted
+landmarks over the tracked ones'. Time: median milliseconds per frame of the live fit.
 """
 
 from __future__ import annotations
@@ -41,6 +41,7 @@ from face.parameters import FaceParameters
 from face.tracking import FaceTracker
 from face.video import VideoReader
 
+_STILL = 0.001  # of the inter-ocular distance, standard deviation: there is nothing to follow
 _OPEN_GAP = 0.05  # of the inter-ocular distance: a mouth that is open
 _MIDDLE_OF_LIPS = (13, 14)  # inner edge, upper and lower
 _MOUTH_CORNERS = (61, 291)
@@ -75,7 +76,8 @@ class FitQuality:
     """Figures of one fit of one video.
 
     Attributes:
-        slopes, correlations: of fitted against tracked distances, by the names of ``MOVEMENTS``.
+        slopes, correlations: of fitted against tracked distances, by the names of ``MOVEMENTS``; NaN for what stays
+            still.
         inner_lips: mean error of the inner lips in frames with an open mouth, over the inter-ocular distance; NaN if
             there is none.
         inner_face: mean error inside the face's outline, in all frames.
@@ -102,8 +104,10 @@ def compare(tracked: np.ndarray, fitted: np.ndarray, consecutive: np.ndarray) ->
     for name, distance in MOVEMENTS.items():
         wanted, found = (distance(points) / interocular for points in (tracked, fitted))
         wanted, found = wanted - wanted.mean(0), found - found.mean(0)  # each side about its own mean
-        slopes[name] = float((wanted * found).sum() / (wanted**2).sum())
-        correlations[name] = float((wanted * found).sum() / np.sqrt((wanted**2).sum() * (found**2).sum()))
+        together, own = (wanted * found).sum(), (wanted**2).sum()
+        moves = np.sqrt(own / wanted.size) > _STILL
+        slopes[name] = float(together / own) if moves else float("nan")
+        correlations[name] = float(together / np.sqrt(own * (found**2).sum())) if moves else float("nan")
     error = np.linalg.norm(tracked - fitted, axis=-1) / interocular
     opened = MOVEMENTS["gap"](tracked)[:, 0] > _OPEN_GAP * interocular[:, 0]
     inner = inner_face()
@@ -178,7 +182,10 @@ def header() -> str:
 
 def line(name: str, fit: str, frames: int, found: FitQuality, milliseconds: float | None) -> str:
     """One fit's figures, ``slope / correlation`` for each movement."""
-    movements = "".join(f"{found.slopes[m]:>8.2f} /{found.correlations[m]:>5.2f}" for m in MOVEMENTS)
+    movements = "".join(
+        f"{'still':>15}" if np.isnan(found.slopes[m]) else f"{found.slopes[m]:>8.2f} /{found.correlations[m]:>5.2f}"
+        for m in MOVEMENTS
+    )
     took = "" if milliseconds is None else f"{milliseconds:>6.1f}"
     return (f"{name:<20}{fit:<7}{frames:>7}{movements}{100 * found.inner_lips:>8.2f}{100 * found.inner_face:>8.2f}"
             f"{found.jitter:>8.2f}{took}")  # fmt: skip

@@ -7,7 +7,7 @@ from conftest import true_landmarks, units
 from face.camera import ScaledOrthographicCamera
 from face.landmarks import INNER_LIPS
 from face.parameters import FaceParameters
-from offline.fit_quality import MOVEMENTS, compare, fit_quality, track
+from offline.fit_quality import MOVEMENTS, compare, fit_quality, line, track
 
 pytestmark = pytest.mark.unit
 
@@ -63,8 +63,10 @@ def test_lips_count_only_in_open_frames(talking):
     fitted = closed.copy()
     fitted[: FRAMES // 2, list(INNER_LIPS)] += 5.0
     assert compare(closed, fitted, CONSECUTIVE).inner_lips == 0
-    closed[:, 13] = closed[:, 14] + np.linspace(0, 1, FRAMES)[:, None]
-    assert np.isnan(compare(closed, fitted, CONSECUTIVE).inner_lips)
+    closed[:, 13] = closed[:, 14]
+    found = compare(closed, fitted, CONSECUTIVE)
+    assert np.isnan(found.inner_lips) and np.isnan(found.slopes["gap"]) and np.isnan(found.correlations["gap"])
+    assert "still" in line("name", "live", FRAMES, found, 1.0)
 
 
 def test_jitter_is_of_frames_that_follow_each_other(talking):
