@@ -6,12 +6,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from face.camera_map import CameraMap, camera_move, map_inputs, middle_of_face
+from face.camera_map import camera_move, map_inputs, middle_of_face
 from face.morphable import MorphableModel
 from face.parameters import FaceParameters
 
 _RIDGE = 0.03  # of each input's variance: hundreds of frames, that resemble their neighbours, for sixty inputs
-_FOLDS = 5
 _LEAST_SPREAD = 1e-3  # of an input that hardly moves
 
 
@@ -27,24 +26,3 @@ def learn_camera_map(
     normal = scaled.T @ scaled / len(scaled) + _RIDGE * np.eye(scaled.shape[1])
     slopes = np.linalg.solve(normal, scaled.T @ (moves - moves.mean(0)) / len(scaled)) / spread[:, None]
     return np.vstack([moves.mean(0) - mean @ slopes, slopes])
-
-
-def correct_cameras(
-    model: MorphableModel,
-    fitted: Sequence[FaceParameters],
-    aligned: Sequence[FaceParameters],
-    shown: int,  # how many of the first frames teach: the rest is held out
-) -> tuple[list[FaceParameters], np.ndarray]:
-    """Faces as they are drawn, and the weights ``[10 + E, 6]`` that the target will carry.
-
-    Each stretch of the frames that teach is corrected by what the others teach, so that training sees errors as large
-    as live ones.
-    """
-    weights = learn_camera_map(model, fitted[:shown], aligned[:shown])
-    corrected = [CameraMap(model, weights).correct(face) for face in fitted]
-    for fold in np.array_split(np.arange(shown), _FOLDS):
-        others = np.setdiff1d(np.arange(shown), fold)
-        taught = learn_camera_map(model, [fitted[k] for k in others], [aligned[k] for k in others])
-        for k in fold:
-            corrected[k] = CameraMap(model, taught).correct(fitted[k])
-    return corrected, weights

@@ -23,6 +23,7 @@ import numpy as np
 from tqdm import tqdm
 
 from face.camera import ScaledOrthographicCamera
+from face.camera_map import CameraMap
 from face.conditioning import CpuConditioning
 from face.errors import FaceError
 from face.files import sha256
@@ -34,7 +35,7 @@ from face.morphable import MorphableModel
 from face.parameters import FaceParameters
 from face.video import VideoReader
 from offline.align import align_poses
-from offline.camera_learning import correct_cameras
+from offline.camera_learning import learn_camera_map
 from offline.command import one_sentence
 from offline.dataset import Dataset
 from offline.dataset_store import DatasetWriter, ImageFile, made_by, refuse_foreign, stack_parameters
@@ -165,7 +166,9 @@ def reconstruct(out: Path, videos: list[Path], held_out: list[Path], size: int =
         stages.done("fitting and cutting")
         aligned = align_poses(model, made.frames.read(), fitted, shown)
         stages.done("aligning")
-        faces, camera_map = correct_cameras(model, fitted, aligned, shown)
+        weights = learn_camera_map(model, fitted[:shown], aligned[:shown])
+        camera_map = CameraMap(model, weights)
+        faces = [camera_map.correct(face) for face in fitted]
         renderer = CpuConditioning(model, size)
         for number, face in enumerate(tqdm(faces, desc="drawing", unit="frame")):
             made.conditionings[number] = renderer.render(face)
@@ -178,7 +181,7 @@ def reconstruct(out: Path, videos: list[Path], held_out: list[Path], size: int =
             "takes": [asdict(take) for take in footage.takes],
             "held_out_takes": list(range(len(train), len(footage.takes))),
         }
-        made.finish(stack_parameters(faces, aligned, takes, camera_map), manifest)
+        made.finish(stack_parameters(faces, aligned, takes, weights), manifest)
     dataset = Dataset(out, model)
     write_report(out, dataset.frames, dataset.conditionings, dataset.parameters, errors)
     stages.done("writing")

@@ -2,10 +2,12 @@ from __future__ import annotations
 
 import os
 import threading
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from live_parts import ListSource, NmfcGenerator, pipeline
+from scipy.spatial.transform import Rotation
 from threadpoolctl import threadpool_info
 
 from face.errors import FaceError
@@ -129,6 +131,16 @@ def test_a_guest_takes_the_place_of_the_source(model, target_info, portraits):
     assert loop.source_name == "the browser's camera"
     loop.dismiss("a")
     assert loop.source_name == "a list"
+
+
+def test_the_target_s_map_moves_the_head(model, target_info, portraits):
+    """A map that says: the tracker always sees heads 0.05 radians too far up."""
+    weights = np.zeros((62, 6))
+    weights[0, 0] = 0.05
+    mapped = replace(target_info, camera_map=weights.tolist())
+    plain, corrected = (run(pipeline(model, info, ListSource(portraits)))[-1] for info in (target_info, mapped))
+    turn = corrected.conditioned.parameters.camera.rotation @ plain.conditioned.parameters.camera.rotation.T
+    assert Rotation.from_matrix(turn).as_rotvec() == pytest.approx([0.05, 0, 0], abs=0.01)
 
 
 def test_settings_change_while_live(model, target_info, portraits):
