@@ -49,6 +49,7 @@ class TargetInfo:
         provenance: who the person is and on what ground the likeness is used.
         versions: what made the file.
         portrait: a small picture of the person, JPEG in base64; may be empty.
+        camera_map: ``[M, 6]`` weights of ``face.camera_map.CameraMap``; may be empty.
     """
 
     name: str
@@ -68,6 +69,7 @@ class TargetInfo:
     provenance: str
     versions: dict[str, str] = field(default_factory=dict)
     portrait: str = ""
+    camera_map: list[list[float]] = field(default_factory=list)
     format: int = FORMAT
 
     def resting(self) -> FaceParameters:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -13,7 +14,10 @@ import numpy as np
 
 from face.errors import FaceError
 
+logger = logging.getLogger(__name__)
+
 _CLOCK = 90_000  # ticks a second of written videos
+_SLACK_S = 0.5  # by which a whole file may end before the time that it announces
 _HDR_TRANSFERS = (16, 18)  # SMPTE ST 2084 (PQ) and ARIB STD-B67 (HLG), as FFmpeg numbers them
 
 
@@ -45,20 +49,42 @@ class VideoReader:
         self.hdr = stream.codec_context.color_trc in _HDR_TRANSFERS
 
     def __iter__(self) -> Iterator[tuple[np.ndarray, float]]:
-        """Each frame ``[H, W, 3]`` uint8 RGB with its time in seconds, from the start."""
-        decoded = 0
+        """Each frame ``[H, W, 3]`` uint8 RGB with its time in seconds, from the start.
+
+        A file that breaks off ends there, with a warning.
+        """
+        decoded, time_s, broken = 0, 0.0, False
         try:
             self._container.seek(0)
             for frame in self._container.decode(self._stream):
-                time_s = frame.time if frame.time is not None else decoded / self.rate
+                time_s = float(frame.time if frame.time is not None else decoded / self.rate)
                 decoded += 1
                 image = np.rot90(frame.to_ndarray(format="rgb24"), frame.rotation // 90)  # a telephone held upright
-                yield np.ascontiguousarray(image), float(time_s)
+                yield np.ascontiguousarray(image), time_s
         except av.FFmpegError as error:
             if not decoded:
                 raise FaceError(f"Cannot decode the video {self._path}: {error.strerror}.") from None
+            broken = True
         if not decoded:
             raise FaceError(f"{self._path} holds no frame.")
+        read_s, announced_s = time_s - self._start_s + 1 / self.rate, self._duration_s
+        if broken or read_s < announced_s - _SLACK_S:
+            logger.warning(
+                "%s breaks off: only its first %.1f s%s were read.", self._path, read_s,
+                f" of {announced_s:.1f} s" if announced_s > read_s else "",
+            )  # fmt: skip
+
+    @property
+    def _start_s(self) -> float:
+        base = self._stream.time_base
+        return float((self._stream.start_time or 0) * base) if base is not None else 0.0
+
+    @property
+    def _duration_s(self) -> float:
+        """How long the file says that it lasts; 0 if it does not say."""
+        if self._stream.duration is not None and self._stream.time_base is not None:
+            return float(self._stream.duration * self._stream.time_base)
+        return (self._container.duration or 0) / av.time_base
 
     def close(self) -> None:
         """Close the file."""

@@ -9,8 +9,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from enum import StrEnum
 
+import numpy as np
+
+from face.camera_map import CameraMap
 from face.errors import FaceError
-from face.fit_online import OnlineFitter
+from face.live_fit import LiveFit
 from face.morphable import MorphableModel
 from face.retarget import Retargeter, RetargetSettings
 from face.target import TargetInfo
@@ -71,7 +74,7 @@ class Pipeline:
         self.latest: Generated | None = None
         self.sinks: list[Callable[[Generated], None]] = []
         self.sound_sinks: list[Callable[[Sound], None]] = []
-        self._fitter, self._retargeter = OnlineFitter(model), Retargeter(cast.info, model)
+        self._fit, self._retargeter = LiveFit(model), Retargeter(cast.info, model)
         self._frames: Mailbox[Frame] = Mailbox(drop)
         self._conditioned: Mailbox[Conditioned] = Mailbox(drop)
         self._stop = threading.Event()
@@ -200,20 +203,20 @@ class Pipeline:
             if cast is not self.cast:
                 cast = self.cast
                 self._retargeter.change_target(cast.info)
+                camera_map = CameraMap(self.model, np.array(cast.info.camera_map))
             if self._recalibrate.is_set():
                 self._recalibrate.clear()
-                self._fitter.recalibrate()
+                self._fit.recalibrate()
                 self._retargeter.recalibrate()
             with self._stage("track"):
                 landmarks = tracker.track(frame.image, round(frame.captured_s * 1000))
             if landmarks is None:
-                self._fitter.lost()
+                found = self._fit.step(None, frame.captured_s, camera_map)
                 self.state = State.FACE_LOST
-                found = None
             else:
                 with self._stage("fit"):
-                    found = self._fitter.fit(landmarks)
-                self.state = State.LIVE if self._fitter.calibration >= 1 else State.CALIBRATING
+                    found = self._fit.step(landmarks, frame.captured_s, camera_map)
+                self.state = State.LIVE if self._fit.calibration >= 1 else State.CALIBRATING
             shown = self._retargeter.step(found, self.settings, frame.captured_s)
             with self._stage("render"):
                 conditioning = cast.renderer.render(shown)

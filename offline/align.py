@@ -42,13 +42,11 @@ _PROBE = np.array([0.01, 0.01, 0.01, 0.01, 0.004, 0.004])  # steps of the numeri
 
 def align_poses(
     model: MorphableModel,
-    frames: np.ndarray,  # [F, H, H, 3] uint8
+    frames: np.ndarray,  # [F, H, H, 3] uint8, may lie on the disk: few are looked at at once
     parameters: list[FaceParameters],  # one per frame, in px of these frames
     shown: int,  # how many of the first frames make the texture: the rest is held out and only fitted to it
 ) -> list[FaceParameters]:
     """Parameters whose cameras agree with the pictures; expression, identity and gaze are kept."""
-    small = np.stack([cv2.resize(f, (_SIZE, _SIZE), interpolation=cv2.INTER_AREA) for f in frames])
-    small = small.astype(np.float32) / 127.5 - 1
     size = frames.shape[1]
     box = nmfc_box(model)
     first = [one.camera for one in parameters]
@@ -59,14 +57,14 @@ def align_poses(
         last = number == _ROUNDS - 1
         cameras = _affine([_moved(c, m, size) for c, m in zip(first, moves, strict=True)], box, size)
         if number < 2:
-            relief = sweep_relief(Shots(small[some], cameras[some]))
-        texture = _texture(Shots(small[seen_often], cameras[seen_often]), relief)
+            relief = sweep_relief(Shots(_small(frames, some), cameras[some]))
+        texture = _texture(Shots(_small(frames, seen_often), cameras[seen_often]), relief)
         head = _Head(texture, torch.from_numpy(flat_sheet(relief))[None], box, size)
         wanted = np.arange(len(frames)) if last else seen_often
         with tqdm(total=len(wanted), desc=f"aligning, round {number + 1} of {_ROUNDS}", unit="frame") as bar:
             for begin in range(0, len(wanted), _TOGETHER):
                 chosen = wanted[begin : begin + _TOGETHER]
-                moves[chosen] = _fit(small[chosen], [first[k] for k in chosen], moves[chosen], head)
+                moves[chosen] = _fit(_small(frames, chosen), [first[k] for k in chosen], moves[chosen], head)
                 bar.update(len(chosen))
     return [replace(one, camera=_moved(one.camera, move, size)) for one, move in zip(parameters, moves, strict=True)]
 
@@ -85,6 +83,12 @@ class _Head:
         places = head_places(_affine(cameras, self.box, self.size), self.relief, None, _SIZE) / HEAD_EXTENT
         layers = self.texture.expand(len(cameras), -1, -1, -1)
         return F.grid_sample(layers, places.permute(0, 2, 3, 1), align_corners=False).numpy()
+
+
+def _small(frames: np.ndarray, chosen: np.ndarray) -> np.ndarray:
+    """Some of the frames, ``[N, _SIZE, _SIZE, 3]`` float32 -1…1."""
+    small = [cv2.resize(frames[k], (_SIZE, _SIZE), interpolation=cv2.INTER_AREA) for k in chosen]
+    return np.stack(small).astype(np.float32) / 127.5 - 1
 
 
 def _moved(camera: ScaledOrthographicCamera, move: np.ndarray, size: int) -> ScaledOrthographicCamera:

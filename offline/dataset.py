@@ -5,9 +5,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
-import shutil
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
@@ -66,6 +64,7 @@ class Dataset:
         manifest: the folder's ``manifest.json``.
         parameters: arrays of ``parameters.npz``.
         frames: ``[N, H, W, 3]`` uint8, conditionings: ``[N, H, W, 6]`` uint8.
+        camera_map: ``[M, 6]`` float64, the person's ``CameraMap``.
         mouths, eyes: ``[N, 2]`` float64, middle of the mouth, and of both eyes, in px.
         fingerprint: tells datasets apart.
         train, test: takes as half-open ranges of frame numbers.
@@ -83,6 +82,7 @@ class Dataset:
             self.conditionings = np.load(folder / "conditioning.npy", mmap_mode="r")
             with np.load(folder / "parameters.npz") as data:
                 self.parameters = dict(data)
+            self.camera_map = self.parameters["camera_map"]
         except (OSError, ValueError, KeyError):
             raise FaceError(f"{folder} is not a dataset: make one with 'python -m offline.reconstruct'.") from None
         if self.manifest["model_hash"] != model.hash:
@@ -166,6 +166,12 @@ class Dataset:
         camera = ScaledOrthographicCamera(p["rotation"][number], float(p["scale"][number]), p["translation"][number])
         return FaceParameters(p["identity"], p["expression"][number], camera, p["gaze"][number])
 
+    def aligned_face(self, number: int) -> FaceParameters:
+        """The face of a frame with the camera that its own pixels agree with, which nobody has live."""
+        p = self.parameters
+        rotation, scale, translation = (p[f"aligned_{name}"][number] for name in ("rotation", "scale", "translation"))
+        return replace(self.face(number), camera=ScaledOrthographicCamera(rotation, float(scale), translation))
+
     def flow(self, clip: Clip, now: int, earlier: int, kind: FlowKind) -> np.ndarray:
         """Flow ``[H, W, 2]`` float32 px from a frame of a clip to an earlier one: as stored, else computed now."""
         stored = self._stored_flows(kind, now - earlier)
@@ -200,63 +206,3 @@ def part_window(middle: np.ndarray, size: int) -> Window:
     side = round(PART_BOX * size)
     left, top = (min(max(round(float(centre) - side / 2), 0), size - side) for centre in middle)
     return slice(top, top + side), slice(left, left + side)
-
-
-def refuse_foreign(folder: Path) -> None:
-    """Make sure that a dataset may be written to a folder.
-
-    Raises:
-        FaceError: it holds something else.
-    """
-    if folder.exists() and not (folder / "manifest.json").exists() and any(folder.iterdir()):
-        raise FaceError(f"{folder} holds something that is not a dataset: give another folder.")
-
-
-def made_by(folder: Path, recipe: dict[str, object]) -> bool:
-    """Whether a folder holds the dataset that a recipe makes."""
-    try:
-        manifest = json.loads((folder / "manifest.json").read_text())
-    except (OSError, ValueError):
-        return False
-    return all(manifest.get(key) == value for key, value in recipe.items())
-
-
-def stack_parameters(faces: Sequence[FaceParameters], takes: np.ndarray) -> dict[str, np.ndarray]:
-    """Faces of one person as the arrays of ``parameters.npz``; ``takes`` ``[N]`` says which take each is of."""
-    return {
-        "take": takes,
-        "identity": faces[0].identity,
-        "expression": np.stack([p.expression for p in faces]),
-        "rotation": np.stack([p.camera.rotation for p in faces]),
-        "scale": np.array([p.camera.scale for p in faces]),
-        "translation": np.stack([p.camera.translation for p in faces]),
-        "gaze": np.stack([p.gaze for p in faces]),
-    }
-
-
-def write_dataset(
-    folder: Path,
-    frames: np.ndarray,  # [N, H, W, 3] uint8
-    conditionings: np.ndarray,  # [N, H, W, 6] uint8
-    parameters: dict[str, np.ndarray],  # see stack_parameters
-    manifest: dict[str, object],
-) -> None:
-    """Write a dataset folder, whole or not at all, in place of what is there.
-
-    Raises:
-        FaceError: it holds something else.
-    """
-    refuse_foreign(folder)
-    partial = folder.with_name(f"{folder.name}.part")
-    shutil.rmtree(partial, ignore_errors=True)  # left by a run that was killed
-    partial.mkdir(parents=True)
-    try:
-        np.save(partial / "frames.npy", frames)
-        np.save(partial / "conditioning.npy", conditionings)
-        np.savez_compressed(partial / "parameters.npz", **parameters)  # type: ignore[arg-type]  # none is allow_pickle
-        (partial / "manifest.json").write_text(json.dumps(manifest, indent=1))
-    except OSError:
-        shutil.rmtree(partial, ignore_errors=True)  # makes room again, where it was the disk
-        raise
-    shutil.rmtree(folder, ignore_errors=True)
-    partial.rename(folder)

@@ -25,7 +25,8 @@ from face.retarget import Mode
 from face.target import read_info
 from offline import export
 from offline.command import one_sentence
-from offline.dataset import Dataset, made_by, refuse_foreign, stack_parameters, write_dataset
+from offline.dataset import Dataset
+from offline.dataset_store import made_by, refuse_foreign, stack_parameters, write_dataset
 from offline.export import roll_out
 from offline.ranks import Ranks
 from offline.reenact import reenact
@@ -55,6 +56,7 @@ def paint(model: MorphableModel, dataset: Dataset, teacher: Path, drivers: list[
     session = ort.InferenceSession(str(teacher), providers=["CPUExecutionProvider"])
     painted, conditionings = np.array(dataset.frames), [np.asarray(dataset.conditionings)]
     faces: list[FaceParameters] = [dataset.face(k) for k in range(len(dataset.frames))]
+    aligned: list[FaceParameters] = [dataset.aligned_face(k) for k in range(len(dataset.frames))]
     takes = [int(take) for take in dataset.parameters["take"]]
     for first, last in tqdm(dataset.train, desc="painting", unit="take"):
         painted[first:last] = list(roll_out(session, conditionings[0][first:last]))
@@ -64,8 +66,9 @@ def paint(model: MorphableModel, dataset: Dataset, teacher: Path, drivers: list[
         frames.append(np.stack([one.output for one in moments]))
         conditionings.append(np.stack([one.conditioning for one in moments]))
         faces += [one.drawn for one in moments]
+        aligned += [one.drawn for one in moments]
         takes += [max(dataset.parameters["take"]) + 1 + number] * len(moments)
-    parameters = stack_parameters(faces, np.array(takes))
+    parameters = stack_parameters(faces, aligned, np.array(takes), dataset.camera_map)
     write_dataset(out, np.concatenate(frames), np.concatenate(conditionings), parameters, dataset.manifest | recipe)
 
 

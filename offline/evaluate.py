@@ -4,7 +4,10 @@
     python -m offline.evaluate --source VIDEO [--source VIDEO …] --target FILE.onnx [--report DIR]
 
 Prints the scores of ``offline/pixel_error.py`` and ``offline/metrics.py`` and, where weights are at hand, of
-``offline/likeness.py``. DIR gets them as ``scores.json`` and ``scores.txt``, ``sheet.png`` (conditioning, output,
+``offline/likeness.py``. The network is driven as it is live: by what the per-frame fit sees in the held-out frames.
+Beside that stands what it would score with the cameras of ``offline/align.py``, which are moved until they agree with
+the very pixels that are to be painted: how much a better pose would gain. DIR gets them as ``scores.json`` and
+``scores.txt``, ``sheet.png`` (conditioning, output,
 truth) and ``heat.png`` (mean distance of each pixel, dark to bright). Driven by other people's videos there is no
 truth: then it is how far the target does what it is told, in ``driven.json``.
 """
@@ -23,11 +26,15 @@ import numpy as np
 import onnxruntime as ort
 from tqdm import tqdm
 
+from face.camera_map import CameraMap
+from face.conditioning import CpuConditioning
 from face.drawing import draw_conditioning
 from face.errors import FaceError
 from face.files import sha256, write_whole
 from face.landmarks import Landmarks
+from face.live_fit import LiveFit
 from face.morphable import MorphableModel
+from face.parameters import FaceParameters
 from face.retarget import Mode
 from face.target import TargetInfo, read_info
 from offline.command import one_sentence
@@ -38,6 +45,7 @@ from offline.metrics import score_driven, score_faces, watch
 from offline.pixel_error import distances, score_pictures
 from offline.reenact import reenact
 
+_ALIGNED = "aligned_"  # what names of scores with aligned cameras begin with
 _COLUMNS = 6
 _RATE = 25.0  # pictures a second that the tracker is told
 _SHORTEST = 3  # frames of a take that shows motion
@@ -68,10 +76,11 @@ class Judges:
 
 @dataclass(frozen=True)
 class _Shown:
-    """A held-out take: pictures and truth ``[T, H, W, 3]``, and the faces seen in both."""
+    """A held-out take: pictures and truth ``[T, H, W, 3]``, conditionings, and the faces seen in both."""
 
     pictures: np.ndarray
     truth: np.ndarray
+    conditionings: np.ndarray
     seen: list[Landmarks | None]
     wanted: list[Landmarks | None]
 
@@ -81,8 +90,9 @@ def evaluate(
 ) -> dict[str, float]:
     """Scores of a target on the held-out takes, printed, and written with pictures to a folder if given.
 
-    Takes count by their frames; those too short to show motion are left out. A report that is up to date is only
-    printed.
+    Names that begin with ``aligned_`` are of the aligned cameras, all others of the live fit. Both are compared with
+    the truth at the same places. Takes count by their frames; those too short to show motion are left out. A report
+    that is up to date is only printed.
 
     Raises:
         FaceError: nothing is held out, or the file is no target for this model.
@@ -102,15 +112,25 @@ def evaluate(
         print(f"{report} is up to date.\n{_table(info, takes, known)}")
         return known
     session = ort.InferenceSession(str(target), providers=["CPUExecutionProvider"])
+    renderer = CpuConditioning(model, info.size)
     rate = float(dataset.manifest["rate"])
     scores: dict[str, float] = {}
     shown: list[_Shown] = []
     for first, last in tqdm(takes, desc="evaluating", unit="take"):
-        conditionings, truth = np.asarray(dataset.conditionings[first:last]), np.asarray(dataset.frames[first:last])
-        pictures = np.stack(list(roll_out(session, conditionings)))
-        one = _Shown(pictures, truth, watch(pictures, rate), watch(truth, rate))
+        truth, mouths = np.asarray(dataset.frames[first:last]), dataset.mouths[first:last]
+        wanted = watch(truth, rate)
+        told = {
+            "": np.stack([renderer.render(face) for face in live_faces(model, info, wanted, rate)]),
+            _ALIGNED: np.stack([renderer.render(dataset.aligned_face(k)) for k in range(first, last)]),
+        }
+        painted = {way: np.stack(list(roll_out(session, conditionings))) for way, conditionings in told.items()}
+        one = _Shown(painted[""], truth, told[""], watch(painted[""], rate), wanted)
         shown.append(one)
-        found: dict[str, float] = asdict(score_pictures(pictures, truth, conditionings, dataset.mouths[first:last]))
+        found: dict[str, float] = {
+            f"{way}{name}": value
+            for way, pictures in painted.items()
+            for name, value in asdict(score_pictures(pictures, truth, told[_ALIGNED], mouths)).items()
+        }
         found |= asdict(score_faces(model, np.array(info.identity), one.seen, one.wanted))
         found |= _judged(judges, one)
         share = (last - first) / sum(b - a for a, b in takes)
@@ -118,16 +138,31 @@ def evaluate(
     table = _table(info, takes, scores)
     print(table)
     if report:
-        told = np.concatenate([dataset.conditionings[first:last] for first, last in takes])
-        pictures, truth = (np.concatenate([getattr(one, name) for one in shown]) for name in ("pictures", "truth"))
+        pictures, truth, conditionings = (
+            np.concatenate([getattr(one, name) for one in shown]) for name in ("pictures", "truth", "conditionings")
+        )
         report.mkdir(parents=True, exist_ok=True)
         for file, picture in (
-            ("sheet.png", contact_sheet(pictures, truth, told)), ("heat.png", heat_map(pictures, truth))
+            ("sheet.png", contact_sheet(pictures, truth, conditionings)), ("heat.png", heat_map(pictures, truth))
         ):  # fmt: skip
             cv2.imwrite(str(report / file), cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
         (report / "scores.txt").write_text(table + "\n")
         write_json(report / "scores.json", scores | {"of": asked})  # last: it says that the report is whole
     return scores
+
+
+def live_faces(
+    model: MorphableModel, info: TargetInfo, seen: list[Landmarks | None], rate: float
+) -> list[FaceParameters]:
+    """What the live loop would draw of the target person, seen in frames of the target's size, placed as filmed.
+
+    Where no face is seen, the last one stays.
+    """
+    fit, camera_map = LiveFit(model, np.array(info.identity)), CameraMap(model, np.array(info.camera_map))
+    faces = [info.resting()]
+    for number, one in enumerate(seen):
+        faces.append(fit.step(one, number / rate, camera_map) or faces[-1])
+    return faces[1:]
 
 
 def _judged(judges: Judges, shown: _Shown) -> dict[str, float]:
@@ -146,8 +181,15 @@ def _judged(judges: Judges, shown: _Shown) -> dict[str, float]:
 
 
 def _table(info: TargetInfo, takes: list[tuple[int, int]], scores: dict[str, float]) -> str:
-    rows = [f"{info.title}, {sum(b - a for a, b in takes)} frames never trained on"]
-    return "\n".join([*rows, *(f"{name:<18}{value:>9.3f}" for name, value in scores.items())])
+    rows = [
+        f"{info.title}, {sum(b - a for a, b in takes)} frames never trained on",
+        f"{'':<18}{'live fit':>9}{'aligned':>9}",
+    ]
+    for name, value in scores.items():
+        if not name.startswith(_ALIGNED):
+            aligned = scores.get(f"{_ALIGNED}{name}")
+            rows.append(f"{name:<18}{value:>9.3f}" + (f"{aligned:>9.3f}" if aligned is not None else ""))
+    return "\n".join(rows)
 
 
 def _known(path: Path, asked: dict[str, object]) -> dict[str, float] | None:

@@ -104,9 +104,9 @@ def roll_out(session: ort.InferenceSession, conditionings: Iterable[np.ndarray])
         yield picture
 
 
-def _rounded(values: np.ndarray) -> Any:
-    """Nested lists with four decimals: a target file holds no more than that."""
-    return np.round(values, 4).tolist()
+def _rounded(values: np.ndarray, decimals: int = 4) -> Any:
+    """Nested lists: a target file holds no more decimals than that."""
+    return np.round(values, decimals).tolist()
 
 
 def describe(dataset: Dataset, profile: str, name: str, title: str, provenance: str) -> TargetInfo:
@@ -134,6 +134,7 @@ def describe(dataset: Dataset, profile: str, name: str, title: str, provenance: 
         euler_high_deg=_rounded(np.percentile(euler, 99, axis=0)),
         head_motion=_rounded(own), provenance=provenance,
         versions={"torch": torch.__version__, "onnx": onnx.__version__},
+        camera_map=_rounded(dataset.camera_map, 6),
         portrait=portrait(dataset.frames[chosen[_most_at_rest(expression, euler, p["gaze"][chosen])]]),
     )  # fmt: skip
 

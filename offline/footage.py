@@ -1,7 +1,8 @@
-"""Footage of a person: tracked, and refused with a reason where it is not one face in one take."""
+"""Footage of a person: brought to one rate, tracked, and refused with a reason where it is not one face in one take."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,22 +15,24 @@ from face.landmarks import Landmarks
 from face.tracking import FaceTracker
 from face.video import VideoReader
 
+RATE = 25.0  # frames a second that the product plays
 _CUT_LEVELS = 25.0  # mean change of a small grey copy, 0…255, at which a frame may begin another scene
 _CUT_OVER_USUAL = 8.0  # and how far above the usual change
 _COUNT_EVERY_S = 2.0  # seconds between frames that are searched for other people
 _LOST_S = 1.0  # without a face
-_LATE = 3.5  # of the usual time between frames
+_PAUSE = 3.5  # of the time between frames of the wanted rate: a longer gap ends a take
+_SLOWEST = 0.45  # of the wanted rate: slower footage would stand still every other frame
 _WANDER = 1.5  # of the face's height, from its usual place
 
 
 @dataclass(frozen=True)
 class Track:
-    """What was seen in a video.
+    """What was seen in a video, at an even rate.
 
     Attributes:
         landmarks: of every frame, ``None`` where there is no face.
         breaks: numbers of frames before which the recording paused: what follows does not go on from what was.
-        rate: frames per second.
+        rate: frames per second, those of ``resampled``.
     """
 
     landmarks: list[Landmarks | None]
@@ -42,24 +45,65 @@ class Track:
         return len(self.landmarks) / self.rate
 
 
-def track_video(path: Path) -> Track:
-    """Landmarks of every frame of a video of one person.
+@dataclass(frozen=True)
+class Moment:
+    """A frame on an even grid of time: image ``[H, W, 3]`` uint8 RGB, and whether the recording paused before it."""
+
+    image: np.ndarray
+    time_s: float
+    after_pause: bool
+
+
+def resampled(frames: Iterable[tuple[np.ndarray, float]], rate: float) -> Iterator[Moment]:
+    """A video at another rate: at each time of an even grid, the frame that is nearest to it.
+
+    Where the recording pauses nothing is filled in; the grid begins anew behind the pause.
+    """
+    half = 0.5 / rate
+    held: tuple[np.ndarray, float] | None = None
+    begin, number, after_pause = 0.0, 0, False
+
+    def shown(until_s: float) -> Iterator[Moment]:
+        nonlocal number, after_pause
+        while held is not None and (time_s := begin + number / rate) < until_s:
+            yield Moment(held[0], time_s, after_pause)
+            number, after_pause = number + 1, False
+
+    for image, time_s in frames:
+        if held is not None and time_s - held[1] <= _PAUSE / rate:
+            yield from shown((held[1] + time_s) / 2)
+        else:
+            if held is not None:
+                yield from shown(held[1] + half)
+            begin, number, after_pause = time_s, 0, held is not None
+        held = image, time_s
+    if held is not None:
+        yield from shown(held[1] + half)
+
+
+def track_video(path: Path, rate: float) -> Track:
+    """Landmarks of a video of one person, as a live loop that gets ``rate`` frames a second would see them.
 
     Raises:
-        FaceError: the video cannot be read, is HDR, is cut into scenes, shows several people or none, or loses its
-            face or lets it wander; the sentence says where.
+        FaceError: the video cannot be read, is HDR, has too few frames a second, is cut into scenes, shows several
+            people or none, or loses its face or lets it wander; the sentence says where.
     """
     seen: list[Landmarks | None] = []
+    filmed: list[float] = []
     times: list[float] = []
     changes: list[float] = []
+    breaks: list[int] = []
     before: np.ndarray | None = None
     next_count_s = 0.0
     tracker = FaceTracker()
     with VideoReader(path) as video:
         if video.hdr:
             raise FaceError(f"{path} is HDR: convert it to standard dynamic range (BT.709) first.")
-        for image, time_s in tqdm(video, total=video.frames or None, desc=f"tracking {path.name}", unit="frame",
-                                  leave=False):  # fmt: skip
+        progress = tqdm(resampled(_noted(video, filmed), rate), desc=f"tracking {path.name}", unit="frame", leave=False)
+        for number, moment in enumerate(progress):
+            image, time_s = moment.image, moment.time_s
+            if moment.after_pause:
+                breaks.append(number)
             if time_s >= next_count_s:
                 next_count_s = time_s + _COUNT_EVERY_S
                 if tracker.count(image) > 1:
@@ -69,6 +113,7 @@ def track_video(path: Path) -> Track:
             before = small
             seen.append(tracker.track(image, round(time_s * 1000)))
             times.append(time_s)
+    _refuse_slow(path, np.diff(filmed), rate)
     if not any(seen):
         raise FaceError(f"No face was found in {path}: give a video that shows one face.")
     cuts = find_cuts(np.array(changes))
@@ -77,18 +122,26 @@ def track_video(path: Path) -> Track:
         raise FaceError(f"{path} is cut into scenes at {places}: give each scene as a video of its own.")
     _refuse_lost(path, seen, times)
     _refuse_wandering(path, seen, times)
-    return Track(seen, find_breaks(np.array(times)), video.rate)
-
-
-def find_breaks(times_s: np.ndarray) -> list[int]:  # [F]
-    """Numbers of the frames that come late after the one before, as recordings with a varying rate have them."""
-    steps = np.diff(times_s)
-    return [int(k) + 1 for k in np.flatnonzero(steps > _LATE * np.median(steps))] if len(steps) else []
+    return Track(seen, breaks, rate)
 
 
 def find_cuts(changes: np.ndarray) -> np.ndarray:
     """Numbers of the frames that begin another scene, from each frame's change against the one before ``[F]``."""
     return np.flatnonzero(changes > np.maximum(_CUT_LEVELS, _CUT_OVER_USUAL * np.median(changes)))
+
+
+def _noted(frames: Iterable[tuple[np.ndarray, float]], times: list[float]) -> Iterator[tuple[np.ndarray, float]]:
+    """The frames as they come, their times noted."""
+    for image, time_s in frames:
+        times.append(time_s)
+        yield image, time_s
+
+
+def _refuse_slow(path: Path, steps_s: np.ndarray, rate: float) -> None:
+    if len(steps_s) and (filmed := 1 / np.median(steps_s)) < _SLOWEST * rate:
+        raise FaceError(
+            f"{path} has {filmed:.3g} frames a second, too few to be shown at {rate:.3g}: film at {rate:.3g} or more."
+        )
 
 
 def _refuse_lost(path: Path, seen: list[Landmarks | None], times: list[float]) -> None:

@@ -1,9 +1,10 @@
-"""Videos of a person to a dataset: crop, tracking, batch fit (Eq. 2), alignment, frames and conditionings.
+"""Videos of a person to a dataset: crop, tracking, identity (Eq. 2), live fit, alignment, frames and conditionings.
 
-    python -m offline.reconstruct OUT VIDEO [VIDEO …] [--held-out VIDEO]
+    python -m offline.reconstruct OUT VIDEO [VIDEO …] [--held-out VIDEO] [--rate 25]
 
-Several videos of one person share one identity. OUT gets ``manifest.json``, ``frames.npy``,
-``conditioning.npy``, ``parameters.npz``, and pictures of how it went: ``moments.png``, ``curves.png``.
+Several videos of one person share one identity. Once it is known, faces are followed just as the live loop follows them
+(``face/live_fit.py``): a network that is trained on something better would not get it live. OUT gets ``manifest.json``,
+``frames.npy``, ``conditioning.npy``, ``parameters.npz``, and pictures of how it went: ``moments.png``, ``curves.png``.
 """
 
 from __future__ import annotations
@@ -22,22 +23,26 @@ import numpy as np
 from tqdm import tqdm
 
 from face.camera import ScaledOrthographicCamera
+from face.camera_map import CameraMap
 from face.conditioning import CpuConditioning
 from face.errors import FaceError
 from face.files import sha256
-from face.fit_batch import fit_video
+from face.fit_identity import fit_identity
 from face.fitting import FitSettings, LandmarkBasis, landmarks_camera, reprojection_error
 from face.landmarks import Landmarks, inner_face
+from face.live_fit import LiveFit
 from face.morphable import MorphableModel
 from face.parameters import FaceParameters
 from face.video import VideoReader
 from offline.align import align_poses
+from offline.camera_learning import learn_camera_map
 from offline.command import one_sentence
-from offline.dataset import made_by, refuse_foreign, stack_parameters, write_dataset
-from offline.footage import Track, track_video
+from offline.dataset import Dataset
+from offline.dataset_store import DatasetWriter, ImageFile, made_by, refuse_foreign, stack_parameters
+from offline.footage import RATE, Track, resampled, track_video
 from offline.report import write_report
 
-_FORMAT = 3  # of the recipe: another one when the same videos give another dataset
+_FORMAT = 4  # of the recipe: another one when the same videos give another dataset
 _SHORTEST_S = 3.0  # of all videos to train on together
 _CROP_OVER_FACE = 2.1  # side of the square crop over the height of the face's landmarks
 
@@ -120,7 +125,7 @@ class Stages:
         return f"{self._since - self._begin:.1f} s ({parts})"
 
 
-def reconstruct(out: Path, videos: list[Path], held_out: list[Path], size: int = 256) -> None:
+def reconstruct(out: Path, videos: list[Path], held_out: list[Path], size: int = 256, rate: float = RATE) -> None:
     """Write the dataset folder, whole or not at all; see the module's docstring.
 
     A dataset that was made from the same videos is left as it is, another one replaced.
@@ -136,6 +141,7 @@ def reconstruct(out: Path, videos: list[Path], held_out: list[Path], size: int =
         "format": _FORMAT,
         "model_hash": model.hash,
         "size": size,
+        "rate": rate,
         "videos": [{"name": p.name, "sha256": _hash_of_video(p)} for p in paths],
         "held_out_videos": len(held_out),
     }
@@ -143,34 +149,41 @@ def reconstruct(out: Path, videos: list[Path], held_out: list[Path], size: int =
         print(f"{out} is up to date.")
         return
     stages = Stages()
-    tracks = [track_video(path) for path in paths]
+    tracks = [track_video(path, rate) for path in paths]
     stages.done("tracking")
     _refuse_unfit(tracks, len(videos))
     train, test = split_takes(tracks, len(held_out))
-    seen = [tracks[take.video].landmarks[take.first : take.last] for take in (*train, *test)]
-    crop = choose_crop([one for landmarks in seen[: len(train)] for one in landmarks if one is not None], size)
-    with ThreadPoolExecutor(1) as reader:  # decoding leaves Python to the fit
-        cutting = reader.submit(_cut_out, paths, [*train, *test], seen, crop)
-        shots = _found(model, seen, _fit(model, seen, len(train)), crop, cutting.result())
-    stages.done("fitting and cutting")
-    shown = sum(number < len(train) for number in shots.takes)
-    kept = align_poses(model, shots.frames, shots.faces, shown)
-    stages.done("aligning")
-    renderer = CpuConditioning(model, size)
-    conditionings = np.stack([renderer.render(one) for one in tqdm(kept, desc="drawing", unit="frame")])
-    stages.done("drawing")
-    manifest = recipe | {
-        "versions": {
-            name: version(name) for name in ("head2head-live", "ai-edge-litert", "numpy", "opencv-python-headless")
-        },
-        "rate": tracks[0].rate,
-        "crop": asdict(crop),
-        "takes": [asdict(take) for take in (*train, *test)],
-        "held_out_takes": list(range(len(train), len(train) + len(test))),
-    }
-    parameters = stack_parameters(kept, np.array(shots.takes))
-    write_dataset(out, shots.frames, conditionings, parameters, manifest)
-    write_report(out, shots.frames, conditionings, parameters, np.array(shots.errors))
+    footage = Footage(paths, (*train, *test), tracks)
+    takes = np.repeat(np.arange(len(footage.takes)), [len(faces) for faces in footage.faces])
+    shown = int((takes < len(train)).sum())
+    crop = choose_crop(footage.all_faces[:shown], size)
+    # Decoding leaves Python to the fit.
+    with DatasetWriter(out, len(takes), size) as made, ThreadPoolExecutor(1) as reader:
+        cutting = reader.submit(footage.cut_out, crop, rate, made.frames)
+        identity = fit_identity(LandmarkBasis(model), footage.all_faces[:shown], FitSettings())
+        fitted, errors = follow(model, footage, identity, crop, rate)
+        cutting.result()
+        stages.done("fitting and cutting")
+        aligned = align_poses(model, made.frames.read(), fitted, shown)
+        stages.done("aligning")
+        weights = learn_camera_map(model, fitted[:shown], aligned[:shown])
+        camera_map = CameraMap(model, weights)
+        faces = [camera_map.correct(face) for face in fitted]
+        renderer = CpuConditioning(model, size)
+        for number, face in enumerate(tqdm(faces, desc="drawing", unit="frame")):
+            made.conditionings[number] = renderer.render(face)
+        stages.done("drawing")
+        manifest = recipe | {
+            "versions": {
+                name: version(name) for name in ("head2head-live", "ai-edge-litert", "numpy", "opencv-python-headless")
+            },
+            "crop": asdict(crop),
+            "takes": [asdict(take) for take in footage.takes],
+            "held_out_takes": list(range(len(train), len(footage.takes))),
+        }
+        made.finish(stack_parameters(faces, aligned, takes, weights), manifest)
+    dataset = Dataset(out, model)
+    write_report(out, dataset.frames, dataset.conditionings, dataset.parameters, errors)
     stages.done("writing")
     print(f"{sum(track.seconds for track in tracks):.1f} s of video in {stages}")
 
@@ -184,66 +197,62 @@ def _refuse_unfit(tracks: list[Track], shown: int) -> None:
         raise FaceError(f"The videos last {seconds:.1f} s: give {_SHORTEST_S:.0f} s at least, better some minutes.")
 
 
-@dataclass(frozen=True)
-class Shots:
-    """What is kept of the videos: frames ``[F, S, S, 3]`` uint8 with a face, its parameters, take and error each."""
+class Footage:
+    """Takes of some videos, and the landmarks of every frame of them.
 
-    frames: np.ndarray
-    faces: list[FaceParameters]
-    takes: list[int]
-    errors: list[float]
+    Args:
+        paths: the videos.
+        takes: of them; the order of the dataset.
+        tracks: what was seen in each video.
+
+    Attributes:
+        takes: as given.
+        seen: landmarks of each take's frames, ``None`` where there is no face.
+    """
+
+    def __init__(self, paths: list[Path], takes: tuple[Take, ...], tracks: list[Track]) -> None:
+        self.takes, self._paths = takes, paths
+        self.seen = [tracks[take.video].landmarks[take.first : take.last] for take in takes]
+
+    @property
+    def faces(self) -> list[list[Landmarks]]:
+        """Landmarks of each take's frames that show a face: those are kept."""
+        return [[one for one in take if one is not None] for take in self.seen]
+
+    @property
+    def all_faces(self) -> list[Landmarks]:
+        """The same of all takes."""
+        return [one for take in self.faces for one in take]
+
+    def cut_out(self, crop: Crop, rate: float, frames: ImageFile) -> None:
+        """Cut the square with the face out of every frame that shows one, in the takes' order."""
+        begins = np.cumsum([0, *(len(faces) for faces in self.faces)]).tolist()
+        for video, path in enumerate(self._paths):
+            with VideoReader(path) as opened:
+                moments = resampled(opened, rate)
+                of_video = [n for n, take in enumerate(self.takes) if take.video == video]
+                for number in sorted(of_video, key=lambda n: self.takes[n].first):
+                    length = len(self.seen[number])
+                    places = itertools.count(begins[number])
+                    for moment, face in zip(itertools.islice(moments, length), self.seen[number], strict=True):
+                        if face is not None:
+                            frames[next(places)] = crop.image(moment.image)
 
 
-def _cut_out(paths: list[Path], takes: list[Take], seen: list[list[Landmarks | None]], crop: Crop) -> np.ndarray:
-    """The square with the face out of every frame that shows one, ``[F, S, S, 3]`` uint8, in the takes' order."""
-    cut: list[list[np.ndarray]] = [[] for _ in takes]
-    for k, path in enumerate(paths):
-        with VideoReader(path) as video:
-            images = iter(video)
-            for number in sorted((n for n, take in enumerate(takes) if take.video == k), key=lambda n: takes[n].first):
-                of_take = itertools.islice(images, takes[number].last - takes[number].first)
-                cut[number] = [
-                    crop.image(image)
-                    for (image, _), landmarks in zip(of_take, seen[number], strict=True)
-                    if landmarks is not None
-                ]
-    return np.array([image for images_of_take in cut for image in images_of_take])
-
-
-def _found(
-    model: MorphableModel, seen: list[list[Landmarks | None]], fitted: list[list[FaceParameters | None]], crop: Crop,
-    frames: np.ndarray,
-) -> Shots:  # fmt: skip
-    """The frames with what was found in them."""
+def follow(
+    model: MorphableModel, footage: Footage, identity: np.ndarray, crop: Crop, rate: float
+) -> tuple[list[FaceParameters], np.ndarray]:
+    """The live fit of every frame that shows a face, in the crop's px, and its ``_error`` ``[F]``."""
     basis = LandmarkBasis(model)
-    pairs = [
-        (number, landmarks, found)
-        for number, (take, faces) in enumerate(zip(seen, fitted, strict=True))
-        for landmarks, found in zip(take, faces, strict=True)
-        if landmarks is not None and found is not None
-    ]
-    return Shots(
-        frames=frames,
-        faces=[crop.parameters(found) for _, _, found in pairs],
-        takes=[number for number, _, _ in pairs],
-        errors=[_error(basis, landmarks, found) for _, landmarks, found in pairs],
-    )
-
-
-def _fit(model: MorphableModel, seen: list[list[Landmarks | None]], shown: int) -> list[list[FaceParameters | None]]:
-    """The faces of all takes; the first ``shown`` decide who it is."""
-    fitted = _fit_takes(model, seen[:shown], None)
-    identity = next(one.identity for faces in fitted for one in faces if one is not None)
-    return fitted + _fit_takes(model, seen[shown:], identity)
-
-
-def _fit_takes(
-    model: MorphableModel, takes: list[list[Landmarks | None]], identity: np.ndarray | None
-) -> list[list[FaceParameters | None]]:
-    """The faces of takes of one person, fitted together; nothing is smoothed across their bounds."""
-    bounds = np.cumsum([0, *(len(take) for take in takes)]).tolist()
-    fitted = fit_video(model, [one for take in takes for one in take], cuts=bounds[1:-1], identity=identity)
-    return [fitted[a:b] for a, b in itertools.pairwise(bounds)]
+    faces, errors = [], []
+    for take in footage.seen:
+        fit = LiveFit(model, identity)
+        for number, landmarks in enumerate(take):
+            found = fit.step(landmarks, number / rate)
+            if landmarks is not None and found is not None:
+                faces.append(crop.parameters(found))
+                errors.append(_error(basis, landmarks, found))
+    return faces, np.array(errors)
 
 
 def _error(basis: LandmarkBasis, landmarks: Landmarks, found: FaceParameters) -> float:
@@ -267,7 +276,7 @@ def main() -> int:
     parser.add_argument("out", type=Path, help="folder for the dataset")
     add_options(parser)
     arguments = parser.parse_args()
-    reconstruct(arguments.out, arguments.videos, arguments.held_out, arguments.size)
+    reconstruct(arguments.out, arguments.videos, arguments.held_out, arguments.size, arguments.rate)
     return 0
 
 
@@ -279,6 +288,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help="video to test on, never trained on (default: the last third of every video)",
     )  # fmt: skip
     parser.add_argument("--size", type=int, default=256, help="height and width of the crop in px (default 256)")
+    parser.add_argument("--rate", type=float, default=RATE, metavar="FPS",
+                        help="frames a second that footage is brought to (default 25, as the loop plays)")  # fmt: skip
 
 
 if __name__ == "__main__":

@@ -20,11 +20,13 @@ import numpy as np
 import onnxruntime as ort
 from tqdm import tqdm
 
+from face.camera_map import CameraMap
 from face.conditioning import CpuConditioning
 from face.drawing import draw_conditioning, draw_landmarks
 from face.errors import FaceError
-from face.fit_online import CALIBRATION_FRAMES, OnlineFitter
+from face.fit_online import CALIBRATION_FRAMES
 from face.landmarks import Landmarks
+from face.live_fit import LiveFit
 from face.morphable import MorphableModel
 from face.parameters import FaceParameters
 from face.retarget import Mode, Retargeter, RetargetSettings
@@ -94,20 +96,18 @@ def reenact(model: MorphableModel, target: Path, info: TargetInfo, source: Path,
     session = ort.InferenceSession(str(target), providers=["CPUExecutionProvider"])
     renderer = CpuConditioning(model, info.size)
     if mode == SELF:
-        fitter, own = OnlineFitter(model, identity=np.array(info.identity)), Own(info, source)
+        fit, own = LiveFit(model, np.array(info.identity)), Own(info, source)
         place = lambda found, _: own.step(found)  # noqa: E731
     else:
-        fitter, retargeter, settings = OnlineFitter(model), Retargeter(info, model), RetargetSettings(mode=Mode(mode))
+        fit, retargeter, settings = LiveFit(model), Retargeter(info, model), RetargetSettings(mode=Mode(mode))
         place = lambda found, time_s: retargeter.step(found, settings, time_s)  # noqa: E731
-    tracker = FaceTracker()
+    tracker, camera_map = FaceTracker(), CameraMap(model, np.array(info.camera_map))
     latest: list[tuple[float, Landmarks | None, FaceParameters, np.ndarray]] = []
 
     def conditionings() -> Iterator[np.ndarray]:
         for image, time_s in tqdm(video, total=video.frames or None, desc=source.name, unit="frame"):
             seen = tracker.track(image, round(time_s * 1000))
-            if seen is None:
-                fitter.lost()
-            parameters = place(fitter.fit(seen) if seen else None, time_s)
+            parameters = place(fit.step(seen, time_s, camera_map), time_s)
             conditioning = renderer.render(parameters)
             latest[:] = [(time_s, seen, parameters, conditioning)]
             yield conditioning

@@ -52,7 +52,9 @@ def main() -> int:
     model = MorphableModel.load()
     with Ranks.join() as ranks:
         if ranks.first:
-            reconstruct.reconstruct(folder / "dataset", arguments.videos, arguments.held_out, arguments.size)
+            reconstruct.reconstruct(
+                folder / "dataset", arguments.videos, arguments.held_out, arguments.size, arguments.rate
+            )
         ranks.wait()
         make_target(model, folder, arguments, ranks)
     return 0

@@ -79,8 +79,9 @@ def reference():
         return seen, [image for (image, _), _ in zip(video, seen["points"], strict=False)]
 
 
-def test_a_video_is_seen_as_mediapipe_sees_it(reference):
-    """Within a fraction of a pixel: its crops are rounded otherwise than ours."""
+def test_a_video_is_seen_as_mediapipe_sees_it(reference, monkeypatch):
+    """Within a fraction of a pixel, as its crops are rounded otherwise, and with its filter: ours lags less."""
+    monkeypatch.setattr("face.smoothing._BETA", 80.0)
     seen, frames = reference
     tracker = FaceTracker()
     found = [tracker.track(frame, 1 + 40 * k) for k, frame in enumerate(frames)]

@@ -134,6 +134,29 @@ def test_frames_keep_their_times(tmp_path):
         assert [time_s for _, time_s in video] == pytest.approx(times, abs=1e-3)
 
 
+@pytest.mark.parametrize("name", ["a.mkv", "a.mp4"])  # whose decoder just ends, and whose decoder fails
+def test_a_file_that_breaks_off_says_how_much_was_read(tmp_path, caplog, name):
+    rng = np.random.default_rng(0)
+    whole, cut = tmp_path / name, tmp_path / f"cut-{name}"
+    with av.open(str(whole), "w", options={"movflags": "faststart"} if name == "a.mp4" else {}) as container:
+        stream = container.add_stream("libx264", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 64, 64, "yuv420p"
+        stream.options = {"g": "12"}
+        for k in range(50):
+            frame = av.VideoFrame.from_ndarray(rng.integers(0, 255, (64, 64, 3), np.uint8), "rgb24")
+            frame.pts = k
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    with VideoReader(whole) as video:
+        assert len(list(video)) == 50
+    assert not caplog.records
+    cut.write_bytes(whole.read_bytes()[: int(0.6 * whole.stat().st_size)])
+    with VideoReader(cut) as video:
+        read = len(list(video))
+    assert 20 < read < 40
+    assert f"{cut} breaks off: only its first {read / 25:.1f} s of 2.0 s were read." in caplog.text
+
+
 def test_a_full_disk_leaves_nothing_behind(tmp_path, monkeypatch):
     writer = VideoWriter(tmp_path / "a.mp4", 25)
     monkeypatch.setattr(writer, "close", lambda: (_ for _ in ()).throw(OSError(28, "No space left on device")))

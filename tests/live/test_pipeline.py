@@ -2,14 +2,17 @@ from __future__ import annotations
 
 import os
 import threading
+from dataclasses import replace
 
 import cv2
 import numpy as np
 import pytest
 from live_parts import ListSource, NmfcGenerator, pipeline
+from scipy.spatial.transform import Rotation
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from face.errors import FaceError
+from face.parameters import EXPRESSION_SIZE
 from face.retarget import Mode
 from live.frames import Frame
 from live.pipeline import State
@@ -165,6 +168,16 @@ def test_beside_a_guest_the_own_source_delivers_nothing(model, target_info, port
         assert shown.wait(60) and times == [77.0]
     finally:
         loop.stop()
+
+
+def test_the_target_s_map_moves_the_head(model, target_info, portraits):
+    """A map that says: the tracker always sees heads 0.05 radians too far up."""
+    weights = np.zeros((10 + EXPRESSION_SIZE, 6))
+    weights[0, 0] = 0.05
+    mapped = replace(target_info, camera_map=weights.tolist())
+    plain, corrected = (run(pipeline(model, info, ListSource(portraits)))[-1] for info in (target_info, mapped))
+    turn = corrected.conditioned.parameters.camera.rotation @ plain.conditioned.parameters.camera.rotation.T
+    assert Rotation.from_matrix(turn).as_rotvec() == pytest.approx([0.05, 0, 0], abs=0.01)
 
 
 def test_settings_change_while_live(model, target_info, portraits):

@@ -85,7 +85,9 @@ def test_the_report_is_whole_and_not_made_twice(dataset, target, model, tmp_path
     scores = evaluate(model, dataset, target, tmp_path, judges)
     assert scores["identity"] == scores["identity_of_truth"] == 1 and 0 <= scores["brightness"] < 30
     table = (tmp_path / "scores.txt").read_text()
-    assert table == capsys.readouterr().out and f"apd               {scores['apd']:9.3f}" in table
+    assert table == capsys.readouterr().out and "live fit  aligned" in table
+    assert f"apd               {scores['apd']:9.3f}{scores['aligned_apd']:9.3f}" in table
+    assert scores["apd"] != scores["aligned_apd"]
     assert json.loads((tmp_path / "scores.json").read_text())["apd"] == scores["apd"]
     assert cv2.imread(str(tmp_path / "sheet.png")).shape == (384, 768, 3)
     assert cv2.imread(str(tmp_path / "heat.png")).shape == (128, 128, 3)

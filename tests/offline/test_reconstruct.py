@@ -6,7 +6,10 @@ import pytest
 from face.errors import FaceError
 from face.video import VideoWriter
 from offline.dataset import Dataset
+from offline.evaluate import live_faces
+from offline.export import describe
 from offline.footage import Track
+from offline.metrics import watch
 from offline.motion import natural_motion
 from offline.people import Person, act
 from offline.reconstruct import Crop, Take, choose_crop, reconstruct, split_takes
@@ -28,6 +31,25 @@ def test_reconstruction(dataset_folder, model):
         openings = dataset.conditionings[k, :, :, 3] > 0  # and the eyes where the gaze image shows them
         x, y = dataset.eyes[k]
         assert abs(columns[openings].mean() - x) < 4 and abs(rows[openings].mean() - y) < 3
+
+
+def test_training_sees_what_the_live_loop_will_see(dataset_folder, model):
+    """The target's file and the held-out frames are all that evaluation has: the same faces come out of them."""
+    dataset = Dataset(dataset_folder, model)
+    info = describe(dataset, "compact", "someone", "Someone", "invented")
+    ((first, last),) = dataset.test
+    live = live_faces(model, info, watch(dataset.frames[first:last], 25), 25)
+    points = model.landmarks_of(model.mean)
+    for k, face in enumerate(live):
+        away = face.camera.project(points) - dataset.face(first + k).camera.project(points)
+        assert np.linalg.norm(away[:, :2], axis=1).mean() < 1  # px: the tracker saw the whole video, and not its cut
+        assert np.abs(face.expression - dataset.face(first + k).expression).mean() < 0.03
+
+
+def test_the_map_goes_from_the_fit_to_the_alignment(dataset_folder, model):
+    dataset = Dataset(dataset_folder, model)
+    assert np.abs(dataset.camera_map[0]).max() > 1e-4
+    assert not np.allclose(dataset.aligned_face(3).camera.rotation, dataset.face(3).camera.rotation, atol=1e-5)
 
 
 def test_the_last_third_is_held_out_where_no_video_is():

@@ -1,0 +1,147 @@
+"""Writes dataset folders: frame by frame, so that a video's length does not matter, and whole or not at all."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+
+import numpy as np
+
+from face.errors import FaceError
+from face.parameters import FaceParameters
+
+
+def refuse_foreign(folder: Path) -> None:
+    """Make sure that a dataset may be written to a folder.
+
+    Raises:
+        FaceError: it holds something else.
+    """
+    if folder.exists() and not (folder / "manifest.json").exists() and any(folder.iterdir()):
+        raise FaceError(f"{folder} holds something that is not a dataset: give another folder.")
+
+
+def made_by(folder: Path, recipe: dict[str, object]) -> bool:
+    """Whether a folder holds the dataset that a recipe makes."""
+    try:
+        manifest = json.loads((folder / "manifest.json").read_text())
+    except (OSError, ValueError):
+        return False
+    return all(manifest.get(key) == value for key, value in recipe.items())
+
+
+def stack_parameters(
+    faces: Sequence[FaceParameters],  # of one person, as they are drawn
+    aligned: Sequence[FaceParameters],  # the same with the cameras that the pixels agree with
+    takes: np.ndarray,  # [N] which take each is of
+    camera_map: np.ndarray,  # [M, 6] of the person
+) -> dict[str, np.ndarray]:
+    """Faces as the arrays of ``parameters.npz``."""
+    cameras = {
+        f"{prefix}{name}": np.stack([getattr(face.camera, name) for face in of])
+        for prefix, of in (("", faces), ("aligned_", aligned))
+        for name in ("rotation", "scale", "translation")
+    }
+    return cameras | {
+        "take": takes,
+        "identity": faces[0].identity,
+        "expression": np.stack([p.expression for p in faces]),
+        "gaze": np.stack([p.gaze for p in faces]),
+        "camera_map": camera_map,
+    }
+
+
+class ImageFile:
+    """Images in an ``.npy`` file, each written when it is there, in any order.
+
+    Args:
+        path: the file.
+        count: of images.
+        size: their height and width.
+        channels: of uint8.
+    """
+
+    def __init__(self, path: Path, count: int, size: int, channels: int) -> None:
+        self.path, self._bytes = path, size * size * channels
+        self._file = path.open("wb")
+        header = {"descr": "|u1", "fortran_order": False, "shape": (count, size, size, channels)}
+        np.lib.format.write_array_header_1_0(self._file, header)
+        self._begin = self._file.tell()
+        self._file.truncate(self._begin + count * self._bytes)
+
+    def __setitem__(self, number: int, image: np.ndarray) -> None:  # [size, size, channels] uint8
+        assert image.nbytes == self._bytes and image.dtype == np.uint8
+        self._file.seek(self._begin + number * self._bytes)
+        self._file.write(np.ascontiguousarray(image).data)
+
+    def read(self) -> np.ndarray:
+        """All images ``[count, size, size, channels]`` as they are on the disk, read when they are looked at."""
+        self._file.flush()
+        images: np.ndarray = np.load(self.path, mmap_mode="r")
+        return images
+
+    def close(self) -> None:
+        """Finish the file."""
+        self._file.close()
+
+
+class DatasetWriter:
+    """A dataset folder in the making; a ``with`` block that ends without ``finish`` leaves nothing.
+
+    Args:
+        folder: where it goes, in place of what is there.
+        count: frames.
+        size: their height and width.
+
+    Attributes:
+        frames, conditionings: what to fill, ``[count, size, size, 3]`` and ``[count, size, size, 6]``.
+
+    Raises:
+        FaceError: the folder holds something else.
+    """
+
+    def __init__(self, folder: Path, count: int, size: int) -> None:
+        refuse_foreign(folder)
+        self._folder, self._partial = folder, folder.with_name(f"{folder.name}.part")
+        shutil.rmtree(self._partial, ignore_errors=True)  # left by a run that was killed
+        self._partial.mkdir(parents=True)
+        self.frames = ImageFile(self._partial / "frames.npy", count, size, 3)
+        self.conditionings = ImageFile(self._partial / "conditioning.npy", count, size, 6)
+
+    def finish(self, parameters: dict[str, np.ndarray], manifest: dict[str, object]) -> None:
+        """Put the folder in its place; ``parameters`` as from ``stack_parameters``."""
+        self.frames.close()
+        self.conditionings.close()
+        np.savez_compressed(self._partial / "parameters.npz", **parameters)  # type: ignore[arg-type]  # none is allow_pickle
+        (self._partial / "manifest.json").write_text(json.dumps(manifest, indent=1))
+        shutil.rmtree(self._folder, ignore_errors=True)
+        self._partial.rename(self._folder)
+
+    def __enter__(self) -> DatasetWriter:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        shutil.rmtree(self._partial, ignore_errors=True)  # makes room again, where it was the disk
+
+
+def write_dataset(
+    folder: Path,
+    frames: np.ndarray,  # [N, H, W, 3] uint8
+    conditionings: np.ndarray,  # [N, H, W, 6] uint8
+    parameters: dict[str, np.ndarray],  # see stack_parameters
+    manifest: dict[str, object],
+) -> None:
+    """Write what is at hand as a dataset folder, whole or not at all, in place of what is there.
+
+    Raises:
+        FaceError: it holds something else.
+    """
+    with DatasetWriter(folder, len(frames), frames.shape[1]) as made:
+        for number, (frame, conditioning) in enumerate(zip(frames, conditionings, strict=True)):
+            made.frames[number], made.conditionings[number] = frame, conditioning
+        made.finish(parameters, manifest)
