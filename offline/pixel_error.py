@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 from skimage.metrics import structural_similarity
 
@@ -20,6 +21,8 @@ class PictureScores:
     Attributes:
         apd, masked_apd, mouth_apd: mean distance over the picture, inside the NMFC, in the box about the mouth.
         ssim: structural similarity (Wang et al. 2004), 1 for the same picture.
+        sharpness, mouth_sharpness: mean absolute Laplacian over contrast, inside the NMFC and in the box about the
+            mouth, over the truth's.
         motion: mean change from frame to frame, over the truth's.
         warping: mean distance of a picture from the one before, moved along the truth's optical flow.
         warping_of_truth: the same of the truth itself: what the flow leaves unexplained.
@@ -29,6 +32,8 @@ class PictureScores:
     masked_apd: float
     mouth_apd: float
     ssim: float
+    sharpness: float
+    mouth_sharpness: float
     motion: float
     warping: float
     warping_of_truth: float
@@ -47,19 +52,35 @@ def score_pictures(
 ) -> PictureScores:
     """Compare a video with the truth, frame by frame."""
     distance = distances(pictures, truth)
-    boxes = [d[part_window(mouth, truth.shape[1])] for d, mouth in zip(distance, mouths, strict=True)]
+    windows = [part_window(mouth, truth.shape[1]) for mouth in mouths]
+    boxes = [d[window] for d, window in zip(distance, windows, strict=True)]
+    faces: np.ndarray = conditionings[..., :3].any(-1)
+    mouth_areas = np.zeros_like(faces)
+    for area, window in zip(mouth_areas, windows, strict=True):
+        area[window] = True
     change = [np.abs(np.diff(v.astype(np.float32), axis=0)).mean() for v in (pictures, truth)]
     similar = [structural_similarity(a, b, channel_axis=-1) for a, b in zip(pictures, truth, strict=True)]
     flows = [estimated_flow(now, earlier) for earlier, now in itertools.pairwise(truth)]
     return PictureScores(
         apd=float(distance.mean()),
-        masked_apd=float(distance[conditionings[..., :3].any(-1)].mean()),
+        masked_apd=float(distance[faces].mean()),
         mouth_apd=float(np.mean(boxes)),
         ssim=float(np.mean(similar)),
+        sharpness=sharpness(pictures, faces) / max(sharpness(truth, faces), 1e-6),
+        mouth_sharpness=sharpness(pictures, mouth_areas) / max(sharpness(truth, mouth_areas), 1e-6),
         motion=float(change[0] / change[1]),
         warping=warping_error(pictures, flows),
         warping_of_truth=warping_error(truth, flows),
     )
+
+
+def sharpness(pictures: np.ndarray, areas: np.ndarray) -> float:
+    """Mean absolute Laplacian over contrast of images ``[T, H, W, 3]`` uint8 inside areas ``[T, H, W]`` bool."""
+    found = []
+    for picture, area in zip(pictures, areas, strict=True):
+        gray = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY).astype(np.float32)
+        found.append(np.abs(cv2.Laplacian(gray, cv2.CV_32F))[area].mean() / max(float(gray[area].std()), 1e-6))
+    return float(np.mean(found))
 
 
 def warping_error(pictures: np.ndarray, flows: Sequence[np.ndarray]) -> float:

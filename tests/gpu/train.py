@@ -57,20 +57,6 @@ def roll_out(generator: torch.nn.Module, conditionings: np.ndarray, device: torc
     return torch.stack(outputs[2:]).cpu().numpy()
 
 
-def sharpness(pictures: np.ndarray, truth: np.ndarray, conditionings: np.ndarray) -> float:
-    """Mean absolute Laplacian over contrast inside the face, over the truth's."""
-
-    def measure(images: np.ndarray) -> float:
-        found = []
-        for image, conditioning in zip(images, conditionings, strict=True):
-            gray = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY).astype(np.float32)
-            inside = conditioning[..., :3].any(-1)
-            found.append(np.abs(cv2.Laplacian(gray, cv2.CV_32F))[inside].mean() / gray[inside].std())
-        return float(np.mean(found))
-
-    return measure(pictures) / measure(truth)
-
-
 class HeldOut:
     """Held-out takes: what they score, and what they look like.
 
@@ -88,7 +74,7 @@ class HeldOut:
         conditionings, truth = (np.asarray(a[first:last]) for a in (self._dataset.conditionings, self._dataset.frames))
         outputs = roll_out(generator, conditionings, self._device)
         scores = asdict(score_pictures(outputs, truth, conditionings, self._dataset.mouths[first:last]))
-        return scores | {"sharpness": sharpness(outputs, truth, conditionings)}, outputs, conditionings
+        return scores, outputs, conditionings
 
     def sheet(self, outputs: np.ndarray, conditionings: np.ndarray) -> np.ndarray:
         """Six moments: conditioning, output, truth."""

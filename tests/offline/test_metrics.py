@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import itertools
 
+import cv2
 import numpy as np
 import pytest
 from conftest import camera, true_landmarks, units
@@ -73,3 +74,15 @@ def test_faces(model):
     turned = score_faces(model, np.zeros(80), [*talk(9)[:4], None], talk(0))
     assert turned.ard_deg == pytest.approx(3.0, abs=0.3) and turned.unseen == 0.2
     assert turned.aed < 0.3
+
+
+def test_a_blurred_video_is_less_sharp():
+    video = moving_noise()
+    blurred = np.stack([cv2.GaussianBlur(frame, (0, 0), 2.0) for frame in video])
+    conditionings = np.full((*video.shape[:3], 6), 255, np.uint8)
+    mouths = np.full((len(video), 2), 32.0)
+    same, soft = (score_pictures(pictures, video, conditionings, mouths) for pictures in (video, blurred))
+    assert same.sharpness == same.mouth_sharpness == 1
+    assert soft.sharpness < 0.8 and soft.mouth_sharpness < 0.8
+    brighter = score_pictures((video // 2 + 60).astype(np.uint8), video, conditionings, mouths)
+    assert brighter.sharpness == pytest.approx(1, abs=0.03)  # contrast is not sharpness
