@@ -54,7 +54,7 @@ def score_pictures(
     distance = distances(pictures, truth)
     windows = [part_window(mouth, truth.shape[1]) for mouth in mouths]
     boxes = [d[window] for d, window in zip(distance, windows, strict=True)]
-    faces: np.ndarray = conditionings[..., :3].any(-1)
+    faces = np.asarray(conditionings[..., :3].any(-1))
     mouth_areas = np.zeros_like(faces)
     for area, window in zip(mouth_areas, windows, strict=True):
         area[window] = True
