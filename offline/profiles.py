@@ -65,6 +65,7 @@ class Profile:
         phases: in order.
         first_rate: learning rate of the generator at the beginning, after a warm-up.
         betas: of Adam, for the generator.
+        discriminator_rate: learning rate of the discriminators; ``None`` for the generator's.
         discriminator_width: channels after a discriminator's first layer.
         crop: side in px of the square that the costly losses see; ``None`` for the whole picture.
         blank: share of the sequences that begin without earlier outputs.
@@ -88,6 +89,7 @@ class Profile:
     flow: FlowKind = FlowKind.MESH
     augmentation: Augmentation = Augmentation()
     warm_up: int = 200
+    discriminator_rate: float | None = None
     gradient_clip: float | None = 1.0
     average_decay: float = 0.998
 
@@ -117,6 +119,7 @@ COMPACT = Profile(
     ),
     first_rate=5e-4,
     betas=(0.9, 0.99),
+    discriminator_rate=2e-4,
     discriminator_width=32,
     crop=112,
     blank=0.25,

@@ -1,10 +1,11 @@
 """Drive a target with videos, frame by frame, as the live loop does.
 
     python -m offline.reenact --target FILE.onnx --source VIDEO --out FILE.mp4 [--mode self|head|face] [--compare]
-    python -m offline.reenact --target FILE.onnx --source VIDEO --source VIDEO … --sheet OUT.png
+    python -m offline.reenact --target FILE.onnx --source VIDEO --source VIDEO … --sheet OUT.png [--expressive]
 
 The video keeps the source's sound; with --compare it shows source, NMFC with gaze, and output side by side. The sheet
-shows moments of each video: the source's landmarks, NMFC with gaze, output.
+shows moments of each video: the source's landmarks, NMFC with gaze, output; with --expressive the strongest grins, O's,
+closed mouths and frowns of them all.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ from face.retarget import Mode, Retargeter, RetargetSettings
 from face.target import TargetInfo, read_info
 from face.tracking import FaceTracker
 from face.video import VideoReader, VideoWriter
+from offline import expressive_moments
 from offline.command import one_sentence
 from offline.export import roll_out
 from offline.fit_quality import track
@@ -135,11 +137,21 @@ def _compared(source: Path, moments: Iterator[Driven], size: int) -> Iterator[tu
 def _rows(moments: list[Driven]) -> np.ndarray:
     """Three rows: landmarks, conditionings, outputs; moments spread over the video once identity is found."""
     begin = min(CALIBRATION_FRAMES, len(moments) // 3)
-    chosen = [moments[k] for k in np.linspace(begin, len(moments) - 1, _COLUMNS).astype(int)]
-    size = chosen[0].output.shape[0]
-    return np.hstack(
-        [np.vstack([draw_landmarks(m.seen, size), draw_conditioning(m.conditioning), m.output]) for m in chosen]
-    )
+    return np.hstack([_column(moments[k]) for k in np.linspace(begin, len(moments) - 1, _COLUMNS).astype(int)])
+
+
+def _column(moment: Driven) -> np.ndarray:
+    """Landmarks, conditioning and output of a moment, one below the other."""
+    size = moment.output.shape[0]
+    return np.vstack([draw_landmarks(moment.seen, size), draw_conditioning(moment.conditioning), moment.output])
+
+
+def _expressive_rows(videos: list[list[Driven]]) -> np.ndarray:
+    """Three rows for each kind of expression: landmarks, conditionings, outputs of its strongest moments."""
+    chosen = expressive_moments.moments([[m.seen for m in video] for video in videos], CALIBRATION_FRAMES)
+    rows = [np.hstack([_column(videos[number][frame]) for number, frame in found]) for found in chosen.values()]
+    width = max(row.shape[1] for row in rows)
+    return np.vstack([np.pad(row, ((0, 0), (0, width - row.shape[1]), (0, 0))) for row in rows])
 
 
 @one_sentence
@@ -156,6 +168,7 @@ def main() -> int:
     where = parser.add_mutually_exclusive_group(required=True)
     where.add_argument("--out", type=Path, metavar="FILE.mp4", help="write the video (of one source)")
     where.add_argument("--sheet", type=Path, metavar="FILE.png", help="write a contact sheet")
+    parser.add_argument("--expressive", action="store_true", help="the sheet shows grins, O's, closed mouths, frowns")
     parser.add_argument("--compare", action="store_true", help="source, NMFC and output side by side (with --out)")
     arguments = parser.parse_args()
     if arguments.out and len(arguments.source) > 1:
@@ -164,7 +177,8 @@ def main() -> int:
     info = read_info(arguments.target, model.hash)
     driven = (reenact(model, arguments.target, info, source, arguments.mode) for source in arguments.source)
     if arguments.sheet:
-        sheet = np.vstack([_rows(list(moments)) for moments in driven])
+        videos = [list(moments) for moments in driven]
+        sheet = _expressive_rows(videos) if arguments.expressive else np.vstack([_rows(video) for video in videos])
         cv2.imwrite(str(arguments.sheet), cv2.cvtColor(sheet, cv2.COLOR_RGB2BGR))
         return 0
     source, moments = arguments.source[0], next(driven)

@@ -32,7 +32,6 @@ from offline.profiles import Generator, Profile, Weights
 from offline.ranks import Ranks
 from offline.step import NO_OUTPUT_VALUE
 
-_FASTEST_JUDGE = 2e-4  # learning rate that the discriminators' never exceeds
 _SAVED = ("generator", "average", "adversaries", "g_optimizer", "d_optimizer")
 _SCALERS = ("g_scaler", "d_scaler")
 
@@ -89,7 +88,7 @@ class Trainer:
         self.g_optimizer = torch.optim.Adam(
             _groups(self.generator), profile.first_rate, betas=profile.betas, fused=True
         )
-        self.d_optimizer = torch.optim.Adam(self.adversaries.parameters(), _FASTEST_JUDGE, betas=(0.5, 0.999))
+        self.d_optimizer = torch.optim.Adam(self.adversaries.parameters(), profile.first_rate, betas=(0.5, 0.999))
         scaled = precision is Precision.FP16  # its gradients would vanish
         self.g_scaler = torch.amp.GradScaler(device.type, enabled=scaled)
         self.d_scaler = torch.amp.GradScaler(device.type, enabled=scaled)
@@ -191,7 +190,7 @@ class Trainer:
         for group in self.g_optimizer.param_groups:
             group["lr"] = rate * group["factor"]
         for group in self.d_optimizer.param_groups:
-            group["lr"] = min(rate, _FASTEST_JUDGE)
+            group["lr"] = rate if self.profile.discriminator_rate is None else self.profile.discriminator_rate
         batch = self.loader.batch(self.step)
         for network in (self.generator, self.average):
             self._think_of(network, batch.person)
