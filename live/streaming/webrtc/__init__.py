@@ -1,0 +1,1 @@
+"""Peers, and what carries packets to them."""

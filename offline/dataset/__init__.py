@@ -1,0 +1,1 @@
+"""Frames, conditionings and parameters of a person, on disk and as sequences."""

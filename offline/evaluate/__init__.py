@@ -1,0 +1,1 @@
+"""How close outputs come to the truth."""

@@ -1,0 +1,1 @@
+"""A trained generator to a target file."""

@@ -1,0 +1,1 @@
+"""How the morphable model that ships is built."""
