@@ -1,8 +1,10 @@
 """The tracker's own way of being wrong about the pose, as a target's footage shows it, taken back.
 
-A tracker's landmarks put a camera beside the one that the pixels agree with (``offline/align.py``), the same way
+A tracker's landmarks put a camera beside the one that the pixels agree with
+(``offline/reconstruct/pose_refinement.py``), the same way
 whenever pose and expression are the same. A linear map from pose and expression tells by how much. Reconstruction
-learns it from a person's footage (``offline/camera_learning.py``); the target carries it, and the live loop applies it.
+learns it from a person's footage (``offline/reconstruct/camera_map_learning.py``); the target carries it, and the
+live loop applies it.
 """
 
 from __future__ import annotations

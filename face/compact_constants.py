@@ -1,6 +1,7 @@
 """What training and the live loop must agree on about the compact generator: where its layers lie, where it is cut.
 
-``offline/layers.py`` has the geometry for training, ``live/generators/painting.py`` the same for a processor.
+``offline/networks/head_warp.py`` has the geometry for training, ``live/generators/cpu_compositing.py`` the same for a
+processor.
 """
 
 from __future__ import annotations
@@ -16,8 +17,8 @@ PATCH = 4  # px, side of the patches that the encoders' first convolutions see
 FINE_PATCH = 2  # px, side of those from which the layers are corrected
 MIDDLE, HALF_RANGE = 128, 127.5  # in eight bits a byte stands for (byte - MIDDLE) / HALF_RANGE
 
-# Tensors of the step arranged for a processor (``offline/processor.py``) between which its convolutions lie: what goes
-# into each of three parts and comes out of it. Bytes but for the geometry.
+# Tensors of the step arranged for a processor (``offline/export/cpu_step.py``) between which its convolutions lie:
+# what goes into each of three parts and comes out of it. Bytes but for the geometry.
 LOOK_BACK = ("made",), ("before_quarter", "before_eighth", "before_sixteenth")
 CONSIDER = ("told", "implied", *LOOK_BACK[1]), ("features", "camera", "relief", "bend")
 CORRECT = ("features", "seen"), ("corrections",)

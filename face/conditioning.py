@@ -6,7 +6,7 @@ from typing import Protocol
 
 import numpy as np
 
-from face.gaze import GazeRenderer
+from face.gaze_image import GazeRenderer
 from face.morphable import MorphableModel
 from face.nmfc import NmfcRenderer
 from face.parameters import FaceParameters

@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 from scipy.special import expit
 
-from face.networks import Network
 from face.region import Region, around
+from face.tflite import Network
 
 _SIDE = 128  # px, of the picture that the network sees
 _GRIDS = ((16, 2), (8, 6))  # cells along a side, and boxes in each

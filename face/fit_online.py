@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from face.eyes import GazeEstimator
 from face.fit_identity import solve_identity, without_expression
 from face.fitting import FitSettings, FrameFit, LandmarkBasis, fit_frame, head_camera, linearise
+from face.gaze_estimation import GazeEstimator
 from face.landmarks import Landmarks
 from face.morphable import MorphableModel
 from face.parameters import IDENTITY_SIZE, FaceParameters

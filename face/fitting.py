@@ -17,10 +17,10 @@ from numba import njit
 from scipy.spatial.transform import Rotation
 
 from face.camera import ScaledOrthographicCamera, estimate_camera
-from face.identity import OncePerPerson
 from face.landmarks import SURFACE_COUNT, UNIT_NAMES, Landmarks, fit_weights
 from face.morphable import MorphableModel
 from face.parameters import EXPRESSION_SIZE, UNITS, of_units
+from face.per_identity_cache import OncePerPerson
 
 _SPREAD = 0.08  # of a unit about the tracker's score
 _SPREADS = {  # of units, by the beginning of their names, where points or scores are the surer

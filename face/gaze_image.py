@@ -1,4 +1,4 @@
-"""The gaze image of the conditioning, from gaze angles. ``face/eyes.py`` finds the angles."""
+"""The gaze image of the conditioning, from gaze angles. ``face/gaze_estimation.py`` finds the angles."""
 
 from __future__ import annotations
 

@@ -6,8 +6,8 @@ import numpy as np
 from scipy.special import expit
 
 from face.landmarks import COUNT, UNIT_NAMES
-from face.networks import Network
 from face.region import Region
+from face.tflite import Network
 
 _SIDE = 256  # px, of the crop that the network sees
 _MIN_PRESENCE = 0.5

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from face.identity import OncePerPerson
 from face.landmarks import EYE_CORNERS, INNER_LIPS, MOUTH_CORNERS, UNIT_NAMES
 from face.morphable import MorphableModel
 from face.parameters import EXPRESSION_SIZE, MOUTH
+from face.per_identity_cache import OncePerPerson
 
 _MIDDLE = len(INNER_LIPS) // 2
 _UPPER, _LOWER = list(INNER_LIPS[1:_MIDDLE]), list(INNER_LIPS[:_MIDDLE:-1])  # one above the other

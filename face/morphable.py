@@ -1,6 +1,6 @@
 """The 3-D morphable model of Eq. 1: mean, identity and expression directions over one head topology.
 
-The schema of the file is documented in ``docs/morphable_model.md``; ``offline/morphable.py`` builds it.
+The schema of the file is documented in ``docs/morphable_model.md``; ``offline/morphable/builder.py`` builds it.
 """
 
 from __future__ import annotations

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from face.identity import OncePerPerson
 from face.morphable import MorphableModel
 from face.parameters import FaceParameters
+from face.per_identity_cache import OncePerPerson
 from face.raster import rasterise
 
 

@@ -23,17 +23,17 @@ from face.retarget import Mode
 from face.target import find_target
 from face.threads import compute_on_one_thread
 from live import logs
-from live.cast import load_cast
 from live.device import Device, choose
 from live.frames import Generated
-from live.gallery import Gallery
+from live.loaded_target import load_cast
 from live.pipeline import Pipeline
 from live.recorder import Recorder
-from live.rehearsal import rehearse
-from live.sources import open_source
-from live.streaming.ice import parse_server
-from live.streaming.server import Server, ServerSettings
-from live.streaming.tls import self_signed
+from live.sources.sources import open_source
+from live.streaming.http.server import Server, ServerSettings
+from live.streaming.http.tls import self_signed
+from live.streaming.webrtc.ice import parse_server
+from live.target_gallery import Gallery
+from live.warm_up import rehearse
 from trt_engines.gpu import Gpu
 
 TARGETS = Path(__file__).parents[1] / "trt_engines"

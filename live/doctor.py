@@ -14,13 +14,13 @@ import cv2
 
 from face.errors import FaceError
 from face.morphable import DEFAULT_PATH, MorphableModel
-from face.networks import MODEL_PATH
 from face.target import find_target, read_info
+from face.tflite import MODEL_PATH
 from live.app import TARGET_FOLDERS
 from live.device import Device, choose
-from live.generators.processor import choose_precision
-from live.sources import DEMO_CLIP, cameras
-from live.streaming.codecs import h264_encoder
+from live.generators.cpu_int8 import choose_precision
+from live.sources.sources import DEMO_CLIP, cameras
+from live.streaming.media.codecs import h264_encoder
 from trt_engines.library import tensorrt
 
 _PACKAGES = ("numpy", "numba", "scipy", "ai-edge-litert", "onnxruntime", "onnx", "aiortc", "av", "starlette", "uvicorn")

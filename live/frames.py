@@ -8,7 +8,7 @@ import numpy as np
 
 from face.landmarks import Landmarks
 from face.parameters import FaceParameters
-from live.cast import Cast
+from live.loaded_target import Cast
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from face.errors import FaceError
 from face.morphable import MorphableModel
 from face.target import TargetInfo, read_info
 from live.generators import Generator
-from live.generators.processor import open_on_processor
+from live.generators.cpu_int8 import open_on_processor
 from trt_engines.engines import runnable
 from trt_engines.gpu import Gpu
 from trt_engines.graph import Precision

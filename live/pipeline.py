@@ -18,11 +18,11 @@ from face.morphable import MorphableModel
 from face.retarget import Retargeter, RetargetSettings
 from face.target import TargetInfo
 from face.tracking import FaceTracker
-from live.cast import Cast
 from live.frames import Conditioned, Frame, Generated, Sound
+from live.loaded_target import Cast
 from live.mailbox import Closed, Mailbox
 from live.metrics import Metrics
-from live.sources import Source
+from live.sources.sources import Source
 
 _PRIORITY = -10  # of the thread that a frame's time is spent on, as `nice` counts
 

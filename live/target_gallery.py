@@ -11,7 +11,7 @@ from pathlib import Path
 from face.errors import FaceError
 from face.morphable import MorphableModel
 from face.target import TargetInfo, list_targets, read_info
-from live.cast import Cast, load_cast
+from live.loaded_target import Cast, load_cast
 from trt_engines.gpu import Gpu
 
 logger = logging.getLogger(__name__)

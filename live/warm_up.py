@@ -6,8 +6,8 @@ import threading
 
 from live.frames import Generated
 from live.pipeline import Pipeline
-from live.sources import open_source
-from live.streaming.codecs import yuv_frame
+from live.sources.sources import open_source
+from live.streaming.media.codecs import yuv_frame
 
 
 def rehearse(pipeline: Pipeline, ended: threading.Event) -> None:

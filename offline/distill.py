@@ -23,14 +23,14 @@ from face.morphable import MorphableModel
 from face.parameters import FaceParameters
 from face.retarget import Mode
 from face.target import read_info
-from offline import export
-from offline.command import one_sentence
-from offline.dataset import Dataset
-from offline.dataset_store import made_by, refuse_foreign, stack_parameters, write_dataset
+from offline.cli_errors import one_sentence
+from offline.dataset.dataset import Dataset
+from offline.dataset.store import made_by, refuse_foreign, stack_parameters, write_dataset
 from offline.export import roll_out
-from offline.ranks import Ranks
+from offline.export import target_export as export
 from offline.reenact import reenact
 from offline.train import add_options, make_target
+from offline.training.distributed import Ranks
 
 
 def paint(model: MorphableModel, dataset: Dataset, teacher: Path, drivers: list[Path], out: Path) -> None:

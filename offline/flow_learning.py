@@ -1,9 +1,10 @@
 """Teach the flow network on people whose flow is known, and compare it with DIS on others.
 
-    python -m offline.flow_learning [--steps 6000] [--out offline/data/flow.npz]     learns, then compares
+    python -m offline.flow_learning [--steps 6000] [--out offline/flow/flow.npz]     learns, then compares
     python -m offline.flow_learning --compare                                        compares the network that ships
 
-The people are painted (``offline/people.py``), so that every visible point's way is known. The error is the paper's
+The people are painted (``offline/synthetic/raster_people.py``), so that every visible point's way is known. The error
+is the paper's
 masked endpoint error: on the face against the truth, elsewhere against the estimate that the network starts from.
 """
 
@@ -22,11 +23,11 @@ from tqdm import tqdm
 
 from face.morphable import MorphableModel
 from face.nmfc import NmfcRenderer
-from offline.command import one_sentence
-from offline.flow import estimated_flow, face_flow
-from offline.flow_network import WEIGHTS, FlowNetwork, network_inputs
-from offline.motion import natural_motion
-from offline.people import Person, act
+from offline.cli_errors import one_sentence
+from offline.flow.optical_flow import estimated_flow, face_flow
+from offline.flow.refinement_unet import WEIGHTS, FlowNetwork, network_inputs
+from offline.synthetic.motion import natural_motion
+from offline.synthetic.raster_people import Person, act
 
 _SIZE = 128  # px
 _LEARNED, _HELD_OUT = range(5000, 5048), range(6000, 6008)  # seeds of people
@@ -147,7 +148,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m offline.flow_learning", description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip
     parser.add_argument("--steps", type=int, default=6000, help="(default 6000)")
-    parser.add_argument("--out", type=Path, default=WEIGHTS, help="(default offline/data/flow.npz)")
+    parser.add_argument("--out", type=Path, default=WEIGHTS, help="(default offline/flow/flow.npz)")
     parser.add_argument("--compare", action="store_true", help="only compare what --out holds with DIS")
     parser.add_argument("--threads", type=int, help="CPU threads")
     arguments = parser.parse_args()

@@ -1,9 +1,10 @@
-"""The network that sees the gaze in a picture of the eyes (``face/eyes.py``), learned from invented people.
+"""The network that sees the gaze in a picture of the eyes (``face/gaze_estimation.py``), learned from invented people.
 
     python -m offline.gaze_network STRANGERS [--painted 120] [--steps 6000] [--out face/data/gaze.onnx]
 
 STRANGERS is a folder that ``offline.synthetic.blender.gaze_set`` filmed: path-traced eyes look like real ones. Painted
-people (``offline/people.py``) are added, who are many and cheap. Everybody's lids follow their gaze by another amount.
+people (``offline/synthetic/raster_people.py``) are added, who are many and cheap. Everybody's lids follow their gaze
+by another amount.
 The last sixth of either kind is held out, and the scores on it are printed. What the tracker saw is kept in
 STRANGERS/seen, so that the same command goes on where it stopped.
 """
@@ -25,15 +26,15 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from face.errors import FaceError
-from face.eyes import HEIGHT, NETWORK_PATH, WIDTH, look
 from face.files import atomic
 from face.fit_batch import fit_video
+from face.gaze_estimation import HEIGHT, NETWORK_PATH, WIDTH, look
 from face.landmarks import UNIT_NAMES
 from face.morphable import MorphableModel
 from face.tracking import FaceTracker
-from offline.command import one_sentence
-from offline.motion import free_lids, natural_motion
-from offline.people import Person, act
+from offline.cli_errors import one_sentence
+from offline.synthetic.motion import free_lids, natural_motion
+from offline.synthetic.raster_people import Person, act
 
 _WIDE, _HIGH = 56, 44  # px kept of each eye, so that training can shift, turn and scale it
 _FRAME_MS = 200
@@ -51,8 +52,8 @@ class Looks:
     """Eyes as the network is shown them, and where they look.
 
     Attributes:
-        eyes: ``[N, 2, 44, 56]`` uint8, see ``face.eyes.eye_crops``.
-        places: ``[N, 2, 5, 2]`` float32, see ``face.eyes.eye_places``.
+        eyes: ``[N, 2, 44, 56]`` uint8, see ``face.gaze_estimation.eye_crops``.
+        places: ``[N, 2, 5, 2]`` float32, see ``face.gaze_estimation.eye_places``.
         turn_deg: ``[N, 2]`` float32, yaw and pitch of the head.
         gaze_deg: ``[N, 2]`` float32, right and up in the head's frame.
     """

@@ -28,15 +28,15 @@ from tqdm import tqdm
 from face.errors import FaceError
 from face.morphable import MorphableModel
 from face.video import VideoWriter
-from offline.command import one_sentence
-from offline.config import read_config
-from offline.dataset import Dataset
-from offline.loader import needed_strides
-from offline.perceptual import load_perceptual
-from offline.profiles import COMPACT, PROFILES, Profile
-from offline.ranks import Ranks
-from offline.stored_flows import store_flows
-from offline.trainer import Precision, Trainer
+from offline.cli_errors import one_sentence
+from offline.dataset.dataset import Dataset
+from offline.flow.stored_flows import store_flows
+from offline.training.config import read_config
+from offline.training.distributed import Ranks
+from offline.training.loader import needed_strides
+from offline.training.perceptual import load_perceptual
+from offline.training.profiles import COMPACT, PROFILES, Profile
+from offline.training.trainer import Precision, Trainer
 
 _SAVE_SECONDS = 120
 _SAMPLE_EVERY, _LOG_EVERY = 500, 20  # steps

@@ -19,12 +19,12 @@ from tqdm import tqdm
 from face.errors import FaceError
 from face.morphable import MorphableModel
 from offline import learn
-from offline.command import one_sentence
-from offline.dataset import Dataset
-from offline.motion import natural_motion
-from offline.people import Person, act, film
-from offline.ranks import Ranks
-from offline.reconstruct import reconstruct
+from offline.cli_errors import one_sentence
+from offline.dataset.dataset import Dataset
+from offline.reconstruct.reconstruction import reconstruct
+from offline.synthetic.motion import natural_motion
+from offline.synthetic.raster_people import Person, act, film
+from offline.training.distributed import Ranks
 
 _FIRST_SEED = 7000  # of the painted people: nobody else's
 _FRAMES = 150  # of each painted person

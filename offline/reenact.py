@@ -34,11 +34,11 @@ from face.retarget import Mode, Retargeter, RetargetSettings
 from face.target import TargetInfo, read_info
 from face.tracking import FaceTracker
 from face.video import VideoReader, VideoWriter
-from offline import expressive_moments
-from offline.command import one_sentence
-from offline.export import roll_out
+from offline.cli_errors import one_sentence
+from offline.evaluate import expressive_moments
+from offline.export.target_export import roll_out
 from offline.fit_quality import track
-from offline.reconstruct import choose_crop
+from offline.reconstruct.reconstruction import choose_crop
 
 _COLUMNS = 5  # of a sheet, per video
 

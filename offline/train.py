@@ -15,10 +15,13 @@ import sys
 from pathlib import Path
 
 from face.morphable import MorphableModel
-from offline import evaluate, export, learn, reconstruct
-from offline.command import one_sentence
-from offline.dataset import Dataset
-from offline.ranks import Ranks
+from offline import learn
+from offline.cli_errors import one_sentence
+from offline.dataset.dataset import Dataset
+from offline.evaluate import evaluation as evaluate
+from offline.export import target_export as export
+from offline.reconstruct import reconstruction as reconstruct
+from offline.training.distributed import Ranks
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:

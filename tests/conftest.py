@@ -75,8 +75,8 @@ def network():
     """A small generator, untrained, exported."""
     import torch
 
-    from offline.compact import CompactGenerator
-    from offline.export import export_onnx
+    from offline.export.target_export import export_onnx
+    from offline.networks.compact_generator import CompactGenerator
 
     torch.manual_seed(0)
     return export_onnx(CompactGenerator(64, widths=(8, 12, 16), fine=8), 64)
@@ -111,16 +111,16 @@ def module_target(model: MorphableModel) -> TargetInfo:
 @pytest.fixture
 def short_videos(monkeypatch):
     """Videos of tests are shorter than a user's may be."""
-    monkeypatch.setattr("offline.reconstruct._SHORTEST_S", 0.3)
+    monkeypatch.setattr("offline.reconstruct.reconstruction._SHORTEST_S", 0.3)
 
 
 @pytest.fixture(scope="session")
 def dataset_folder(model, tmp_path_factory) -> Path:
     """A synthetic person, filmed and reconstructed by our own tracker and fit."""
     from face.video import VideoWriter
-    from offline.motion import natural_motion
-    from offline.people import Person, act
-    from offline.reconstruct import reconstruct
+    from offline.reconstruct.reconstruction import reconstruct
+    from offline.synthetic.motion import natural_motion
+    from offline.synthetic.raster_people import Person, act
 
     folder = tmp_path_factory.mktemp("person")
     person = Person(model, 7)
@@ -129,6 +129,6 @@ def dataset_folder(model, tmp_path_factory) -> Path:
             for parameters in act(person, natural_motion(10, 70 + take), 256):
                 writer.write(person.render(parameters, 256, 256))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("offline.reconstruct._SHORTEST_S", 0.3)
+        patch.setattr("offline.reconstruct.reconstruction._SHORTEST_S", 0.3)
         reconstruct(folder / "dataset", [folder / "take0.mp4", folder / "take1.mp4"], [folder / "take2.mp4"], size=128)
     return folder / "dataset"

@@ -9,8 +9,8 @@ import numpy as np
 from face.conditioning import CpuConditioning
 from face.morphable import MorphableModel
 from face.target import TargetInfo
-from live.cast import Cast
 from live.frames import Frame
+from live.loaded_target import Cast
 from live.pipeline import Pipeline
 
 

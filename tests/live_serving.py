@@ -8,9 +8,9 @@ import threading
 from collections.abc import Iterator
 
 from live.app import TARGETS, listen, serve
-from live.gallery import Gallery
 from live.pipeline import Pipeline
-from live.streaming.server import Server, ServerSettings
+from live.streaming.http.server import Server, ServerSettings
+from live.target_gallery import Gallery
 
 
 @contextlib.contextmanager

@@ -1,7 +1,7 @@
 """What lies between the convolutions of the compact generator, on a processor: where each pixel looks, and painting.
 
-The same maths as ``offline/layers.py`` and ``CompactGenerator.paint``, for one frame and as loops over its pixels.
-Constants are float32, lest everything about them becomes float64, which takes twice the time.
+The same maths as ``offline/networks/head_warp.py`` and ``CompactGenerator.paint``, for one frame and as loops over
+its pixels. Constants are float32, lest everything about them becomes float64, which takes twice the time.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import numpy as np
 from numba import njit
 from scipy.special import expit
 
-from face.layers import (
+from face.compact_constants import (
     CAMERA_PIXELS,
     FINE_PATCH,
     FIRM,

@@ -1,8 +1,9 @@
 """The compact generator in eight bits: ONNX Runtime for the convolutions, loops over the pixels for the rest.
 
 ONNX Runtime spends as long on looking up, joining and painting, operator by operator, as on the convolutions. So the
-step is cut at its seams (``offline/processor.py``), and what lies between them is done by ``painting.py``. What can be
-told before a conditioning comes, from the pictures made, is told while the next face is looked for.
+step is cut at its seams (``offline/export/cpu_step.py``), and what lies between them is done by
+``cpu_compositing.py``. What
+can be told before a conditioning comes, from the pictures made, is told while the next face is looked for.
 """
 
 from __future__ import annotations
@@ -18,11 +19,11 @@ from google.protobuf.message import DecodeError
 from onnx import numpy_helper
 from onnx.utils import Extractor
 
+from face.compact_constants import CONSIDER, CORRECT, FINE_PATCH, HALVED, LOOK_BACK, PATCH, SEAMS
 from face.errors import FaceError
-from face.layers import CONSIDER, CORRECT, FINE_PATCH, HALVED, LOOK_BACK, PATCH, SEAMS
 from face.recurrence import CONDITIONING_FRAMES, NO_OUTPUT, PREVIOUS_FRAMES
-from live.generators import painting
-from live.generators.onnx import OnnxGenerator, open_session
+from live.generators import cpu_compositing as painting
+from live.generators.onnx_runtime import OnnxGenerator, open_session
 
 
 class ProcessorGenerator:

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from face.conditioning import CHANNELS
-from face.identity import OncePerPerson
 from face.landmarks import LEFT_EYE, RIGHT_EYE
 from face.morphable import MorphableModel
 from face.parameters import EXPRESSION_SIZE, FaceParameters
+from face.per_identity_cache import OncePerPerson
 from live.renderers.packing import FACE, FaceMesh
 from trt_engines.gpu import Gpu
 

@@ -1,4 +1,4 @@
-// NMFC and gaze image on the GPU: the maths of face/raster.py, face/nmfc.py and face/gaze.py.
+// NMFC and gaze image on the GPU: the maths of face/raster.py, face/nmfc.py and face/gaze_image.py.
 //
 // NVRTC compiles this for the GPU at hand when the program starts (live/renderers/cuda.py), without fusing multiply and
 // add, so that an edge function rounds as it does on the CPU. tests/live/renderers compiles the same file with g++.
@@ -99,7 +99,7 @@ __device__ float covered(float inside_px) {  // signed distance to a border, as 
 
 __device__ unsigned char byte(float share) { return (unsigned char)(share * 255.0f + 0.5f); }
 
-// Opening in red, iris in green, pupil in blue: see draw_eye in face/gaze.py.
+// Opening in red, iris in green, pupil in blue: see draw_eye in face/gaze_image.py.
 __device__ void draw_eye(
     const float* outline, const float* iris, float iris_radius, float pupil_radius, float x, float y,
     unsigned char* pixel

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from face.gaze import IRIS_RADIUS, PUPIL_RADIUS
+from face.gaze_image import IRIS_RADIUS, PUPIL_RADIUS
 from face.landmarks import LEFT_EYE, RIGHT_EYE
 from face.morphable import MorphableModel
 from face.nmfc import nmfc_colors

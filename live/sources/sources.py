@@ -15,9 +15,9 @@ import cv2
 from face.errors import FaceError
 from face.video import VideoReader
 from live.frames import Frame, Sound
-from live.sound_file import read_sound
+from live.sources.sound_file import read_sound
 
-DEMO_CLIP = Path(__file__).parent / "data" / "studio_noor.mp4"
+DEMO_CLIP = Path(__file__).with_name("studio_noor.mp4")
 Emit = Callable[[Frame | Sound], None]
 _SOUND_AHEAD_S = 0.4  # sound is handed on this much early, and held until it is due: hold-ups do not make it late
 

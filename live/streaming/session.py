@@ -10,10 +10,10 @@ import secrets
 from face.errors import FaceError
 from live.frames import Generated
 from live.pipeline import Pipeline
-from live.sources import NoSource
-from live.streaming.codecs import Codec
-from live.streaming.encoder import SharedEncoder
-from live.streaming.sound import SoundRelay
+from live.sources.sources import NoSource
+from live.streaming.media.audio_relay import SoundRelay
+from live.streaming.media.codecs import Codec
+from live.streaming.media.video_encoder import SharedEncoder
 
 logger = logging.getLogger(__name__)
 

@@ -1,4 +1,4 @@
-"""What ``offline/reconstruct.py`` wrote, as sequences for training and takes for testing."""
+"""What ``offline/reconstruct/reconstruction.py`` wrote, as sequences for training and takes for testing."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from face.landmarks import INNER_LIPS, LEFT_EYE, OUTER_LIPS, RIGHT_EYE, SURFACE_
 from face.morphable import MorphableModel
 from face.nmfc import NmfcRenderer
 from face.parameters import FaceParameters
-from offline.augmentation import Similarity
-from offline.flow import FlowKind, composite_flow, estimated_flow, face_flow
-from offline.flow_network import FlowNetwork
+from offline.dataset.augmentation import Similarity
+from offline.flow.optical_flow import FlowKind, composite_flow, estimated_flow, face_flow
+from offline.flow.refinement_unet import FlowNetwork
 
 Window = tuple[slice, slice]  # rows and columns
 PART_BOX = 72 / 256  # side of the box about mouth or eyes over the picture's (the paper's crop)
@@ -152,7 +152,7 @@ class Dataset:
         return FlowNetwork.load()
 
     def flow_path(self, kind: FlowKind, stride: int) -> Path:
-        """Where flows to the frame ``stride`` earlier are stored; see ``offline/stored_flows.py``."""
+        """Where flows to the frame ``stride`` earlier are stored; see ``offline/flow/stored_flows.py``."""
         return self.folder / "flows" / f"{kind.value}-{stride}.npy"
 
     @functools.lru_cache  # noqa: B019  # a dataset lives as long as its run

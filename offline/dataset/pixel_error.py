@@ -10,8 +10,8 @@ import cv2
 import numpy as np
 from skimage.metrics import structural_similarity
 
-from offline.dataset import part_window
-from offline.flow import carried, estimated_flow
+from offline.dataset.dataset import part_window
+from offline.flow.optical_flow import carried, estimated_flow
 
 
 @dataclass(frozen=True)

@@ -3,9 +3,12 @@
     python -m offline.evaluate DATASET --target FILE.onnx [--report DIR]
     python -m offline.evaluate --source VIDEO [--source VIDEO …] --target FILE.onnx [--report DIR]
 
-Prints the scores of ``offline/pixel_error.py`` and ``offline/metrics.py`` and, where weights are at hand, of
-``offline/likeness.py``. The network is driven as it is live: by what the per-frame fit sees in the held-out frames.
-Beside that stands what it would score with the cameras of ``offline/align.py``, which are moved until they agree with
+Prints the scores of ``offline/dataset/pixel_error.py`` and ``offline/evaluate/face_metrics.py`` and, where weights
+are at hand, of
+``offline/evaluate/likeness.py``. The network is driven as it is live: by what the per-frame fit sees in the held-out
+frames.
+Beside that stands what it would score with the cameras of ``offline/reconstruct/pose_refinement.py``, which are moved
+until they agree with
 the very pixels that are to be painted: how much a better pose would gain. DIR gets them as ``scores.json`` and
 ``scores.txt``, ``sheet.png`` (conditioning, output,
 truth) and ``heat.png`` (mean distance of each pixel, dark to bright). Driven by other people's videos there is no
@@ -37,12 +40,12 @@ from face.morphable import MorphableModel
 from face.parameters import FaceParameters
 from face.retarget import Mode
 from face.target import TargetInfo, read_info
-from offline.command import one_sentence
-from offline.dataset import Dataset
-from offline.export import roll_out
-from offline.likeness import Lpips, Recogniser, load_lpips
-from offline.metrics import score_driven, score_faces, watch
-from offline.pixel_error import distances, score_pictures
+from offline.cli_errors import one_sentence
+from offline.dataset.dataset import Dataset
+from offline.dataset.pixel_error import distances, score_pictures
+from offline.evaluate.face_metrics import score_driven, score_faces, watch
+from offline.evaluate.likeness import Lpips, Recogniser, load_lpips
+from offline.export.target_export import roll_out
 from offline.reenact import reenact
 
 _ALIGNED = "aligned_"  # what names of scores with aligned cameras begin with

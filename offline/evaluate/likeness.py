@@ -22,7 +22,7 @@ from face.errors import FaceError
 from face.files import sha256
 from face.landmarks import LEFT_EYE, RIGHT_EYE, Landmarks
 from offline.downloads import fetch_weights
-from offline.perceptual import IMAGENET_MEAN, IMAGENET_SPREAD, Vgg16Trunk
+from offline.training.perceptual import IMAGENET_MEAN, IMAGENET_SPREAD, Vgg16Trunk
 
 VGG16_URL = "https://download.pytorch.org/models/vgg16-397923af.pth"
 _TAPS = ("1_2", "2_2", "3_3", "4_3", "5_3")

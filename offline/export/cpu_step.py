@@ -4,7 +4,7 @@ What costs a processor most beside the convolutions is moving values about: inte
 turning pictures into floats, taking channels apart and joining them. Here maps are tables of bytes that are looked up,
 the first convolutions read the pictures' own bytes, and pixels are shuffled in rows of channels, as ONNX Runtime's
 8-bit convolutions lay them out. What then lies between the convolutions ONNX Runtime can do, but a loop over the
-pixels does it in a fraction of the time: ``live/generators/processor.py`` cuts the step at its ``SEAMS``.
+pixels does it in a fraction of the time: ``live/generators/cpu_int8.py`` cuts the step at its ``SEAMS``.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from face.layers import CAMERA_PIXELS, FINE_PATCH, HALF_RANGE, HEAD_EXTENT, MASK_SLOPE, MIDDLE, PATCH
+from face.compact_constants import CAMERA_PIXELS, FINE_PATCH, HALF_RANGE, HEAD_EXTENT, MASK_SLOPE, MIDDLE, PATCH
 from face.recurrence import CONDITIONING_FRAMES, PREVIOUS_FRAMES
-from offline.compact import CompactGenerator
-from offline.layers import head_places, implied_camera
-from offline.step import picture_bytes
+from offline.networks.compact_generator import CompactGenerator
+from offline.networks.exported_step import picture_bytes
+from offline.networks.head_warp import head_places, implied_camera
 
 _OFFSET = 0.5 / HALF_RANGE  # what a picture's byte, whose zero lies at 127.5, stands for beyond that
 _FINER = 2  # places per texel of the head's map and direction that a lookup tells apart
@@ -178,7 +178,7 @@ def _pixels(patches: Tensor) -> Tensor:
 
 
 def _channels(bytes_: Tensor) -> Tensor:
-    """What bytes [H, W, C] stand for, [1, C, H, W]; in eight bits that is the bytes, see ``offline/quantise.py``."""
+    """What bytes [H, W, C] stand for, [1, C, H, W]; in eight bits that is the bytes, see ``offline/export/int8.py``."""
     return (bytes_[None].permute(0, 3, 1, 2).float() - MIDDLE) / HALF_RANGE
 
 

@@ -14,10 +14,10 @@ import onnx
 from onnxruntime.quantization import CalibrationDataReader, CalibrationMethod, QuantFormat, QuantType, quantize_static
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
-from face.layers import HALF_RANGE, MIDDLE, SEAMS
+from face.compact_constants import HALF_RANGE, MIDDLE, SEAMS
 from face.recurrence import INPUTS, PREVIOUS_FRAMES
-from offline.dataset import Dataset
-from offline.onnx_graph import bytes_behind, close_seams, halve_maps, keep_bytes
+from offline.dataset.dataset import Dataset
+from offline.export.onnx_graph import bytes_behind, close_seams, halve_maps, keep_bytes
 
 _CALIBRATION_FRAMES = 32
 # What 8 bits are enough for: features, corrections, and pictures, which are bytes themselves. The layers' geometry and

@@ -8,7 +8,7 @@ import numpy as np
 import onnx
 from onnx import helper, numpy_helper
 
-from face.layers import HALVED
+from face.compact_constants import HALVED
 
 _MAP_SIZE = 32 * 32  # maps have at least so many values, and one in their first dimension
 

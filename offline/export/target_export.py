@@ -30,22 +30,22 @@ import torch
 from scipy.spatial.transform import Rotation
 from torch import nn
 
+from face.compact_constants import SEAMS
 from face.errors import FaceError
 from face.files import sha256
 from face.landmarks import UNIT_NAMES
-from face.layers import SEAMS
 from face.morphable import MorphableModel
 from face.parameters import of_units
 from face.recurrence import INPUTS, Recurrence
 from face.target import TargetInfo, read_any_info, read_info, write_onnx
-from offline.command import one_sentence
-from offline.compact import CompactGenerator
-from offline.dataset import Dataset
-from offline.onnx_graph import halve_maps
-from offline.processor import ProcessorStep
-from offline.profiles import PROFILES, Generator
-from offline.quantise import quantise
-from offline.step import ExportedStep
+from offline.cli_errors import one_sentence
+from offline.dataset.dataset import Dataset
+from offline.export.cpu_step import ProcessorStep
+from offline.export.int8 import quantise
+from offline.export.onnx_graph import halve_maps
+from offline.networks.compact_generator import CompactGenerator
+from offline.networks.exported_step import ExportedStep
+from offline.training.profiles import PROFILES, Generator
 from trt_engines.engines import build_engine, parse_capability
 from trt_engines.graph import Precision
 from trt_engines.library import at_hand

@@ -21,7 +21,7 @@ class FlowKind(StrEnum):
 
     MESH = "mesh"  # the fitted face's, elsewhere DIS
     DIS = "dis"  # DIS alone: for comparison
-    LEARNED = "learned"  # a network that learned from people whose flow is known; see offline/flow_network.py
+    LEARNED = "learned"  # a network that learned from people whose flow is known; see offline/flow/refinement_unet.py
 
 
 def face_flow(

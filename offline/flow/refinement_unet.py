@@ -15,9 +15,9 @@ from torch import Tensor, nn
 
 from face.errors import FaceError
 from face.files import atomic
-from offline.flow import carried
+from offline.flow.optical_flow import carried
 
-WEIGHTS = Path(__file__).parent / "data" / "flow.npz"
+WEIGHTS = Path(__file__).with_name("flow.npz")
 _FLOW_SCALE = 8.0  # px that count as 1
 _INPUTS = 3 + 3 + 3 + 2  # frame, earlier frame brought there, their difference, estimate
 _WIDTHS = (16, 24, 40, 64)  # at a half, a quarter, an eighth and a sixteenth of the size

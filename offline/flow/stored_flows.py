@@ -19,8 +19,8 @@ from tqdm import tqdm
 
 from face.files import atomic
 from face.morphable import MorphableModel
-from offline.dataset import Dataset
-from offline.flow import FlowKind
+from offline.dataset.dataset import Dataset
+from offline.flow.optical_flow import FlowKind
 
 _TOGETHER = 16  # frames of a task
 

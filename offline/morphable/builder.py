@@ -5,7 +5,8 @@
     python -m offline.morphable correctives CLIP [CLIP …] [--out FILE] [--leave-one-out]
 
 Identity: random people mixed from ancestry, sex, age, build and face sliders, aligned by similarity, then PCA.
-Expression: the 52 ARKit face units, and correctives that are learned from people's clips (``offline/correctives.py``);
+Expression: the 52 ARKit face units, and correctives that are learned from people's clips
+(``offline/morphable/correctives.py``);
 ``build`` takes those over from the model that ships. Landmarks: where MediaPipe sees its points on rendered heads.
 """
 
@@ -22,10 +23,10 @@ from face.errors import FaceError
 from face.morphable import DEFAULT_PATH, MorphableModel, Part
 from face.parameters import IDENTITY_SIZE, UNITS, of_units
 from face.raster import BACKGROUND, rasterise
-from offline.correctives import Clip, with_correctives
 from offline.fit_quality import fit_quality, header, line, track
-from offline.landmark_calibration import calibrate, nmfc_region
-from offline.makehuman import MakeHuman
+from offline.morphable.correctives import Clip, with_correctives
+from offline.morphable.landmark_calibration import calibrate, nmfc_region
+from offline.morphable.makehuman import MakeHuman
 
 SAMPLES = 1600
 SEED = 20

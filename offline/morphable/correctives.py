@@ -21,7 +21,7 @@ from face.landmarks import INNER_LIPS, LEFT_BROW, LEFT_EYE, OUTER_LIPS, RIGHT_BR
 from face.lips import Lips
 from face.morphable import MorphableModel, Part
 from face.parameters import BROWS, IDENTITY_SIZE, MOUTH, UNITS, FaceParameters
-from offline.landmark_calibration import mirror_landmarks
+from offline.morphable.landmark_calibration import mirror_landmarks
 
 _ROUNDS = 2
 _LIMIT = 6.0  # box of a corrective, standard deviations: some people do much more of it than most

@@ -18,8 +18,8 @@ from face.morphable import MorphableModel, Part
 from face.parameters import EXPRESSION_SIZE, FaceParameters
 from face.raster import rasterise
 from face.tracking import FaceTracker
-from offline.looks import sample_identity
-from offline.people import Person
+from offline.synthetic.appearance import sample_identity
+from offline.synthetic.raster_people import Person
 
 _SIZE = 384
 _PICTURES = 240

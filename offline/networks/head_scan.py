@@ -12,10 +12,10 @@ import cv2
 import numpy as np
 import torch
 
-from face.layers import CAMERA_PIXELS, HEAD_EXTENT
-from offline.compact import FACE_TEXELS, HEAD_TEXELS, RELIEF_TEXELS, CompactGenerator
-from offline.dataset import Dataset
-from offline.layers import head_places, implied_camera
+from face.compact_constants import CAMERA_PIXELS, HEAD_EXTENT
+from offline.dataset.dataset import Dataset
+from offline.networks.compact_generator import FACE_TEXELS, HEAD_TEXELS, RELIEF_TEXELS, CompactGenerator
+from offline.networks.head_warp import head_places, implied_camera
 
 _PICTURES = 200
 _DEPTHS = np.linspace(1.0, -6.0, 15)  # planes tried for the relief
@@ -28,7 +28,9 @@ _FADE_TEXELS = 6.0  # over which the face's coverage fades at its border
 
 @dataclass(frozen=True)
 class Shots:
-    """Some frames ``[F, H, W, 3]`` float32 -1…1, with cameras ``[F, 8]`` float32 as in ``offline/layers.py``."""
+    """Some frames ``[F, H, W, 3]`` float32 -1…1, with cameras ``[F, 8]`` float32 as in
+    ``offline/networks/head_warp.py``.
+    """
 
     frames: np.ndarray
     cameras: torch.Tensor

@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from face.layers import CAMERA_PIXELS, FIRM, HEAD_EXTENT, LOOKS, MASK_SLOPE, RIGID_ABOVE
+from face.compact_constants import CAMERA_PIXELS, FIRM, HEAD_EXTENT, LOOKS, MASK_SLOPE, RIGID_ABOVE
 
 CAMERA_NUMBERS = 8  # an affine camera: 2×3 matrix, row by row, and offset
 

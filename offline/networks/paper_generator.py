@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from face.recurrence import CONDITIONING_FRAMES, PREVIOUS_FRAMES
-from offline.step import BYTE, NO_OUTPUT_VALUE
+from offline.networks.exported_step import BYTE, NO_OUTPUT_VALUE
 
 _STRIDED = 3  # convolutions that halve the picture
 _ENCODER_BLOCKS, _DECODER_BLOCKS = 5, 4

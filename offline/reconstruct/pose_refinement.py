@@ -18,12 +18,12 @@ from scipy.spatial.transform import Rotation
 from tqdm import tqdm
 
 from face.camera import ScaledOrthographicCamera
-from face.layers import HEAD_EXTENT
+from face.compact_constants import HEAD_EXTENT
 from face.morphable import MorphableModel
 from face.nmfc import nmfc_box
 from face.parameters import FaceParameters
-from offline.atlas import Shots, flat_sheet, mean_of, sweep_relief
-from offline.layers import head_places
+from offline.networks.head_scan import Shots, flat_sheet, mean_of, sweep_relief
+from offline.networks.head_warp import head_places
 
 _SIZE = 96  # px that frames are aligned at
 _TEXELS = 192
@@ -100,7 +100,9 @@ def _moved(camera: ScaledOrthographicCamera, move: np.ndarray, size: int) -> Sca
 
 
 def _affine(cameras: list[ScaledOrthographicCamera], box: tuple[np.ndarray, np.ndarray], size: int) -> torch.Tensor:
-    """Cameras as ``offline/layers.py`` has them, ``[N, 8]`` float32: from NMFC coordinates to pixels of -1…1."""
+    """Cameras as ``offline/networks/head_warp.py`` has them, ``[N, 8]`` float32: from NMFC coordinates to pixels of
+    -1…1.
+    """
     middle, half = (box[0] + box[1]) / 2, (box[1] - box[0]) / 2
     rows = np.stack([c.rotation[:2] * c.scale for c in cameras]) * np.array([[1.0], [-1.0]])
     offset = rows @ middle + np.stack([c.translation for c in cameras])

@@ -34,13 +34,13 @@ from face.live_fit import LiveFit
 from face.morphable import MorphableModel
 from face.parameters import FaceParameters
 from face.video import VideoReader
-from offline.align import align_poses
-from offline.camera_learning import learn_camera_map
-from offline.command import one_sentence
-from offline.dataset import Dataset
-from offline.dataset_store import DatasetWriter, ImageFile, made_by, refuse_foreign, stack_parameters
-from offline.footage import RATE, Track, resampled, track_video
-from offline.report import write_report
+from offline.cli_errors import one_sentence
+from offline.dataset.dataset import Dataset
+from offline.dataset.store import DatasetWriter, ImageFile, made_by, refuse_foreign, stack_parameters
+from offline.reconstruct.camera_map_learning import learn_camera_map
+from offline.reconstruct.checked_tracking import RATE, Track, resampled, track_video
+from offline.reconstruct.pose_refinement import align_poses
+from offline.reconstruct.report import write_report
 
 _FORMAT = 4  # of the recipe: another one when the same videos give another dataset
 _SHORTEST_S = 3.0  # of all videos to train on together

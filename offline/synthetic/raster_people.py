@@ -24,9 +24,16 @@ from face.morphable import MorphableModel, Part
 from face.parameters import FaceParameters, gaze_rotation, of_units
 from face.raster import interpolate, rasterise, vertex_normals
 from face.video import VideoWriter
-from offline.command import one_sentence
-from offline.looks import inside_loop, sample_identity, sample_look, smooth_line, smooth_loop, value_noise
-from offline.motion import FPS, Motion, natural_motion
+from offline.cli_errors import one_sentence
+from offline.synthetic.appearance import (
+    inside_loop,
+    sample_identity,
+    sample_look,
+    smooth_line,
+    smooth_loop,
+    value_noise,
+)
+from offline.synthetic.motion import FPS, Motion, natural_motion
 
 SUPERSAMPLING = 2
 _NECK = np.array([0.0, -1.9, -1.2])  # model units below and behind the eyes: where the head turns

@@ -15,7 +15,7 @@ from typing import Any
 
 from face.errors import FaceError
 from face.files import write_whole
-from offline.profiles import PROFILES, Profile
+from offline.training.profiles import PROFILES, Profile
 
 
 def as_config(profile: Profile) -> dict[str, Any]:

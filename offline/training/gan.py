@@ -9,10 +9,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from offline.dataset import Window, part_window
-from offline.discriminators import MultiScaleDiscriminator
-from offline.losses import discriminator_loss, feature_matching, generator_loss
-from offline.profiles import Weights
+from offline.dataset.dataset import Window, part_window
+from offline.networks.discriminators import MultiScaleDiscriminator
+from offline.training.losses import discriminator_loss, feature_matching, generator_loss
+from offline.training.profiles import Weights
 
 STRIDES = (1, 3, 9)  # frames between the three that a dynamics discriminator sees
 _FLOW_SCALE = 20.0  # px of flow that count as 1

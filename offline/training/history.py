@@ -5,9 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from offline.adversaries import STRIDES
-from offline.loader import Batch, Pair
-from offline.losses import warping_l1
+from offline.training.gan import STRIDES
+from offline.training.loader import Batch, Pair
+from offline.training.losses import warping_l1
 
 
 class Past:

@@ -11,8 +11,8 @@ from google.protobuf.message import DecodeError
 from onnx import numpy_helper
 from torch import Tensor
 
+from face.compact_constants import HALVED
 from face.errors import FaceError
-from face.layers import HALVED
 
 _NETWORK = "generator."  # what exported weights' names begin with
 

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from offline.adversaries import STRIDES
-from offline.dataset import Clip, Dataset, Window
-from offline.profiles import Profile, Weights
-from offline.ranks import Ranks
+from offline.dataset.dataset import Clip, Dataset, Window
+from offline.training.distributed import Ranks
+from offline.training.gan import STRIDES
+from offline.training.profiles import Profile, Weights
 
 Pair = tuple[int, int]  # numbers of a frame and of an earlier one in a sequence
 

@@ -1,6 +1,6 @@
 """Losses of Eq. 5 and 6, and the reconstruction losses of the compact profile.
 
-Shapes carry a suffix as in ``offline/compact.py``; pictures are -1…1.
+Shapes carry a suffix as in ``offline/networks/compact_generator.py``; pictures are -1…1.
 """
 
 from __future__ import annotations

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from offline.augmentation import Augmentation
-from offline.compact import CompactGenerator
-from offline.flow import FlowKind
-from offline.paper import PaperGenerator
-from offline.perceptual import PerceptualKind
+from offline.dataset.augmentation import Augmentation
+from offline.flow.optical_flow import FlowKind
+from offline.networks.compact_generator import CompactGenerator
+from offline.networks.paper_generator import PaperGenerator
+from offline.training.perceptual import PerceptualKind
 
 Generator = CompactGenerator | PaperGenerator
 

@@ -17,20 +17,20 @@ from tqdm import tqdm
 
 from face.errors import FaceError
 from face.files import write_whole
-from offline.adversaries import Adversaries, Scene, adversarial_losses, cut
-from offline.atlas import REMEMBERED, remember
-from offline.compact import CompactGenerator
-from offline.config import as_config, differences, write_config
-from offline.dataset import Clip, Dataset
-from offline.initial import learned_weights
-from offline.loader import Loader
-from offline.losses import gradient_l1, weighted_l1
-from offline.past import Past
-from offline.perceptual import Perceptual
-from offline.pixel_error import distances
-from offline.profiles import Generator, Profile, Weights
-from offline.ranks import Ranks
-from offline.step import NO_OUTPUT_VALUE
+from offline.dataset.dataset import Clip, Dataset
+from offline.dataset.pixel_error import distances
+from offline.networks.compact_generator import CompactGenerator
+from offline.networks.exported_step import NO_OUTPUT_VALUE
+from offline.networks.head_scan import REMEMBERED, remember
+from offline.training.config import as_config, differences, write_config
+from offline.training.distributed import Ranks
+from offline.training.gan import Adversaries, Scene, adversarial_losses, cut
+from offline.training.history import Past
+from offline.training.initial_weights import learned_weights
+from offline.training.loader import Loader
+from offline.training.losses import gradient_l1, weighted_l1
+from offline.training.perceptual import Perceptual
+from offline.training.profiles import Generator, Profile, Weights
 
 _SAVED = ("generator", "average", "adversaries", "g_optimizer", "d_optimizer")
 _SCALERS = ("g_scaler", "d_scaler")

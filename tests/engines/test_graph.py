@@ -9,8 +9,8 @@ import pytest
 import torch
 from onnx import TensorProto
 
-from offline.export import export_onnx, roll_out
-from offline.paper import PaperGenerator
+from offline.export.target_export import export_onnx, roll_out
+from offline.networks.paper_generator import PaperGenerator
 from trt_engines.graph import Precision, for_tensorrt
 
 pytestmark = pytest.mark.unit

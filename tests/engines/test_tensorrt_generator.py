@@ -9,7 +9,7 @@ import pytest
 
 from face.errors import FaceError
 from face.target import write_onnx
-from live.generators.onnx import OnnxGenerator
+from live.generators.onnx_runtime import OnnxGenerator
 from live.generators.tensorrt import TensorRtGenerator
 
 pytestmark = pytest.mark.unit

@@ -37,7 +37,7 @@ def main() -> None:
     """Watch the clip as a video, and each tenth frame by itself."""
     following, finding = landmarker(vision.RunningMode.VIDEO), landmarker(vision.RunningMode.IMAGE)
     followed, found = [], []
-    with av.open(str(ROOT / "live/data/studio_noor.mp4")) as video:
+    with av.open(str(ROOT / "live/sources/studio_noor.mp4")) as video:
         for k, frame in zip(range(FRAMES), video.decode(video=0), strict=False):
             picture = mp.Image(mp.ImageFormat.SRGB, frame.to_ndarray(format="rgb24"))
             size = frame.width, frame.height

@@ -8,7 +8,7 @@ from conftest import camera, units
 
 from face.camera_map import CameraMap, camera_move, map_inputs, middle_of_face, moved
 from face.parameters import EXPRESSION_SIZE, FaceParameters
-from offline.camera_learning import learn_camera_map
+from offline.reconstruct.camera_map_learning import learn_camera_map
 
 pytestmark = pytest.mark.unit
 

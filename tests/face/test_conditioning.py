@@ -5,7 +5,7 @@ import pytest
 from conftest import camera, units
 
 from face.conditioning import CpuConditioning
-from face.gaze import GazeRenderer, draw_eye
+from face.gaze_image import GazeRenderer, draw_eye
 from face.nmfc import NmfcRenderer, nmfc_colors
 from face.parameters import FaceParameters, gaze_rotation
 

@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 from conftest import camera
 
-from face.eyes import HEIGHT, WIDTH, GazeEstimator, eye_crops
 from face.fit_batch import fit_video
+from face.gaze_estimation import HEIGHT, WIDTH, GazeEstimator, eye_crops
 from face.landmarks import COUNT, UNIT_NAMES, EyePicture, Landmarks
 from face.parameters import EXPRESSION_SIZE, FaceParameters
 from face.tracking import FaceTracker
 from face.video import VideoReader
-from offline.people import Person
+from offline.synthetic.raster_people import Person
 
 pytestmark = pytest.mark.unit
 CORNERS = {263: (150.0, 80.0), 362: (120.0, 80.0), 33: (50.0, 80.0), 133: (80.0, 80.0)}

@@ -11,7 +11,7 @@ from face.fit_batch import fit_video
 from face.fitting import FitSettings, LandmarkBasis, expression_prior, start_camera
 from face.landmarks import UNIT_NAMES, Landmarks
 from face.parameters import IDENTITY_SIZE, FaceParameters, of_units
-from offline.motion import natural_motion
+from offline.synthetic.motion import natural_motion
 
 pytestmark = pytest.mark.unit
 

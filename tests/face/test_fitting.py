@@ -22,7 +22,7 @@ from face.fitting import (
 )
 from face.landmarks import INNER_LIPS, LEFT_BROW, RIGHT_BROW, SURFACE_COUNT, UNIT_NAMES, Landmarks
 from face.parameters import BROWS, EXPRESSION_SIZE, IDENTITY_SIZE, MOUTH, FaceParameters, of_units
-from offline.motion import natural_motion
+from offline.synthetic.motion import natural_motion
 
 pytestmark = pytest.mark.unit
 

@@ -12,9 +12,9 @@ from face.region import Region, around
 from face.smoothing import OneEuroFilter
 from face.tracking import FaceTracker
 from face.video import VideoReader
-from live.sources import DEMO_CLIP
-from offline.motion import natural_motion
-from offline.people import Person, act
+from live.sources.sources import DEMO_CLIP
+from offline.synthetic.motion import natural_motion
+from offline.synthetic.raster_people import Person, act
 
 pytestmark = pytest.mark.unit
 
@@ -119,7 +119,7 @@ def test_a_turned_face_is_found(portrait, angle):
 
 
 def test_a_missing_model_is_told(monkeypatch, tmp_path):
-    monkeypatch.setattr("face.networks.MODEL_PATH", tmp_path / "face_landmarker.task")
+    monkeypatch.setattr("face.tflite.MODEL_PATH", tmp_path / "face_landmarker.task")
     with pytest.raises(FaceError, match="is missing: reinstall"):
         FaceTracker()
 

@@ -11,9 +11,9 @@ import onnx
 import torch
 from torch import Tensor, nn
 
-from offline.compact import CompactGenerator
-from offline.paper import PaperGenerator
-from offline.step import ExportedStep
+from offline.networks.compact_generator import CompactGenerator
+from offline.networks.exported_step import ExportedStep
+from offline.networks.paper_generator import PaperGenerator
 
 
 def network(graph: onnx.ModelProto, size: int) -> nn.Module:

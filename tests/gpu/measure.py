@@ -26,12 +26,12 @@ from face.errors import FaceError
 from face.morphable import MorphableModel
 from face.parameters import FaceParameters
 from face.target import read_info, write_onnx
-from live.cast import load_cast
 from live.generators.tensorrt import TensorRtGenerator
+from live.loaded_target import load_cast
 from live.renderers.cuda import CudaConditioning
-from offline.export import roll_out
-from offline.motion import natural_motion
-from offline.people import Person, act
+from offline.export.target_export import roll_out
+from offline.synthetic.motion import natural_motion
+from offline.synthetic.raster_people import Person, act
 from trt_engines.engines import engine_for
 from trt_engines.gpu import Gpu
 from trt_engines.graph import Precision
@@ -165,7 +165,7 @@ def pytorch(name: str, network: object, size: int, frames: int) -> None:
     """The same network by PyTorch, eager, in fp16: what TensorRT is compared with, and where a step's time goes."""
     import torch
 
-    from offline.step import ExportedStep
+    from offline.networks.exported_step import ExportedStep
 
     step = ExportedStep(network).eval().cuda().half()  # type: ignore[arg-type]
     inputs = [torch.randint(0, 255, (size, size, c), dtype=torch.uint8, device="cuda") for c in (6, 6, 6, 3, 3)]
@@ -282,8 +282,8 @@ def paper(model: MorphableModel, gpu: Gpu, frames: int, pictures: Path | None, c
     """The paper's network beside PyTorch and beside what the arithmetic alone would take."""
     import torch
 
-    from offline.export import export_onnx
-    from offline.paper import PaperGenerator
+    from offline.export.target_export import export_onnx
+    from offline.networks.paper_generator import PaperGenerator
 
     spent: list[str] = []
     rate = matrix_rate()
@@ -339,8 +339,8 @@ def compact(model: MorphableModel, gpu: Gpu, frames: int, pictures: Path | None)
     """The compact generator: the demo's, and one of 512² with random weights."""
     import torch
 
-    from offline.compact import CompactGenerator
-    from offline.export import export_onnx
+    from offline.export.target_export import export_onnx
+    from offline.networks.compact_generator import CompactGenerator
 
     generator("demo, 256²", DEMO, model, gpu, frames, pictures)
     torch.manual_seed(0)

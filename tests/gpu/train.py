@@ -24,17 +24,17 @@ from gpu.travel import draw, unpack
 from face.drawing import draw_conditioning
 from face.morphable import MorphableModel
 from face.parameters import FaceParameters
-from offline.compact import CompactGenerator
-from offline.dataset import Dataset, stack_parameters, write_dataset
-from offline.loader import needed_strides
-from offline.paper import PaperGenerator
-from offline.perceptual import PyramidDistance, Vgg16Perceptual
-from offline.pixel_error import score_pictures
-from offline.profiles import COMPACT, PAPER, Phase, Profile, Weights
-from offline.ranks import Ranks
-from offline.step import ExportedStep
-from offline.stored_flows import store_flows
-from offline.trainer import Precision, Trainer
+from offline.dataset.dataset import Dataset, stack_parameters, write_dataset
+from offline.dataset.pixel_error import score_pictures
+from offline.flow.stored_flows import store_flows
+from offline.networks.compact_generator import CompactGenerator
+from offline.networks.exported_step import ExportedStep
+from offline.networks.paper_generator import PaperGenerator
+from offline.training.distributed import Ranks
+from offline.training.loader import needed_strides
+from offline.training.perceptual import PyramidDistance, Vgg16Perceptual
+from offline.training.profiles import COMPACT, PAPER, Phase, Profile, Weights
+from offline.training.trainer import Precision, Trainer
 
 PART = 15 << 20  # bytes of a file that travels back
 STUDENT = Weights(l1=1.0, gradient=1.0, perceptual=0.15, image=0.02, mouth=0.02)

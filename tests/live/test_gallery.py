@@ -18,11 +18,11 @@ from live_serving import serving
 from face.conditioning import CpuConditioning
 from face.errors import FaceError
 from face.target import write_engine, write_onnx
-from live.cast import Cast, load_cast
-from live.gallery import Gallery
-from live.sources import DEMO_CLIP, FileSource
-from offline.motion import natural_motion
-from offline.people import Person, act
+from live.loaded_target import Cast, load_cast
+from live.sources.sources import DEMO_CLIP, FileSource
+from live.target_gallery import Gallery
+from offline.synthetic.motion import natural_motion
+from offline.synthetic.raster_people import Person, act
 
 pytestmark = pytest.mark.unit
 

@@ -8,12 +8,12 @@ import torch
 from face.conditioning import CpuConditioning
 from face.errors import FaceError
 from face.recurrence import INPUTS, Recurrence
-from live.generators.onnx import OnnxGenerator
-from offline.compact import CompactGenerator
-from offline.export import export_onnx
-from offline.motion import natural_motion
-from offline.people import Person, act
-from offline.step import ExportedStep
+from live.generators.onnx_runtime import OnnxGenerator
+from offline.export.target_export import export_onnx
+from offline.networks.compact_generator import CompactGenerator
+from offline.networks.exported_step import ExportedStep
+from offline.synthetic.motion import natural_motion
+from offline.synthetic.raster_people import Person, act
 
 pytestmark = pytest.mark.unit
 

@@ -16,8 +16,8 @@ from face.parameters import EXPRESSION_SIZE
 from face.retarget import Mode
 from live.frames import Frame
 from live.pipeline import State
-from offline.motion import natural_motion
-from offline.people import Person, act
+from offline.synthetic.motion import natural_motion
+from offline.synthetic.raster_people import Person, act
 
 pytestmark = pytest.mark.unit
 

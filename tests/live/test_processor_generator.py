@@ -9,16 +9,16 @@ import pytest
 import torch
 from conftest import DEMO_TARGET
 
+from face.compact_constants import CAMERA_PIXELS
 from face.conditioning import CpuConditioning
 from face.errors import FaceError
-from face.layers import CAMERA_PIXELS
 from face.recurrence import Recurrence
-from live.generators import painting
-from live.generators.onnx import OnnxGenerator
-from live.generators.processor import ProcessorGenerator, choose_precision, open_on_processor
-from offline import layers
-from offline.motion import natural_motion
-from offline.people import Person, act
+from live.generators import cpu_compositing as painting
+from live.generators.cpu_int8 import ProcessorGenerator, choose_precision, open_on_processor
+from live.generators.onnx_runtime import OnnxGenerator
+from offline.networks import head_warp as layers
+from offline.synthetic.motion import natural_motion
+from offline.synthetic.raster_people import Person, act
 
 pytestmark = pytest.mark.unit
 SMALL = DEMO_TARGET.with_suffix(".int8.onnx")

@@ -8,8 +8,8 @@ import pytest
 from live_parts import NmfcGenerator, pipeline
 
 from live.pipeline import StageError
-from live.rehearsal import rehearse
-from live.sources import NoSource
+from live.sources.sources import NoSource
+from live.warm_up import rehearse
 
 pytestmark = pytest.mark.unit
 

@@ -9,7 +9,7 @@ import pytest
 
 from face.errors import FaceError
 from live.mailbox import Closed
-from live.sources import DEMO_CLIP, CameraSource, FileSource, NoSource, open_source
+from live.sources.sources import DEMO_CLIP, CameraSource, FileSource, NoSource, open_source
 
 pytestmark = pytest.mark.unit
 

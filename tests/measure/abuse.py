@@ -26,7 +26,7 @@ from measure.soak import SDP, connect
 
 from face.threads import compute_on_one_thread
 from live.app import build_pipeline
-from live.streaming.server import ServerSettings
+from live.streaming.http.server import ServerSettings
 
 
 async def malformed(address: str, count: int) -> collections.Counter:

@@ -22,7 +22,7 @@ from live_serving import serving
 from face.threads import compute_on_one_thread
 from live.app import build_pipeline
 from live.frames import Generated
-from live.streaming.encoder import SharedEncoder
+from live.streaming.media.video_encoder import SharedEncoder
 
 BITS, BAR_ROWS = 24, 8  # a counter of milliseconds, 4.6 hours
 EVERY = 3  # frames of which one is read: reading takes 3 ms of the processors that the frames wait for

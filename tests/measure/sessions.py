@@ -22,7 +22,7 @@ from measure.soak import Camera, connect
 from face.threads import compute_on_one_thread
 from live.app import build_pipeline
 from live.device import Device, choose
-from live.streaming.server import ServerSettings
+from live.streaming.http.server import ServerSettings
 from live.streaming.session import Sessions
 
 

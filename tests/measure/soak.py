@@ -34,8 +34,8 @@ from face.threads import compute_on_one_thread
 from face.video import VideoReader
 from live.app import build_pipeline
 from live.bench import memory_mb
-from live.sources import DEMO_CLIP
-from live.streaming.server import ServerSettings
+from live.sources.sources import DEMO_CLIP
+from live.streaming.http.server import ServerSettings
 
 SDP = {"Content-Type": "application/sdp"}
 WARM_UP_S = 60

@@ -37,7 +37,7 @@ from face.threads import compute_on_one_thread
 from live.app import build_pipeline
 from live.frames import Frame, Generated, Sound
 from live.pipeline import Pipeline
-from live.streaming.encoder import SharedEncoder
+from live.streaming.media.video_encoder import SharedEncoder
 
 FLASH_FRAMES = 3
 CORNER = 32  # pixels

@@ -26,7 +26,7 @@ from live_serving import serving
 
 from face.threads import compute_on_one_thread
 from live.app import build_pipeline
-from live.streaming.server import ServerSettings
+from live.streaming.http.server import ServerSettings
 
 
 async def join(address: str) -> tuple[RTCPeerConnection, asyncio.Future]:

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from face.camera_map import camera_move, middle_of_face, moved
-from offline.align import align_poses
-from offline.motion import natural_motion
-from offline.people import Person, act
+from offline.reconstruct.pose_refinement import align_poses
+from offline.synthetic.motion import natural_motion
+from offline.synthetic.raster_people import Person, act
 
 pytestmark = pytest.mark.unit
 SIZE, FRAMES, HELD_OUT = 128, 100, 8

@@ -3,9 +3,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from offline.augmentation import Augmentation, Similarity
-from offline.motion import natural_motion
-from offline.people import Person, act
+from offline.dataset.augmentation import Augmentation, Similarity
+from offline.synthetic.motion import natural_motion
+from offline.synthetic.raster_people import Person, act
 
 pytestmark = pytest.mark.unit
 SIZE = 128

@@ -6,10 +6,10 @@ from dataclasses import replace
 import pytest
 
 from face.errors import FaceError
-from offline.augmentation import Augmentation
-from offline.config import as_config, differences, read_config, write_config
-from offline.flow import FlowKind
-from offline.profiles import COMPACT, PAPER, Phase, Weights
+from offline.dataset.augmentation import Augmentation
+from offline.flow.optical_flow import FlowKind
+from offline.training.config import as_config, differences, read_config, write_config
+from offline.training.profiles import COMPACT, PAPER, Phase, Weights
 
 pytestmark = pytest.mark.unit
 

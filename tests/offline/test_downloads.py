@@ -9,8 +9,9 @@ import torch
 
 from face.errors import FaceError
 from face.files import sha256
-from offline import likeness, perceptual
 from offline.downloads import fetch_weights
+from offline.evaluate import likeness
+from offline.training import perceptual
 
 pytestmark = pytest.mark.unit
 

@@ -12,10 +12,10 @@ from conftest import CLIPS
 
 from face.errors import FaceError
 from face.target import write_onnx
-from offline.compact import CompactGenerator
-from offline.dataset import Dataset
-from offline.evaluate import Judges, evaluate, evaluate_driven, read_portrait
-from offline.export import describe, export_onnx
+from offline.dataset.dataset import Dataset
+from offline.evaluate.evaluation import Judges, evaluate, evaluate_driven, read_portrait
+from offline.export.target_export import describe, export_onnx
+from offline.networks.compact_generator import CompactGenerator
 
 pytestmark = pytest.mark.unit
 
@@ -44,7 +44,7 @@ class Redness:
 @pytest.fixture(scope="module")
 def target(dataset_folder, model, tmp_path_factory):
     """A target of the synthetic person; its network only remembers."""
-    from offline.atlas import remember
+    from offline.networks.head_scan import remember
 
     dataset = Dataset(dataset_folder, model)
     torch.manual_seed(0)

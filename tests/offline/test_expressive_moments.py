@@ -5,7 +5,7 @@ import pytest
 from conftest import camera, true_landmarks, units
 
 from face.parameters import FaceParameters
-from offline.expressive_moments import moments
+from offline.evaluate.expressive_moments import moments
 
 pytestmark = pytest.mark.unit
 EXPRESSIONS = {

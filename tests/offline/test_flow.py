@@ -7,9 +7,9 @@ from conftest import camera, units
 
 from face.nmfc import NmfcRenderer
 from face.parameters import FaceParameters
-from offline.flow import carried, composite_flow, estimated_flow, face_flow
-from offline.losses import warp
-from offline.people import Person
+from offline.flow.optical_flow import carried, composite_flow, estimated_flow, face_flow
+from offline.synthetic.raster_people import Person
+from offline.training.losses import warp
 
 pytestmark = pytest.mark.unit
 SIZE = 192

@@ -6,8 +6,8 @@ import torch
 
 from face.errors import FaceError
 from offline import flow_learning
+from offline.flow.refinement_unet import FlowNetwork
 from offline.flow_learning import compare, film_pairs, learn, masked_endpoint_error
-from offline.flow_network import FlowNetwork
 
 pytestmark = pytest.mark.unit
 

@@ -6,9 +6,9 @@ import pytest
 
 from face.errors import FaceError
 from face.video import VideoWriter
-from offline.footage import RATE, find_cuts, resampled, track_video
-from offline.motion import natural_motion
-from offline.people import Person, act
+from offline.reconstruct.checked_tracking import RATE, find_cuts, resampled, track_video
+from offline.synthetic.motion import natural_motion
+from offline.synthetic.raster_people import Person, act
 
 pytestmark = pytest.mark.unit
 SIZE = 192

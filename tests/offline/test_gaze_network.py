@@ -7,10 +7,10 @@ import onnxruntime as ort
 import pytest
 import torch
 
-from face.eyes import HEIGHT, WIDTH, eye_crops, eye_places
+from face.gaze_estimation import HEIGHT, WIDTH, eye_crops, eye_places
 from face.landmarks import COUNT, UNIT_NAMES, EyePicture
 from offline.gaze_network import _HIGH, _WIDE, GazeNetwork, _framed, _mirrored, export
-from offline.motion import free_lids, natural_motion
+from offline.synthetic.motion import free_lids, natural_motion
 
 pytestmark = pytest.mark.unit
 RNG = np.random.default_rng(3)

@@ -9,9 +9,9 @@ from conftest import camera, true_landmarks, units
 from face.errors import FaceError
 from face.landmarks import LEFT_EYE, RIGHT_EYE
 from face.parameters import FaceParameters
-from offline import likeness
-from offline.likeness import Lpips, Recogniser, face_crop, load_lpips
-from offline.perceptual import Vgg16Trunk
+from offline.evaluate import likeness
+from offline.evaluate.likeness import Lpips, Recogniser, face_crop, load_lpips
+from offline.training.perceptual import Vgg16Trunk
 
 pytestmark = pytest.mark.unit
 WIDTHS = (64, 128, 256, 512, 512)

@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 
 from face.conditioning import CpuConditioning
-from offline.augmentation import Augmentation, Similarity
-from offline.dataset import Dataset
-from offline.flow import FlowKind
-from offline.loader import Loader, needed_flows
-from offline.profiles import COMPACT, Phase, Weights
-from offline.ranks import Ranks
-from offline.stored_flows import store_flows
+from offline.dataset.augmentation import Augmentation, Similarity
+from offline.dataset.dataset import Dataset
+from offline.flow.optical_flow import FlowKind
+from offline.flow.stored_flows import store_flows
+from offline.training.distributed import Ranks
+from offline.training.loader import Loader, needed_flows
+from offline.training.profiles import COMPACT, Phase, Weights
 
 pytestmark = pytest.mark.unit
 MOVING = replace(

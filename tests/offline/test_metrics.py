@@ -8,9 +8,9 @@ import pytest
 from conftest import camera, true_landmarks, units
 
 from face.parameters import FaceParameters
-from offline.flow import estimated_flow
-from offline.metrics import score_driven, score_faces
-from offline.pixel_error import score_pictures, warping_error
+from offline.dataset.pixel_error import score_pictures, warping_error
+from offline.evaluate.face_metrics import score_driven, score_faces
+from offline.flow.optical_flow import estimated_flow
 
 pytestmark = pytest.mark.unit
 

@@ -10,7 +10,7 @@ import torch
 from onnx import TensorProto, helper, numpy_helper
 from torch import nn
 
-from offline.onnx_graph import HALVED, bytes_behind, halve_maps, keep_bytes
+from offline.export.onnx_graph import HALVED, bytes_behind, halve_maps, keep_bytes
 
 pytestmark = pytest.mark.unit
 

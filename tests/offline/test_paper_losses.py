@@ -10,15 +10,15 @@ import torch
 from torch import nn
 
 from face.recurrence import INPUTS
-from offline.adversaries import Adversaries, Scene
-from offline.dataset import Dataset
-from offline.loader import Batch
-from offline.paper import PaperGenerator
-from offline.past import Past
-from offline.perceptual import PyramidDistance, Vgg19Perceptual
-from offline.profiles import PAPER, Phase, Weights
-from offline.step import ExportedStep
-from offline.trainer import Trainer
+from offline.dataset.dataset import Dataset
+from offline.networks.exported_step import ExportedStep
+from offline.networks.paper_generator import PaperGenerator
+from offline.training.gan import Adversaries, Scene
+from offline.training.history import Past
+from offline.training.loader import Batch
+from offline.training.perceptual import PyramidDistance, Vgg19Perceptual
+from offline.training.profiles import PAPER, Phase, Weights
+from offline.training.trainer import Trainer
 
 pytestmark = pytest.mark.unit
 SIZE = 64

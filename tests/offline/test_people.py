@@ -11,8 +11,8 @@ from face.landmarks import UNIT_NAMES
 from face.parameters import FaceParameters
 from face.raster import interpolate, rasterise
 from face.tracking import FaceTracker
-from offline.motion import natural_motion
-from offline.people import Person, act
+from offline.synthetic.motion import natural_motion
+from offline.synthetic.raster_people import Person, act
 
 pytestmark = pytest.mark.unit
 SIZE = 256

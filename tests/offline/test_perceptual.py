@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from face.errors import FaceError
-from offline.perceptual import PyramidDistance, Vgg16Perceptual, Vgg16Trunk, Vgg19Perceptual, load_perceptual
+from offline.training.perceptual import PyramidDistance, Vgg16Perceptual, Vgg16Trunk, Vgg19Perceptual, load_perceptual
 
 pytestmark = pytest.mark.unit
 

@@ -9,15 +9,15 @@ import torch
 from face.errors import FaceError
 from face.video import VideoWriter
 from offline import pretrain
-from offline.atlas import REMEMBERED
-from offline.dataset import Dataset
-from offline.motion import natural_motion
-from offline.people import Person, act
-from offline.perceptual import PyramidDistance
+from offline.dataset.dataset import Dataset
+from offline.networks.head_scan import REMEMBERED
 from offline.pretrain import find_people
-from offline.profiles import COMPACT, PROFILES, Phase, Weights
-from offline.reconstruct import reconstruct
-from offline.trainer import Trainer
+from offline.reconstruct.reconstruction import reconstruct
+from offline.synthetic.motion import natural_motion
+from offline.synthetic.raster_people import Person, act
+from offline.training.perceptual import PyramidDistance
+from offline.training.profiles import COMPACT, PROFILES, Phase, Weights
+from offline.training.trainer import Trainer
 
 pytestmark = pytest.mark.unit
 QUICK = replace(COMPACT, phases=(Phase(until=6, length=2, rate=1e-3, weights=Weights(l1=1.0)),))
@@ -29,7 +29,7 @@ def people(model, tmp_path_factory):
     folder = tmp_path_factory.mktemp("people")
     found = []
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("offline.reconstruct._SHORTEST_S", 0.3)
+        patch.setattr("offline.reconstruct.reconstruction._SHORTEST_S", 0.3)
         for seed in (7, 8):
             person = Person(model, seed)
             with VideoWriter(folder / f"{seed}.mp4", 25) as writer:

@@ -7,15 +7,15 @@ import onnxruntime as ort
 import pytest
 import torch
 
-from face.layers import SEAMS
+from face.compact_constants import SEAMS
 from face.recurrence import NO_OUTPUT, Recurrence
-from live.generators.processor import ProcessorGenerator
-from offline.compact import CompactGenerator
-from offline.dataset import Dataset
-from offline.export import roll_out, to_onnx
-from offline.processor import ProcessorStep, RowShuffle, _by_rows, _level
-from offline.quantise import quantise
-from offline.step import ExportedStep
+from live.generators.cpu_int8 import ProcessorGenerator
+from offline.dataset.dataset import Dataset
+from offline.export.cpu_step import ProcessorStep, RowShuffle, _by_rows, _level
+from offline.export.int8 import quantise
+from offline.export.target_export import roll_out, to_onnx
+from offline.networks.compact_generator import CompactGenerator
+from offline.networks.exported_step import ExportedStep
 
 pytestmark = pytest.mark.unit
 

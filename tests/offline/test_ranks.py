@@ -12,11 +12,11 @@ import pytest
 import torch
 
 from face.morphable import MorphableModel
-from offline.dataset import Dataset
-from offline.perceptual import PyramidDistance
-from offline.profiles import COMPACT, Phase, Weights
-from offline.ranks import Ranks
-from offline.trainer import Trainer
+from offline.dataset.dataset import Dataset
+from offline.training.distributed import Ranks
+from offline.training.perceptual import PyramidDistance
+from offline.training.profiles import COMPACT, Phase, Weights
+from offline.training.trainer import Trainer
 
 pytestmark = pytest.mark.unit
 STEPS = 2

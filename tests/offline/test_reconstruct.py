@@ -6,14 +6,14 @@ import pytest
 from face.errors import FaceError
 from face.landmarks import SURFACE_COUNT
 from face.video import VideoWriter
-from offline.dataset import Dataset
-from offline.evaluate import live_faces
-from offline.export import describe
-from offline.footage import Track
-from offline.metrics import watch
-from offline.motion import natural_motion
-from offline.people import Person, act
-from offline.reconstruct import Crop, Take, choose_crop, reconstruct, split_takes
+from offline.dataset.dataset import Dataset
+from offline.evaluate.evaluation import live_faces
+from offline.evaluate.face_metrics import watch
+from offline.export.target_export import describe
+from offline.reconstruct.checked_tracking import Track
+from offline.reconstruct.reconstruction import Crop, Take, choose_crop, reconstruct, split_takes
+from offline.synthetic.motion import natural_motion
+from offline.synthetic.raster_people import Person, act
 
 pytestmark = pytest.mark.unit
 

@@ -17,27 +17,28 @@ from face.errors import FaceError
 from face.recurrence import INPUTS, Recurrence
 from face.target import read_info
 from face.video import VideoReader, VideoWriter
-from offline import distill, evaluate, learn, reenact, train
-from offline import trainer as trainer_module
-from offline.command import one_sentence
-from offline.config import read_config
-from offline.dataset import Dataset
-from offline.discriminators import MultiScaleDiscriminator
-from offline.export import check, describe, export, export_onnx
-from offline.losses import (
+from offline import distill, learn, reenact, train
+from offline.cli_errors import one_sentence
+from offline.dataset.dataset import Dataset
+from offline.evaluate import evaluation as evaluate
+from offline.export.target_export import check, describe, export, export_onnx
+from offline.networks.discriminators import MultiScaleDiscriminator
+from offline.networks.exported_step import NO_OUTPUT_VALUE, ExportedStep, picture_bytes
+from offline.networks.paper_generator import PaperGenerator
+from offline.synthetic.motion import natural_motion
+from offline.synthetic.raster_people import Person, act
+from offline.training import trainer as trainer_module
+from offline.training.config import read_config
+from offline.training.losses import (
     discriminator_loss,
     feature_matching,
     generator_loss,
     gradient_l1,
     weighted_l1,
 )
-from offline.motion import natural_motion
-from offline.paper import PaperGenerator
-from offline.people import Person, act
-from offline.perceptual import PerceptualKind, PyramidDistance, load_perceptual
-from offline.profiles import COMPACT, PAPER, PROFILES, Phase, Weights
-from offline.step import NO_OUTPUT_VALUE, ExportedStep, picture_bytes
-from offline.trainer import Precision, Trainer
+from offline.training.perceptual import PerceptualKind, PyramidDistance, load_perceptual
+from offline.training.profiles import COMPACT, PAPER, PROFILES, Phase, Weights
+from offline.training.trainer import Precision, Trainer
 
 pytestmark = pytest.mark.unit
 

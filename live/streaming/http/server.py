@@ -15,19 +15,19 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Mount, Route, WebSocketRoute
 from starlette.staticfiles import StaticFiles
 
-from live.gallery import Gallery
 from live.pipeline import Pipeline
-from live.streaming.control import Control, status
-from live.streaming.cors import Cors
-from live.streaming.guard import Guard
-from live.streaming.ice import IceServer
-from live.streaming.operations import PROBES, Operations
-from live.streaming.peers import Peers
-from live.streaming.publish import Publisher
+from live.streaming.http.access import Guard
+from live.streaming.http.cors import Cors
+from live.streaming.http.health_metrics import PROBES, Operations
+from live.streaming.http.websocket import Control, status
+from live.streaming.http.whip_whep import Signalling
 from live.streaming.session import Sessions
-from live.streaming.signalling import Signalling
+from live.streaming.webrtc.ice import IceServer
+from live.streaming.webrtc.peers import Peers
+from live.streaming.webrtc.whip_client import Publisher
+from live.target_gallery import Gallery
 
-WEB = Path(__file__).parents[2] / "web"
+WEB = Path(__file__).parents[3] / "web"
 
 
 def _public() -> frozenset[str]:

@@ -15,11 +15,11 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from face.errors import FaceError
 from face.retarget import Mode
 from live.frames import Generated
-from live.gallery import Gallery
 from live.pipeline import Pipeline
-from live.streaming.guard import SUBPROTOCOL
+from live.streaming.http.access import SUBPROTOCOL
+from live.streaming.http.preview_tiles import encode_tiles
 from live.streaming.session import Session
-from live.streaming.tiles import encode_tiles
+from live.target_gallery import Gallery
 
 _LARGEST_COMMAND = 4 * 1024
 _STATUS_INTERVAL_S = 0.25

@@ -8,9 +8,9 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from live.streaming.ice import IceServer, parse_fragment
-from live.streaming.peers import BadOffer, Peer, Peers, Taken, Unacceptable
 from live.streaming.session import Session
+from live.streaming.webrtc.ice import IceServer, parse_fragment
+from live.streaming.webrtc.peers import BadOffer, Peer, Peers, Taken, Unacceptable
 
 _SDP, _FRAGMENT = "application/sdp", "application/trickle-ice-sdpfrag"
 _LARGEST_BODY = 64 * 1024

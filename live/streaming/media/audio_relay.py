@@ -12,8 +12,8 @@ import numpy as np
 
 from live.frames import SOUND_RATE, Sound
 from live.metrics import Metrics
-from live.streaming.codecs import SOUND_FRAME, open_sound
-from live.streaming.encoder import Subscription
+from live.streaming.media.codecs import SOUND_FRAME, open_sound
+from live.streaming.media.video_encoder import Subscription
 
 _LONGEST_WAIT = 100  # pieces held back, a few seconds; then the oldest go
 _LONGEST_QUEUE = 25  # packets that a slow viewer may be behind: half a second

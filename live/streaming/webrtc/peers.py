@@ -17,11 +17,11 @@ from av import AudioFrame, Packet, VideoFrame
 
 from live.frames import Frame, Sound
 from live.mailbox import Closed
-from live.streaming import aiortc_patches
-from live.streaming.codecs import Codec
-from live.streaming.encoder import Subscription
-from live.streaming.ice import Fragment, IceServer, user_fragment
+from live.streaming.media.codecs import Codec
+from live.streaming.media.video_encoder import Subscription
 from live.streaming.session import NoRoom, Session, Sessions
+from live.streaming.webrtc import aiortc_patches
+from live.streaming.webrtc.ice import Fragment, IceServer, user_fragment
 
 _CONNECT_TIMEOUT_S = 15.0
 _SOUND_AGE_S = 0.0265  # of a packet's first sample as the packet is made: 20 ms long, after 6.5 that Opus looks ahead

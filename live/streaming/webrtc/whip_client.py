@@ -11,10 +11,10 @@ from urllib.parse import urljoin, urlsplit
 
 from aiortc import RTCConfiguration, RTCPeerConnection, RTCRtpSender, RTCSessionDescription
 
-from live.streaming import aiortc_patches
-from live.streaming.ice import IceServer
-from live.streaming.peers import PacketTrack, feed_pictures, hang_up
 from live.streaming.session import Session
+from live.streaming.webrtc import aiortc_patches
+from live.streaming.webrtc.ice import IceServer
+from live.streaming.webrtc.peers import PacketTrack, feed_pictures, hang_up
 
 _TIMEOUT_S = 10.0
 _RETRY_S = (1.0, 2.0, 5.0, 10.0)

@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 
 from face.errors import FaceError
-from offline.command import one_sentence
+from offline.cli_errors import one_sentence
 from offline.synthetic.blender import environment
 
 
@@ -48,7 +48,7 @@ def main() -> int:
 
 def _film(arguments: argparse.Namespace) -> int:
     # Only Blender's environment has what these import.
-    from offline.makehuman import MakeHuman
+    from offline.morphable.makehuman import MakeHuman
     from offline.synthetic.blender import film, ict, makehuman_head
     from offline.synthetic.blender.cast import CAST
     from offline.synthetic.blender.person import draw_person

@@ -12,8 +12,8 @@ import numpy as np
 
 from face.errors import FaceError
 from face.landmarks import UNIT_NAMES
+from offline.morphable.wavefront import read_obj
 from offline.synthetic.blender.head import Faces, HeadModel, Lashes, smoothstep
-from offline.wavefront import read_obj
 
 _VERTICES, _FACES, _SKIN_VERTICES = 26719, 26384, 11248
 _PARTS = {

@@ -12,7 +12,7 @@ import numpy as np
 
 import face
 from face.landmarks import IBUG_68
-from offline.makehuman import MakeHuman
+from offline.morphable.makehuman import MakeHuman
 from offline.synthetic.blender.head import Faces, HeadModel, Lashes
 
 _EYE_CORNERS_CM = np.array([[-4.46, 3.43, 8.6], [4.46, 3.43, 8.6]])

@@ -14,7 +14,7 @@ from conftest import camera, units
 from face.conditioning import CpuConditioning
 from face.parameters import EXPRESSION_SIZE, UNITS, FaceParameters, of_units
 from live.renderers.packing import FACE, FaceMesh
-from offline.motion import natural_motion
+from offline.synthetic.motion import natural_motion
 
 pytestmark = pytest.mark.unit
 SOURCE = Path(__file__).with_name("as_cpp.cpp")

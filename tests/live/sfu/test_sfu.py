@@ -17,8 +17,8 @@ from aiortc import RTCConfiguration, RTCPeerConnection, RTCSessionDescription
 from live_parts import pipeline
 from live_serving import serving
 
-from live.sources import DEMO_CLIP, FileSource
-from live.streaming.server import ServerSettings
+from live.sources.sources import DEMO_CLIP, FileSource
+from live.streaming.http.server import ServerSettings
 
 pytestmark = pytest.mark.unit
 ROOM = 1234

@@ -11,8 +11,8 @@ import websockets
 from live_parts import pipeline
 from live_serving import serving
 
-from live.gallery import Gallery
-from live.sources import DEMO_CLIP, FileSource, NoSource
+from live.sources.sources import DEMO_CLIP, FileSource, NoSource
+from live.target_gallery import Gallery
 
 pytestmark = pytest.mark.unit
 
@@ -65,8 +65,8 @@ def test_figures_that_cannot_be_made_are_told_to_the_log(model, target_info, mon
         async with websockets.connect(address.replace("http", "ws") + "/live"):
             assert await asyncio.to_thread(told.wait, 30)
 
-    monkeypatch.setattr("live.streaming.control.encode_tiles", broken)
-    monkeypatch.setattr("live.streaming.control.logger.error", error)
+    monkeypatch.setattr("live.streaming.http.websocket.encode_tiles", broken)
+    monkeypatch.setattr("live.streaming.http.websocket.logger.error", error)
     with serving(pipeline(model, target_info, FileSource(DEMO_CLIP), drop=True)) as address:
         asyncio.run(talk(address))
     assert said == ["a bug"]

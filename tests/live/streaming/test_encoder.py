@@ -16,10 +16,10 @@ from starlette.applications import Starlette
 
 from live.frames import Generated
 from live.metrics import Metrics
-from live.sources import DEMO_CLIP, FileSource
-from live.streaming.codecs import Codec, h264_encoder, open_video, yuv_frame
-from live.streaming.encoder import SharedEncoder, Subscription
-from live.streaming.operations import Operations
+from live.sources.sources import DEMO_CLIP, FileSource
+from live.streaming.http.health_metrics import Operations
+from live.streaming.media.codecs import Codec, h264_encoder, open_video, yuv_frame
+from live.streaming.media.video_encoder import SharedEncoder, Subscription
 from live.streaming.session import Session, Sessions
 
 pytestmark = pytest.mark.unit
@@ -115,7 +115,7 @@ async def encoded(encoder: SharedEncoder, viewer: Subscription, count: int, size
 def test_one_key_frame_for_all_who_ask(codec, monkeypatch):
     """Many requests within the interval make one key frame; one after it another."""
     clock = [1000.0]
-    monkeypatch.setattr("live.streaming.encoder.time.monotonic", lambda: clock[0])
+    monkeypatch.setattr("live.streaming.media.video_encoder.time.monotonic", lambda: clock[0])
 
     async def work():
         metrics = Metrics()
@@ -187,9 +187,10 @@ def test_an_encoder_that_fails_once_is_opened_anew(monkeypatch):
     """Its viewers go on with a key frame, and time stamps go on."""
     said: list[str] = []
     opened_anew = threading.Event()
-    monkeypatch.setattr("live.streaming.encoder.open_video", Failing({2}).open)
+    monkeypatch.setattr("live.streaming.media.video_encoder.open_video", Failing({2}).open)
     monkeypatch.setattr(
-        "live.streaming.encoder.logger.warning", lambda text, *values: (said.append(text % values), opened_anew.set())
+        "live.streaming.media.video_encoder.logger.warning",
+        lambda text, *values: (said.append(text % values), opened_anew.set()),
     )
 
     async def work():
@@ -212,14 +213,14 @@ def test_an_encoder_that_fails_once_is_opened_anew(monkeypatch):
 @pytest.mark.parametrize(("seconds_between", "given_up"), [(1, True), (100, False)])
 def test_an_encoder_that_fails_again_soon_is_given_up(monkeypatch, seconds_between, given_up):
     clock = [1000.0]
-    monkeypatch.setattr("live.streaming.encoder.time.monotonic", lambda: clock[0])
+    monkeypatch.setattr("live.streaming.media.video_encoder.time.monotonic", lambda: clock[0])
 
     class Passing(Failing):
         def encode(self, frame):
             clock[0] += seconds_between
             return super().encode(frame)
 
-    monkeypatch.setattr("live.streaming.encoder.open_video", Passing({0, 1}).open)
+    monkeypatch.setattr("live.streaming.media.video_encoder.open_video", Passing({0, 1}).open)
 
     async def work():
         reasons: list[Exception] = []
@@ -238,7 +239,7 @@ def test_an_encoder_that_fails_again_soon_is_given_up(monkeypatch, seconds_betwe
 
 
 def test_a_session_whose_encoder_is_given_up_ends_and_the_probe_says_why(model, module_target, monkeypatch):
-    monkeypatch.setattr("live.streaming.encoder.open_video", Failing(set(range(99))).open)
+    monkeypatch.setattr("live.streaming.media.video_encoder.open_video", Failing(set(range(99))).open)
 
     async def work():
         loop = pipeline(model, module_target, FileSource(DEMO_CLIP), drop=True)
@@ -271,7 +272,7 @@ def test_a_session_that_closes_does_not_hold_up_everybody_else(model, target_inf
             assert go_on.wait(4), "the event loop waited for this"
             return super().encode(frame)
 
-    monkeypatch.setattr("live.streaming.encoder.open_video", Slow(set()).open)
+    monkeypatch.setattr("live.streaming.media.video_encoder.open_video", Slow(set()).open)
 
     async def work():
         loop = pipeline(model, target_info, FileSource(DEMO_CLIP), drop=True)

@@ -15,10 +15,10 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
 from live.app import is_loopback
-from live.sources import NoSource
-from live.streaming.guard import Allowance, Guard
-from live.streaming.server import ServerSettings
-from live.streaming.tls import self_signed
+from live.sources.sources import NoSource
+from live.streaming.http.access import Allowance, Guard
+from live.streaming.http.server import ServerSettings
+from live.streaming.http.tls import self_signed
 
 pytestmark = pytest.mark.unit
 TOKEN = "correct horse"
@@ -164,8 +164,8 @@ def test_an_allowance_runs_out_and_comes_back():
 
 
 def test_too_many_requests_are_told_to_wait(model, module_target, monkeypatch):
-    monkeypatch.setattr("live.streaming.guard._PER_S", 0.0)
-    monkeypatch.setattr("live.streaming.guard._BURST", 3.0)
+    monkeypatch.setattr("live.streaming.http.access._PER_S", 0.0)
+    monkeypatch.setattr("live.streaming.http.access._BURST", 3.0)
     loop = pipeline(model, module_target, NoSource(), drop=True)
     with serving(loop) as address, httpx.Client(base_url=address) as client:
         assert [client.post("/whep").status_code for _ in range(4)] == [415, 415, 415, 429]

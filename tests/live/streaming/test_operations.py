@@ -17,8 +17,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from face.errors import FaceError
 from live import logs
 from live.app import TARGETS
-from live.gallery import Gallery
-from live.sources import DEMO_CLIP, FileSource, NoSource
+from live.sources.sources import DEMO_CLIP, FileSource, NoSource
+from live.target_gallery import Gallery
 
 pytestmark = pytest.mark.unit
 

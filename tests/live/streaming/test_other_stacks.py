@@ -18,11 +18,11 @@ from conftest import REPOSITORY
 from live_parts import pipeline
 from live_serving import serving
 
-from live.sources import DEMO_CLIP, FileSource, NoSource
-from live.streaming.ice import parse_server
-from live.streaming.server import ServerSettings
-from offline.motion import natural_motion
-from offline.people import Person, act
+from live.sources.sources import DEMO_CLIP, FileSource, NoSource
+from live.streaming.http.server import ServerSettings
+from live.streaming.webrtc.ice import parse_server
+from offline.synthetic.motion import natural_motion
+from offline.synthetic.raster_people import Person, act
 
 pytestmark = pytest.mark.unit
 PEERS = REPOSITORY / "tests" / "live" / "npm"

@@ -20,12 +20,12 @@ from face.target import write_onnx
 from face.tracking import FaceTracker
 from live.app import build_pipeline
 from live.frames import Generated
-from live.gallery import Gallery
-from live.sources import DEMO_CLIP
-from live.streaming.server import ServerSettings
-from live.streaming.sound import SoundRelay
-from offline.compact import CompactGenerator
-from offline.export import export_onnx
+from live.sources.sources import DEMO_CLIP
+from live.streaming.http.server import ServerSettings
+from live.streaming.media.audio_relay import SoundRelay
+from live.target_gallery import Gallery
+from offline.export.target_export import export_onnx
+from offline.networks.compact_generator import CompactGenerator
 
 pytestmark = pytest.mark.browser
 CLIP = "lp_d12.mp4"  # turns the head and talks with a wide mouth: on a still one the correlation would be of noise

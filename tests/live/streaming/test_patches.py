@@ -11,7 +11,7 @@ from aiortc.jitterbuffer import JitterBuffer
 from aiortc.rtcrtpparameters import RTCRtpHeaderExtensionParameters, RTCRtpParameters
 from aiortc.rtcrtpreceiver import RemoteStreamTrack
 
-from live.streaming import aiortc_patches
+from live.streaming.webrtc import aiortc_patches
 
 pytestmark = pytest.mark.unit
 

@@ -12,9 +12,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 from live_parts import pipeline
 
-from live.sources import NoSource
-from live.streaming.publish import Publisher, Refused
+from live.sources.sources import NoSource
 from live.streaming.session import Session
+from live.streaming.webrtc.whip_client import Publisher, Refused
 
 pytestmark = pytest.mark.unit
 TOKEN = "verysecret"

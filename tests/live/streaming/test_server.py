@@ -17,11 +17,11 @@ from live_serving import serving
 
 from face.errors import FaceError
 from face.morphable import MorphableModel
-from live.cast import Cast
-from live.sources import DEMO_CLIP, FileSource, NoSource
-from live.streaming.server import ServerSettings
-from offline.motion import natural_motion
-from offline.people import Person, act
+from live.loaded_target import Cast
+from live.sources.sources import DEMO_CLIP, FileSource, NoSource
+from live.streaming.http.server import ServerSettings
+from offline.synthetic.motion import natural_motion
+from offline.synthetic.raster_people import Person, act
 
 pytestmark = pytest.mark.unit
 SDP = {"Content-Type": "application/sdp"}
@@ -272,7 +272,7 @@ def test_a_session_whose_loop_fails_ends_and_says_why(model, target_info, monkey
         await connection.close()
 
     monkeypatch.setattr("live.streaming.session.logger.error", error)
-    monkeypatch.setattr("live.streaming.peers.logger.error", error)
+    monkeypatch.setattr("live.streaming.webrtc.peers.logger.error", error)
     with serving(loop, ServerSettings(most_sessions=2)) as address:
         asyncio.run(work(address))
         assert loop.error is None

@@ -11,9 +11,9 @@ from aiortc import RTCConfiguration, RTCPeerConnection, RTCSessionDescription, V
 from live_parts import pipeline
 from live_serving import serving
 
-from live.sources import DEMO_CLIP, FileSource
-from live.streaming.ice import parse_fragment, parse_server
-from live.streaming.server import ServerSettings
+from live.sources.sources import DEMO_CLIP, FileSource
+from live.streaming.http.server import ServerSettings
+from live.streaming.webrtc.ice import parse_fragment, parse_server
 
 pytestmark = pytest.mark.unit
 SDP, FRAGMENT = "application/sdp", "application/trickle-ice-sdpfrag"

@@ -14,11 +14,11 @@ import pytest
 from face.video import VideoWriter
 from live.frames import SOUND_RATE, Frame, Sound
 from live.metrics import Metrics
-from live.sound_file import read_sound
-from live.sources import _SOUND_AHEAD_S, FileSource
-from live.streaming.codecs import SOUND_FRAME
-from live.streaming.encoder import Subscription
-from live.streaming.sound import _PLAYER_S, SoundRelay
+from live.sources.sound_file import read_sound
+from live.sources.sources import _SOUND_AHEAD_S, FileSource
+from live.streaming.media.audio_relay import _PLAYER_S, SoundRelay
+from live.streaming.media.codecs import SOUND_FRAME
+from live.streaming.media.video_encoder import Subscription
 
 pytestmark = pytest.mark.unit
 

@@ -23,12 +23,12 @@ from tqdm import tqdm
 from face.landmarks import UNIT_NAMES
 from face.parameters import gaze_rotation
 from face.quiet import silenced
-from offline.makehuman import MakeHuman
-from offline.motion import free_lids, natural_motion
+from offline.morphable.makehuman import MakeHuman
 from offline.synthetic.blender.gaze_set import stage
 from offline.synthetic.blender.gaze_set.actor import Actor
 from offline.synthetic.blender.gaze_set.command import add_options, studio_command
 from offline.synthetic.blender.gaze_set.people import MIRA, Role
+from offline.synthetic.motion import free_lids, natural_motion
 
 _SIZE = 256
 _GAZES = 4  # for each pose

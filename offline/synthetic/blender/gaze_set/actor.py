@@ -11,7 +11,7 @@ from typing import Any
 import bpy
 import numpy as np
 
-from offline.makehuman import MakeHuman
+from offline.morphable.makehuman import MakeHuman
 from offline.synthetic.blender.gaze_set.materials import Materials
 from offline.synthetic.blender.gaze_set.people import Role
 from offline.synthetic.blender.gaze_set.proxies import Proxy

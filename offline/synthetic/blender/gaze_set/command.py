@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from face.errors import FaceError
-from offline.command import one_sentence
+from offline.cli_errors import one_sentence
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:

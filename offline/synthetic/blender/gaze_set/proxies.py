@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from face.errors import FaceError
-from offline.wavefront import read_obj
+from offline.morphable.wavefront import read_obj
 
 
 class Proxy:
