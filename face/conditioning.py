@@ -24,7 +24,7 @@ class ConditioningRenderer(Protocol):
         """
         ...
 
-    def another(self) -> ConditioningRenderer:
+    def clone(self) -> ConditioningRenderer:
         """A renderer of the same kind for another thread, with buffers of its own."""
         ...
 
@@ -48,6 +48,6 @@ class CpuConditioning:
         self._gaze.draw(parameters, image[..., 3:])
         return image
 
-    def another(self) -> CpuConditioning:
+    def clone(self) -> CpuConditioning:
         """A renderer for another thread."""
         return CpuConditioning(self._model, self.size)

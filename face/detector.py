@@ -18,7 +18,7 @@ class FaceDetector:
     """Finds faces whose size is a good part of the picture's.
 
     Raises:
-        FaceError: the network's file is missing.
+        UserError: the network's file is missing.
     """
 
     def __init__(self) -> None:

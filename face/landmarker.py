@@ -26,7 +26,7 @@ class Landmarker:
     """Reads a face.
 
     Raises:
-        FaceError: the networks' file is missing.
+        UserError: the networks' file is missing.
     """
 
     def __init__(self) -> None:

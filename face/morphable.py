@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import scipy.sparse as sp
 
-from face.errors import FaceError
+from face.errors import UserError
 from face.landmarks import SURFACE_COUNT
 from face.parameters import EXPRESSION_SIZE, IDENTITY_SIZE
 from face.raster import triangulate
@@ -75,20 +75,20 @@ class MorphableModel:
         """Read a model file.
 
         Raises:
-            FaceError: the file is missing or not a morphable model.
+            UserError: the file is missing or not a morphable model.
         """
         try:
             with np.load(path) as data:
                 arrays = {f.name: data[f.name] for f in fields(MorphableModel)}
         except FileNotFoundError:
-            raise FaceError(f"Morphable model {path} is missing: reinstall, or build it with "
+            raise UserError(f"Morphable model {path} is missing: reinstall, or build it with "
                             "'python -m offline.morphable'.") from None  # fmt: skip
         except (KeyError, ValueError, OSError) as error:
-            raise FaceError(f"{path} is not a morphable model of this program ({error}).") from None
+            raise UserError(f"{path} is not a morphable model of this program ({error}).") from None
         sizes = {"identity": IDENTITY_SIZE, "expression": EXPRESSION_SIZE, "expression_box": EXPRESSION_SIZE}
         for name, size in sizes.items():
             if len(arrays[name]) != size:
-                raise FaceError(f"{path} is not a morphable model of this program: {name} has {len(arrays[name])} "
+                raise UserError(f"{path} is not a morphable model of this program: {name} has {len(arrays[name])} "
                                 f"directions instead of {size}.")  # fmt: skip
         for name in ("mean", "identity", "expression", "expression_box", "nmfc_inside", "landmark_weight"):
             arrays[name] = arrays[name].astype(np.float32)

@@ -18,7 +18,7 @@ import onnx
 from google.protobuf.message import DecodeError
 
 from face.camera import ScaledOrthographicCamera
-from face.errors import FaceError
+from face.errors import UserError
 from face.files import write_whole
 from face.parameters import FaceParameters
 
@@ -89,7 +89,7 @@ class TargetInfo:
         """Read a description.
 
         Raises:
-            FaceError: it was written by another version of this program.
+            UserError: it was written by another version of this program.
         """
         try:
             values = json.loads(text)
@@ -97,7 +97,7 @@ class TargetInfo:
                 return TargetInfo(**values)
         except (ValueError, KeyError, TypeError):
             pass
-        raise FaceError(f"The target {path} was made by another version of this program: export it again.")
+        raise UserError(f"The target {path} was made by another version of this program: export it again.")
 
 
 def list_targets(folder: Path) -> list[Path]:
@@ -114,7 +114,7 @@ def find_target(name: str, folders: Sequence[Path]) -> Path:
     where an engine lies beside it, ``trt_engines.engines.runnable`` takes that if it fits.
 
     Raises:
-        FaceError: there is no such target; the message names those there are.
+        UserError: there is no such target; the message names those there are.
     """
     given = Path(name)
     where = " or ".join(str(folder) for folder in folders)
@@ -122,25 +122,25 @@ def find_target(name: str, folders: Sequence[Path]) -> Path:
         places = [given, *(folder / given for folder in folders if given.name == name)]
         found = next((path for path in places if path.exists()), None)
         if found is None:
-            raise FaceError(f"There is no target file {given}" + (f", nor in {where}." if len(places) > 1 else "."))
+            raise UserError(f"There is no target file {given}" + (f", nor in {where}." if len(places) > 1 else "."))
         return found
     for folder in folders:
         for suffix in _SUFFIXES:
             if (folder / f"{name}{suffix}").exists():
                 return folder / f"{name}{suffix}"
     known = ", ".join(p.name.split(".")[0] for folder in folders for p in list_targets(folder)) or "none"
-    raise FaceError(f"There is no target '{name}' in {where} (there: {known}); give a name or a target file.")
+    raise UserError(f"There is no target '{name}' in {where} (there: {known}); give a name or a target file.")
 
 
 def read_info(path: Path, model_hash: str) -> TargetInfo:
     """Description of a target file, checked against the morphable model in use.
 
     Raises:
-        FaceError: not a target file, of another version, or made for another morphable model.
+        UserError: not a target file, of another version, or made for another morphable model.
     """
     info = read_any_info(path)
     if info.model_hash != model_hash:
-        raise FaceError(
+        raise UserError(
             f"The target {path} was made for another morphable model: export it again "
             "('python -m offline.export --remodel' if only the model is newer)."
         )
@@ -151,14 +151,14 @@ def read_any_info(path: Path) -> TargetInfo:
     """Description of a target file, whatever morphable model it was made for.
 
     Raises:
-        FaceError: not a target file, or of another version.
+        UserError: not a target file, or of another version.
     """
     try:
         text = _engine_header(path) if path.suffix == ".engine" else _onnx_header(path)
     except OSError as error:
-        raise FaceError(f"Cannot read the target {path}: {error.strerror or error}.") from None
+        raise UserError(f"Cannot read the target {path}: {error.strerror or error}.") from None
     if text is None:
-        raise FaceError(f"{path} is not a target file of this program: make one with 'python -m offline.export'.")
+        raise UserError(f"{path} is not a target file of this program: make one with 'python -m offline.export'.")
     return TargetInfo.from_json(text, path)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 
-from face.errors import FaceError
+from face.errors import UserError
 from face.quiet import silenced
 
 MODEL_PATH = Path(__file__).parent / "data" / "face_landmarker.task"
@@ -22,12 +22,12 @@ class Network:
         name: of its file in the bundle, without the ending.
 
     Raises:
-        FaceError: the bundle is missing.
+        UserError: the bundle is missing.
     """
 
     def __init__(self, name: str) -> None:
         if not MODEL_PATH.exists():
-            raise FaceError(f"The tracker's model {MODEL_PATH} is missing: reinstall this program.")
+            raise UserError(f"The tracker's model {MODEL_PATH} is missing: reinstall this program.")
         with zipfile.ZipFile(MODEL_PATH) as bundle:
             content = bundle.read(f"{name}.tflite")
         with silenced(2):  # LiteRT greets, whatever is set

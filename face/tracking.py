@@ -27,7 +27,7 @@ class FaceTracker:
             otherwise every picture is searched anew.
 
     Raises:
-        FaceError: the tracker's model file is missing.
+        UserError: the tracker's model file is missing.
     """
 
     def __init__(self, video: bool = True) -> None:

@@ -12,7 +12,7 @@ from types import TracebackType
 import av
 import numpy as np
 
-from face.errors import FaceError
+from face.errors import UserError
 
 logger = logging.getLogger(__name__)
 
@@ -30,17 +30,17 @@ class VideoReader:
         hdr: whether its brightness is coded for HDR screens (PQ or HLG).
 
     Raises:
-        FaceError: the file is missing, unreadable or has no picture.
+        UserError: the file is missing, unreadable or has no picture.
     """
 
     def __init__(self, path: Path) -> None:
         try:
             self._container = av.open(str(path))
         except (av.FFmpegError, OSError) as error:
-            raise FaceError(f"Cannot read the video {path}: {error.strerror or error}.") from None
+            raise UserError(f"Cannot read the video {path}: {error.strerror or error}.") from None
         if not self._container.streams.video:
             self._container.close()
-            raise FaceError(f"{path} has no picture: give a video file.")
+            raise UserError(f"{path} has no picture: give a video file.")
         stream = self._container.streams.video[0]
         stream.thread_type = "AUTO"
         self._path, self._stream = path, stream
@@ -63,10 +63,10 @@ class VideoReader:
                 yield np.ascontiguousarray(image), time_s
         except av.FFmpegError as error:
             if not decoded:
-                raise FaceError(f"Cannot decode the video {self._path}: {error.strerror}.") from None
+                raise UserError(f"Cannot decode the video {self._path}: {error.strerror}.") from None
             broken = True
         if not decoded:
-            raise FaceError(f"{self._path} holds no frame.")
+            raise UserError(f"{self._path} holds no frame.")
         read_s, announced_s = time_s - self._start_s + 1 / self.rate, self._duration_s
         if broken or read_s < announced_s - _SLACK_S:
             logger.warning(
@@ -109,7 +109,7 @@ class VideoWriter:
         sound_of: a file whose sound, if it has any, goes along with the pictures.
 
     Raises:
-        FaceError: the file cannot be written, or ``sound_of`` not read.
+        UserError: the file cannot be written, or ``sound_of`` not read.
     """
 
     def __init__(self, path: Path, rate: float, quality: int = 16, sound_of: Path | None = None) -> None:
@@ -119,7 +119,7 @@ class VideoWriter:
             self._partial.touch()  # PyAV would find out only at the first frame
             self._container = av.open(str(self._partial), "w")
         except (av.FFmpegError, OSError, ValueError) as error:
-            raise FaceError(f"Cannot write {path}: {error}.") from None
+            raise UserError(f"Cannot write {path}: {error}.") from None
         self._rate = Fraction(rate).limit_denominator(1001)
         self._quality = quality
         self._stream: av.VideoStream | None = None
@@ -128,7 +128,7 @@ class VideoWriter:
         if sound_of is not None:
             try:
                 self._sound = _Sound(sound_of, self._container)
-            except FaceError:
+            except UserError:
                 self.abort()
                 raise
 
@@ -190,7 +190,7 @@ class _Sound:
         try:
             self._source = av.open(str(path))
         except (av.FFmpegError, OSError) as error:
-            raise FaceError(f"Cannot read the sound of {path}: {error.strerror or error}.") from None
+            raise UserError(f"Cannot read the sound of {path}: {error.strerror or error}.") from None
         self._container = container
         self._frames: Iterator[av.AudioFrame] = iter(())
         if self._source.streams.audio:

@@ -17,7 +17,7 @@ from pathlib import Path
 import uvicorn
 from platformdirs import user_data_path
 
-from face.errors import FaceError
+from face.errors import UserError
 from face.morphable import MorphableModel
 from face.retarget import Mode
 from face.target import find_target
@@ -25,7 +25,7 @@ from face.threads import compute_on_one_thread
 from live import logs
 from live.device import Device, choose
 from live.frames import Generated
-from live.loaded_target import load_cast
+from live.loaded_target import load_target
 from live.pipeline import Pipeline
 from live.recorder import Recorder
 from live.sources.sources import open_source
@@ -58,21 +58,21 @@ def build_pipeline(
     ``alone`` says that no other loop will run beside it.
 
     Raises:
-        FaceError: either cannot be opened, or the target is of another size.
+        UserError: either cannot be opened, or the target is of another size.
     """
     model = MorphableModel.load()
     path = find_target(target, TARGET_FOLDERS)
-    cast = load_cast(path, model, gpu)
-    if size not in (None, cast.info.size):
-        raise FaceError(f"The target {path} makes pictures of {cast.info.size} px: leave --size out or train it anew.")
-    return Pipeline(model, cast, open_source(source, paced=live, loop=live), live, alone), path
+    loaded = load_target(path, model, gpu)
+    if size not in (None, loaded.info.size):
+        raise UserError(f"The target {path} makes images of {loaded.info.size} px: leave --size out or train it anew.")
+    return Pipeline(model, loaded, open_source(source, paced=live, loop=live), live, alone), path
 
 
 def listen(host: str, port: int) -> socket.socket:
     """A listening socket.
 
     Raises:
-        FaceError: the address is taken or not ours.
+        UserError: the address is taken or not ours.
     """
     bound = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -81,7 +81,7 @@ def listen(host: str, port: int) -> socket.socket:
         bound.listen(128)  # from now on nobody else can have the port
     except OSError as error:
         bound.close()
-        raise FaceError(f"Cannot serve on {host}:{port} ({error.strerror}): choose another with --port.") from None
+        raise UserError(f"Cannot serve on {host}:{port} ({error.strerror}): choose another with --port.") from None
     return bound
 
 
@@ -97,15 +97,15 @@ def certificate(arguments: argparse.Namespace) -> tuple[Path, Path] | None:
     """Certificate and key to serve with; ``None`` for plain HTTP.
 
     Raises:
-        FaceError: half of them is missing, or cannot be read.
+        UserError: half of them is missing, or cannot be read.
     """
     given = arguments.tls_cert, arguments.tls_key
     if any(given):
         if not all(given):
-            raise FaceError("A certificate needs its key: give both --tls-cert and --tls-key.")
+            raise UserError("A certificate needs its key: give both --tls-cert and --tls-key.")
         for path in given:
             if not os.access(path, os.R_OK):
-                raise FaceError(f"Cannot read {path}: check --tls-cert and --tls-key.")
+                raise UserError(f"Cannot read {path}: check --tls-cert and --tls-key.")
         return arguments.tls_cert, arguments.tls_key
     return self_signed(CERTIFICATES, arguments.host) if arguments.self_signed else None
 
@@ -114,7 +114,7 @@ def server_settings(arguments: argparse.Namespace) -> ServerSettings:
     """How to serve, from options and environment.
 
     Raises:
-        FaceError: an option is not what it should be.
+        UserError: an option is not what it should be.
     """
     token = arguments.token or os.environ.get(TOKEN_VARIABLE) or None
     if token is None and not is_loopback(arguments.host):
@@ -133,7 +133,7 @@ def server_settings(arguments: argparse.Namespace) -> ServerSettings:
 
 def _web_address(text: str | None) -> str | None:
     if text is not None and not text.startswith(("http://", "https://")):
-        raise FaceError("--publish wants the http(s) address of a WHIP endpoint.")
+        raise UserError("--publish wants the http(s) address of a WHIP endpoint.")
     return text
 
 
@@ -166,7 +166,7 @@ async def serve(
     """Serve until the loop has ended, then tell the viewers and stop.
 
     Raises:
-        FaceError: the certificate cannot be used.
+        UserError: the certificate cannot be used.
     """
     config = uvicorn.Config(
         server.app, log_config=None, access_log=False, ws="websockets-sansio", ws_max_size=_LARGEST_MESSAGE,
@@ -175,7 +175,7 @@ async def serve(
     try:
         config.load()
     except OSError as error:  # ssl.SSLError is one
-        raise FaceError(f"The certificate cannot be used ({error}): check --tls-cert and --tls-key.") from None
+        raise UserError(f"The certificate cannot be used ({error}): check --tls-cert and --tls-key.") from None
     running = _Server(config)
     serving = asyncio.create_task(running.serve(sockets=[bound]))
     waiting = asyncio.create_task(asyncio.to_thread(ended.wait))
@@ -201,7 +201,7 @@ def run(arguments: argparse.Namespace) -> None:
     """Run the live loop until it ends.
 
     Raises:
-        FaceError: something the user can mend; see its text.
+        UserError: something the user can mend; see its text.
     """
     logs.set_up(arguments.log_json)
     compute_on_one_thread()
@@ -222,7 +222,7 @@ def run(arguments: argparse.Namespace) -> None:
         pipeline.on_end = ended.set
         pipeline.sinks.append(Stopper(arguments.frames, ended).put)
         print(f"target: {pipeline.target.title} ({path.name})")
-        print(f"generator: {pipeline.cast.generator.description}")
+        print(f"generator: {pipeline.loaded.generator.description}")
         print(f"device: {where}")
         print(f"source: {pipeline.source.name}")
         for number in (signal.SIGINT, signal.SIGTERM):

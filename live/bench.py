@@ -21,14 +21,14 @@ from pathlib import Path
 
 import numpy as np
 
-from face.errors import FaceError
+from face.errors import UserError
 from face.morphable import MorphableModel
 from face.target import find_target
 from face.threads import compute_on_one_thread
 from live.app import TARGET_FOLDERS
 from live.device import Device, choose
 from live.frames import Frame, Generated, Sound
-from live.loaded_target import load_cast
+from live.loaded_target import load_target
 from live.pipeline import Pipeline
 from live.sources.sources import FileSource, open_source
 from live.streaming.media.video_encoder import SharedEncoder
@@ -77,11 +77,11 @@ class Replay:
 def measure(target: str, source: str, frames: int, fps: float | None, gpu: Gpu | None = None) -> dict[str, object]:
     """Figures of one run."""
     model = MorphableModel.load()
-    cast = load_cast(find_target(target, TARGET_FOLDERS), model, gpu)
+    loaded = load_target(find_target(target, TARGET_FOLDERS), model, gpu)
     opened = open_source(source, paced=False, loop=False)
     if not isinstance(opened, FileSource):
-        raise FaceError("The benchmark needs a video file or demo as its source.")
-    live = Pipeline(model, cast, Replay(opened, fps), drop=fps is not None)
+        raise UserError("The benchmark needs a video file or demo as its source.")
+    live = Pipeline(model, loaded, Replay(opened, fps), drop=fps is not None)
     loop = asyncio.new_event_loop()
     turning = threading.Thread(target=loop.run_forever, daemon=True)
     turning.start()
@@ -179,7 +179,7 @@ def main() -> int:
             "unthrottled": measure(arguments.target, arguments.source, arguments.frames, None, gpu),
             "fed at 25 fps": measure(arguments.target, arguments.source, arguments.frames, _FED_FPS, gpu),
         }
-    except FaceError as error:
+    except UserError as error:
         print(error, file=sys.stderr)
         return 1
     if arguments.json:

@@ -68,7 +68,7 @@ def _positive(text: str) -> int:
 def main(words: list[str] | None = None) -> int:
     """Run; returns the exit status."""
     arguments = parser().parse_args(words)
-    from face.errors import FaceError
+    from face.errors import UserError
     from trt_engines.gpu import GpuLost
 
     try:
@@ -83,7 +83,7 @@ def main(words: list[str] | None = None) -> int:
         print(error, file=sys.stderr, flush=True)
         sys.stdout.flush()
         os._exit(1)  # all is closed, and CUDA would complain of every buffer that it cannot free
-    except FaceError as error:
+    except UserError as error:
         print(error, file=sys.stderr)
         return 1
     except KeyboardInterrupt:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from face.errors import FaceError
+from face.errors import UserError
 from trt_engines.gpu import Gpu
 from trt_engines.library import at_hand
 
@@ -21,13 +21,13 @@ def choose(device: Device) -> tuple[Gpu | None, str]:
     """The GPU to compute on, or ``None`` for the processor, and a sentence that says which and why.
 
     Raises:
-        FaceError: a GPU is asked for and cannot be used.
+        UserError: a GPU is asked for and cannot be used.
     """
     if device is Device.CPU:
         return None, "Renderer and generator run on the processor, as asked."
     try:
         library, gpu = at_hand()
-    except FaceError as error:
+    except UserError as error:
         if device is Device.CUDA:
             raise
         return None, f"Renderer and generator run on the processor. {error}"

@@ -12,7 +12,7 @@ from pathlib import Path
 import av
 import cv2
 
-from face.errors import FaceError
+from face.errors import UserError
 from face.morphable import DEFAULT_PATH, MorphableModel
 from face.target import find_target, read_info
 from face.tflite import MODEL_PATH
@@ -56,7 +56,7 @@ def _version(package: str) -> str:
 def _tensorrt() -> str:
     try:
         library = tensorrt()
-    except FaceError:
+    except UserError:
         return "not installed (extra gpu or gpu-rtx)"
     return f"{library.name} {library.version}"
 
@@ -86,7 +86,7 @@ def report(target: str, source: str) -> int:
         info = read_info(path, model.hash)
         lines.append(("Target", f"{info.title}, {info.profile}, {info.size} px, {choose_precision(path).name}"))
         lines.append(("Provenance", info.provenance))
-    except FaceError as error:
+    except UserError as error:
         problems.append(str(error))
     if not DEMO_CLIP.exists():
         problems.append(f"The demo clip {DEMO_CLIP} is missing: reinstall this program.")

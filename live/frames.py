@@ -8,7 +8,7 @@ import numpy as np
 
 from face.landmarks import Landmarks
 from face.parameters import FaceParameters
-from live.loaded_target import Cast
+from live.loaded_target import LoadedTarget
 
 
 @dataclass(frozen=True)
@@ -48,14 +48,14 @@ class Conditioned:
 
     Attributes:
         conditioning: ``[H, W, 6]`` uint8; on a GPU, what becomes such an array when numpy asks for it.
-        cast: whom it was drawn for.
+        loaded: whom it was drawn for.
         parameters: what was drawn, in the target's px.
         landmarks: what the tracker saw, ``None`` without a face.
         captured_s: as in ``Frame``.
     """
 
     conditioning: np.ndarray
-    cast: Cast
+    loaded: LoadedTarget
     parameters: FaceParameters
     landmarks: Landmarks | None
     captured_s: float

@@ -1,4 +1,4 @@
-"""Who is shown: a target and the parts that belong to it, exchanged as one while live."""
+"""A target with its renderer and generator, exchanged as one while live."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from face.conditioning import ConditioningRenderer, CpuConditioning
-from face.errors import FaceError
+from face.errors import UserError
 from face.morphable import MorphableModel
 from face.target import TargetInfo, read_info
 from live.generators import Generator
@@ -17,11 +17,11 @@ from trt_engines.graph import Precision
 
 
 @dataclass(frozen=True, eq=False)
-class Cast:
-    """A target on the stage.
+class LoadedTarget:
+    """A target with what draws and generates it.
 
-    Every conditioning carries the cast it was drawn for, and is shown to that cast's generator: two people cannot
-    be mixed in one picture, whenever the cast changes.
+    Every conditioning carries the target it was drawn for, and goes to that target's generator: two people cannot
+    be mixed in one frame, whenever the target changes.
 
     Attributes:
         info: the target's description.
@@ -33,12 +33,12 @@ class Cast:
     renderer: ConditioningRenderer
     generator: Generator
 
-    def another(self) -> Cast:
+    def clone(self) -> LoadedTarget:
         """The same target for another loop: the network is shared, state and buffers are not."""
-        return Cast(self.info, self.renderer.another(), self.generator.another())
+        return LoadedTarget(self.info, self.renderer.clone(), self.generator.clone())
 
 
-def load_cast(path: Path, model: MorphableModel, gpu: Gpu | None = None) -> Cast:
+def load_target(path: Path, model: MorphableModel, gpu: Gpu | None = None) -> LoadedTarget:
     """Open a target file.
 
     Args:
@@ -47,7 +47,7 @@ def load_cast(path: Path, model: MorphableModel, gpu: Gpu | None = None) -> Cast
         gpu: where it is to run; ``None`` for the processor.
 
     Raises:
-        FaceError: it is no target of this program, or needs what this machine lacks.
+        UserError: it is no target of this program, or needs what this machine lacks.
     """
     info = read_info(path, model.hash)
     if gpu is not None:
@@ -55,11 +55,11 @@ def load_cast(path: Path, model: MorphableModel, gpu: Gpu | None = None) -> Cast
         from live.renderers.cuda import CudaConditioning
 
         engine = runnable(path, info, gpu.capability, Precision.FP16)
-        return Cast(info, CudaConditioning(model, info.size, gpu), TensorRtGenerator(engine, Gpu()))
+        return LoadedTarget(info, CudaConditioning(model, info.size, gpu), TensorRtGenerator(engine, Gpu()))
     if path.suffix == ".engine":
         source = path.with_suffix(".onnx")
         if not source.exists():
-            raise FaceError(f"{path} is a TensorRT engine, which needs an NVIDIA GPU: give the .onnx target instead.")
+            raise UserError(f"{path} is a TensorRT engine, which needs an NVIDIA GPU: give the .onnx target instead.")
         print(f"The engine {path} needs an NVIDIA GPU: {source.name} is used instead.")
-        return load_cast(source, model)
-    return Cast(info, CpuConditioning(model, info.size), open_on_processor(path))
+        return load_target(source, model)
+    return LoadedTarget(info, CpuConditioning(model, info.size), open_on_processor(path))

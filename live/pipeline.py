@@ -12,14 +12,14 @@ from enum import StrEnum
 import numpy as np
 
 from face.camera_map import CameraMap
-from face.errors import FaceError
+from face.errors import UserError
 from face.live_fit import LiveFit
 from face.morphable import MorphableModel
 from face.retarget import Retargeter, RetargetSettings
 from face.target import TargetInfo
 from face.tracking import FaceTracker
 from live.frames import Conditioned, Frame, Generated, Sound
-from live.loaded_target import Cast
+from live.loaded_target import LoadedTarget
 from live.mailbox import Closed, Mailbox
 from live.metrics import Metrics
 from live.sources.sources import Source
@@ -55,26 +55,26 @@ class Pipeline:
 
     Args:
         model: the morphable model.
-        cast: who is shown.
+        loaded: who is shown.
         source: where frames come from.
         drop: the newest frame wins (live); otherwise every frame is processed in turn.
         alone: no other loop runs beside this one, so that it may keep to a processor.
     """
 
     def __init__(
-        self, model: MorphableModel, cast: Cast, source: Source, drop: bool = True, alone: bool = True
+        self, model: MorphableModel, loaded: LoadedTarget, source: Source, drop: bool = True, alone: bool = True
     ) -> None:
         self._alone = alone
         self.metrics = Metrics()
         self.settings = RetargetSettings()
         self.state = State.WAITING
-        self.model, self.cast, self.source = model, cast, source
+        self.model, self.loaded, self.source = model, loaded, source
         self.error: Exception | None = None
         self.on_end: Callable[[], None] = lambda: None
         self.latest: Generated | None = None
         self.sinks: list[Callable[[Generated], None]] = []
         self.sound_sinks: list[Callable[[Sound], None]] = []
-        self._fit, self._retargeter = LiveFit(model), Retargeter(cast.info, model)
+        self._fit, self._retargeter = LiveFit(model), Retargeter(loaded.info, model)
         self._frames: Mailbox[Frame] = Mailbox(drop)
         self._conditioned: Mailbox[Conditioned] = Mailbox(drop)
         self._stop = threading.Event()
@@ -100,7 +100,7 @@ class Pipeline:
 
     def fail(self, stage: str, error: Exception) -> None:
         """A stage cannot go on, one of the loop's or one behind it: end the loop, and say why."""
-        named = error if isinstance(error, FaceError | StageError) else StageError(stage, error)
+        named = error if isinstance(error, UserError | StageError) else StageError(stage, error)
         self.error = self.error or named
         self._end()
 
@@ -108,14 +108,14 @@ class Pipeline:
         """Find the source's identity and neutral anew."""
         self._recalibrate.set()
 
-    def show(self, cast: Cast) -> None:
+    def show(self, loaded: LoadedTarget) -> None:
         """Show another target from the next frame on."""
-        self.cast = cast
+        self.loaded = loaded
 
     @property
     def target(self) -> TargetInfo:
         """Who is shown."""
-        return self.cast.info
+        return self.loaded.info
 
     def update(self, **changes: object) -> None:
         """Change retargeting settings (see ``RetargetSettings``)."""
@@ -167,7 +167,7 @@ class Pipeline:
         try:
             with self.metrics.stage(name):
                 yield
-        except FaceError:
+        except UserError:
             raise
         except Exception as error:
             raise StageError(name, error) from error
@@ -195,15 +195,15 @@ class Pipeline:
 
     def _face(self) -> None:
         tracker = FaceTracker()
-        if self._alone and self.cast.generator.on_processor:
+        if self._alone and self.loaded.generator.on_processor:
             _take_first_processor()
-        cast: Cast | None = None
+        loaded: LoadedTarget | None = None
         while True:
             frame = self._frames.take()
-            if cast is not self.cast:
-                cast = self.cast
-                self._retargeter.change_target(cast.info)
-                camera_map = CameraMap(self.model, np.array(cast.info.camera_map))
+            if loaded is not self.loaded:
+                loaded = self.loaded
+                self._retargeter.change_target(loaded.info)
+                camera_map = CameraMap(self.model, np.array(loaded.info.camera_map))
             if self._recalibrate.is_set():
                 self._recalibrate.clear()
                 self._fit.recalibrate()
@@ -219,9 +219,9 @@ class Pipeline:
                 self.state = State.LIVE if self._fit.calibration >= 1 else State.CALIBRATING
             shown = self._retargeter.step(found, self.settings, frame.captured_s)
             with self._stage("render"):
-                conditioning = cast.renderer.render(shown)
-            conditioned = Conditioned(conditioning, cast, shown, landmarks, frame.captured_s)
-            if cast.generator.on_processor:
+                conditioning = loaded.renderer.render(shown)
+            conditioned = Conditioned(conditioning, loaded, shown, landmarks, frame.captured_s)
+            if loaded.generator.on_processor:
                 self._generate(conditioned)
             else:
                 self._conditioned.put(conditioned)
@@ -232,7 +232,7 @@ class Pipeline:
 
     def _generate(self, conditioned: Conditioned) -> None:
         with self._stage("generate"):
-            image = conditioned.cast.generator.step(conditioned.conditioning)
+            image = conditioned.loaded.generator.step(conditioned.conditioning)
         self.metrics.made()
         generated = Generated(image, conditioned, conditioned.captured_s)
         self.latest = generated

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from pathlib import Path
 
-from face.errors import FaceError
+from face.errors import UserError
 from face.video import VideoWriter
 from live.frames import Generated
 from live.mailbox import Closed, Mailbox
@@ -17,14 +17,14 @@ class Recorder:
     """Writes the pictures to a video on a thread of its own; repeats or skips so that the file keeps real time.
 
     Raises:
-        FaceError: the file cannot be written.
+        UserError: the file cannot be written.
     """
 
     def __init__(self, path: Path) -> None:
         if path.suffix.lower() not in (".mp4", ".mkv", ".mov"):
-            raise FaceError(f"Cannot record to {path}: give a name that ends in .mp4, .mkv or .mov.")
+            raise UserError(f"Cannot record to {path}: give a name that ends in .mp4, .mkv or .mov.")
         if not path.parent.is_dir():
-            raise FaceError(f"Cannot record to {path}: there is no folder {path.parent}.")
+            raise UserError(f"Cannot record to {path}: there is no folder {path.parent}.")
         self._writer = VideoWriter(path, _RATE)
         self._waiting: Mailbox[Generated] = Mailbox()
         self._error: Exception | None = None
@@ -39,7 +39,7 @@ class Recorder:
         """Finish the file.
 
         Raises:
-            FaceError: it could not be written to its end; what there was of it is gone.
+            UserError: it could not be written to its end; what there was of it is gone.
         """
         self._waiting.close()
         self._thread.join()
@@ -47,7 +47,7 @@ class Recorder:
             self._writer.close()
         else:
             self._writer.abort()
-            raise FaceError(f"The recording failed ({self._error}): is the disk full?") from self._error
+            raise UserError(f"The recording failed ({self._error}): is the disk full?") from self._error
 
     def _guarded(self) -> None:
         try:

@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from face.errors import FaceError
+from face.errors import UserError
 from face.morphable import MorphableModel
 from face.target import TargetInfo, list_targets, read_info
-from live.loaded_target import Cast, load_cast
+from live.loaded_target import LoadedTarget, load_target
 from trt_engines.gpu import Gpu
 
 logger = logging.getLogger(__name__)
@@ -43,7 +43,7 @@ class Gallery:
         for path in [*others, *(path for folder in folders for path in list_targets(folder))]:
             try:
                 entry = Entry(path, read_info(path, model.hash))
-            except FaceError as error:
+            except UserError as error:
                 logger.warning("left out of the gallery: %s", error)
                 continue
             self._entries.setdefault(entry.info.name, entry)
@@ -60,13 +60,13 @@ class Gallery:
         entry = self._entries.get(name)
         return base64.b64decode(entry.info.portrait) if entry is not None and entry.info.portrait else None
 
-    def load(self, name: str) -> Cast:
+    def load(self, name: str) -> LoadedTarget:
         """A target's parts, ready to be shown; takes a fraction of a second.
 
         Raises:
-            FaceError: there is no such target, or it cannot be loaded.
+            UserError: there is no such target, or it cannot be loaded.
         """
         entry = self._entries.get(name)
         if entry is None:
-            raise FaceError(f"There is no target of that name: choose {' or '.join(self._entries)}.")
-        return load_cast(entry.path, self._model, self.gpu)
+            raise UserError(f"There is no target of that name: choose {' or '.join(self._entries)}.")
+        return load_target(entry.path, self._model, self.gpu)

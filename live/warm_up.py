@@ -21,7 +21,7 @@ def rehearse(pipeline: Pipeline, ended: threading.Event) -> None:
         ended: set when it no longer is.
 
     Raises:
-        FaceError, StageError: a stage failed.
+        UserError, StageError: a stage failed.
     """
     made = threading.Event()
 
@@ -30,7 +30,7 @@ def rehearse(pipeline: Pipeline, ended: threading.Event) -> None:
         made.set()
 
     source = open_source("demo", paced=False, loop=False)
-    one = Pipeline(pipeline.model, pipeline.cast.another(), source, drop=False, alone=False)
+    one = Pipeline(pipeline.model, pipeline.loaded.clone(), source, drop=False, alone=False)
     one.sinks.append(check)
     one.on_end = made.set
     one.start()

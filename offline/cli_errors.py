@@ -8,11 +8,11 @@ import signal
 import sys
 from collections.abc import Callable
 
-from face.errors import FaceError
+from face.errors import UserError
 
 
 def one_sentence(main: Callable[[], int]) -> Callable[[], int]:
-    """A command's ``main`` that prints a ``FaceError`` instead of raising it, and returns 1; 130 after Ctrl-C.
+    """A command's ``main`` that prints a ``UserError`` instead of raising it, and returns 1; 130 after Ctrl-C.
 
     SIGTERM is taken for Ctrl-C, which a command in the background does not hear.
     """
@@ -22,7 +22,7 @@ def one_sentence(main: Callable[[], int]) -> Callable[[], int]:
         terminate = signal.signal(signal.SIGTERM, signal.default_int_handler)
         try:
             return main()
-        except FaceError as error:
+        except UserError as error:
             print(error, file=sys.stderr)
             return 1
         except OSError as error:

@@ -17,7 +17,7 @@ import numpy as np
 import onnxruntime as ort
 from tqdm import tqdm
 
-from face.errors import FaceError
+from face.errors import UserError
 from face.files import sha256
 from face.morphable import MorphableModel
 from face.parameters import FaceParameters
@@ -26,8 +26,8 @@ from face.target import read_info
 from offline.cli_errors import one_sentence
 from offline.dataset.dataset import Dataset
 from offline.dataset.store import made_by, refuse_foreign, stack_parameters, write_dataset
-from offline.export import roll_out
 from offline.export import target_export as export
+from offline.export.target_export import roll_out
 from offline.reenact import reenact
 from offline.train import add_options, make_target
 from offline.training.distributed import Ranks
@@ -37,13 +37,13 @@ def paint(model: MorphableModel, dataset: Dataset, teacher: Path, drivers: list[
     """Write the teacher's dataset; one that is up to date is left as it is.
 
     Raises:
-        FaceError: the teacher is no target for this model or of another picture size, a driver cannot be read, or
+        UserError: the teacher is no target for this model or of another picture size, a driver cannot be read, or
             the folder holds something else.
     """
     refuse_foreign(out)
     info = read_info(teacher, model.hash)
     if info.size != dataset.frames.shape[1]:
-        raise FaceError(f"{teacher} paints {info.size} px, the dataset has {dataset.frames.shape[1]}: reconstruct it"
+        raise UserError(f"{teacher} paints {info.size} px, the dataset has {dataset.frames.shape[1]}: reconstruct it"
                         f" with --size {info.size}.")  # fmt: skip
     recipe: dict[str, object] = {
         "teacher": sha256(teacher),

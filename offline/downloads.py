@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from face.errors import FaceError
+from face.errors import UserError
 from face.files import sha256
 
 
@@ -20,11 +20,11 @@ def fetch_weights(url: str) -> dict[str, Tensor]:
 
     Raises:
         OSError: it cannot be fetched.
-        FaceError: it is not what its name says.
+        UserError: it is not what its name says.
     """
     name = url.rsplit("/", 1)[1]
     path = Path(torch.hub.get_dir()) / "checkpoints" / name
-    foreign = FaceError(
+    foreign = UserError(
         f"What {url} gives is not what its name says: check the network, and remove {path} if it is there."
     )
     try:

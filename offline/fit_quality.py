@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from face.errors import FaceError
+from face.errors import UserError
 from face.fit_batch import fit_video
 from face.fit_online import OnlineFitter
 from face.fitting import FitSettings, LandmarkBasis
@@ -143,11 +143,11 @@ def fit_quality(model: MorphableModel, seen: Sequence[Landmarks | None]) -> tupl
     """Figures of the live fit and of the fit over the whole video, and the live fit's milliseconds.
 
     Raises:
-        FaceError: fewer than three consecutive frames show a face.
+        UserError: fewer than three consecutive frames show a face.
     """
     present = np.array([one is not None for one in seen])
     if not (present[:-2] & present[1:-1] & present[2:]).any():
-        raise FaceError("no face was found in three consecutive frames")
+        raise UserError("no face was found in three consecutive frames")
     numbers = np.flatnonzero(present)
     consecutive = (np.diff(numbers)[:-1] == 1) & (np.diff(numbers)[1:] == 1)
     tracked = np.stack([one.points[:SURFACE_COUNT] for one in seen if one is not None])
@@ -204,7 +204,7 @@ def main() -> int:
         try:
             seen = track(path)
             live, batch, milliseconds = fit_quality(model, seen)
-        except FaceError as error:
+        except UserError as error:
             print(f"{path.name}: {error}", file=sys.stderr)
             status = 1
             continue

@@ -25,7 +25,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from face.errors import FaceError
+from face.errors import UserError
 from face.files import atomic
 from face.fit_batch import fit_video
 from face.gaze_estimation import HEIGHT, NETWORK_PATH, WIDTH, look
@@ -80,7 +80,7 @@ def observe(model: MorphableModel, frames: list[np.ndarray], expression: np.ndar
         if landmarks is not None and fit is not None and expression[k, _BLINK] < _CLOSED:
             found.append((*look(model, landmarks, fit.identity, fit.camera, _WIDE, _HIGH), gaze_deg[k]))
     if not found:
-        raise FaceError("The tracker saw no open eyes in the pictures of one person: film them anew.")
+        raise UserError("The tracker saw no open eyes in the pictures of one person: film them anew.")
     eyes, places, turns, gazes = (np.stack(part) for part in zip(*found, strict=True))
     return Looks(eyes, places, turns, gazes.astype(np.float32))
 
@@ -242,7 +242,7 @@ def main() -> int:
     arguments = parser.parse_args()
     films = sorted(arguments.strangers.glob("*.npz"))
     if len(films) < 2 or arguments.painted < 2:
-        raise FaceError(f"{arguments.strangers} holds fewer than two filmed people: film them with "
+        raise UserError(f"{arguments.strangers} holds fewer than two filmed people: film them with "
                         "python -m offline.synthetic.blender.gaze_set.")  # fmt: skip
     model, seen = MorphableModel.load(), arguments.strangers / "seen"
     seeds = range(_PAINTED_SEED, _PAINTED_SEED + arguments.painted)

@@ -25,7 +25,7 @@ from filelock import FileLock, Timeout
 from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
 
-from face.errors import FaceError
+from face.errors import UserError
 from face.morphable import MorphableModel
 from face.video import VideoWriter
 from offline.cli_errors import one_sentence
@@ -47,7 +47,7 @@ def learn(trainer: Trainer, minutes: float | None, sample_every: int = _SAMPLE_E
     """Train to the end of the schedule or for some minutes, saving and sampling on the way, and when interrupted.
 
     Raises:
-        FaceError: the GPU's memory does not suffice, the loss is no number any more, or somebody else trains this run.
+        UserError: the GPU's memory does not suffice, the loss is no number any more, or somebody else trains this run.
     """
     if trainer.step >= trainer.last_step:
         if trainer.ranks.first:
@@ -58,7 +58,7 @@ def learn(trainer: Trainer, minutes: float | None, sample_every: int = _SAMPLE_E
         try:
             _learn(trainer, deadline, sample_every)
         except torch.OutOfMemoryError:
-            raise FaceError(
+            raise UserError(
                 "The GPU's memory does not suffice: lower --batch, or reconstruct with a smaller --size."
             ) from None
         except KeyboardInterrupt:
@@ -77,7 +77,7 @@ def _alone(trainer: Trainer) -> Iterator[None]:
     try:
         lock.acquire()
     except Timeout:
-        raise FaceError(f"{trainer.run} is being trained by another process: wait for it, or stop it.") from None
+        raise UserError(f"{trainer.run} is being trained by another process: wait for it, or stop it.") from None
     try:
         yield
     finally:
@@ -186,7 +186,7 @@ def chosen_profile(run: Path, arguments: argparse.Namespace) -> Profile:
     """What to train: as the command line says, else as the run was begun, else the compact profile.
 
     Raises:
-        FaceError: the configuration cannot be read.
+        UserError: the configuration cannot be read.
     """
     if arguments.config:
         return read_config(arguments.config)
@@ -207,12 +207,12 @@ def learn_with_options(people: Sequence[Dataset], run: Path, arguments: argparse
     """Train with what ``add_options`` took from the command line.
 
     Raises:
-        FaceError: see ``Trainer`` and ``learn``; or the batch does not share out among the processes.
+        UserError: see ``Trainer`` and ``learn``; or the batch does not share out among the processes.
     """
     if arguments.threads:
         torch.set_num_threads(arguments.threads)
     if arguments.batch % ranks.count:
-        raise FaceError(f"--batch {arguments.batch} does not share out evenly among {ranks.count} processes.")
+        raise UserError(f"--batch {arguments.batch} does not share out evenly among {ranks.count} processes.")
     profile = chosen_profile(run, arguments)
     if ranks.device.type == "cuda":  # which would wait for them
         if ranks.first:

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from face.errors import FaceError
+from face.errors import UserError
 from face.morphable import MorphableModel
 from offline import learn
 from offline.cli_errors import one_sentence
@@ -48,15 +48,15 @@ def find_people(folder: Path) -> dict[str, list[Path]]:
     """Videos by person: each video of a folder is one's, and so are all those of a folder in it.
 
     Raises:
-        FaceError: there are fewer than two.
+        UserError: there are fewer than two.
     """
     videos = lambda inside: sorted(p for p in inside.iterdir() if p.suffix.lower() in _SUFFIXES)  # noqa: E731
     if not folder.is_dir():
-        raise FaceError(f"{folder} is no folder: give one with a video, or a folder of videos, per person.")
+        raise UserError(f"{folder} is no folder: give one with a video, or a folder of videos, per person.")
     found = {one.stem: [one] for one in videos(folder)}
     found |= {one.name: videos(one) for one in sorted(folder.iterdir()) if one.is_dir() and videos(one)}
     if len(found) < 2:
-        raise FaceError(f"{folder} holds videos of {len(found)} people: give two at least, better dozens.")
+        raise UserError(f"{folder} holds videos of {len(found)} people: give two at least, better dozens.")
     return found
 
 

@@ -24,7 +24,7 @@ from tqdm import tqdm
 from face.camera_map import CameraMap
 from face.conditioning import CpuConditioning
 from face.drawing import draw_conditioning, draw_landmarks
-from face.errors import FaceError
+from face.errors import UserError
 from face.fit_online import CALIBRATION_FRAMES
 from face.landmarks import Landmarks
 from face.live_fit import LiveFit
@@ -73,13 +73,13 @@ class Own:
         source: a video of the same person.
 
     Raises:
-        FaceError: the video cannot be read, or shows no face.
+        UserError: the video cannot be read, or shows no face.
     """
 
     def __init__(self, target: TargetInfo, source: Path) -> None:
         seen = [one for one in track(source) if one is not None]
         if not seen:
-            raise FaceError(f"No face was found in {source}: give a video that shows {target.title}.")
+            raise UserError(f"No face was found in {source}: give a video that shows {target.title}.")
         self._crop, self._shown = choose_crop(seen, target.size), target.resting()
 
     def step(self, found: FaceParameters | None) -> FaceParameters:
@@ -93,7 +93,7 @@ def reenact(model: MorphableModel, target: Path, info: TargetInfo, source: Path,
     """Every frame of a video and what it makes the target do, in one of the live loop's modes or ``SELF``.
 
     Raises:
-        FaceError: the video cannot be read, or shows no face although it is to show the target person.
+        UserError: the video cannot be read, or shows no face although it is to show the target person.
     """
     session = ort.InferenceSession(str(target), providers=["CPUExecutionProvider"])
     renderer = CpuConditioning(model, info.size)

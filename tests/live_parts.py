@@ -10,7 +10,7 @@ from face.conditioning import CpuConditioning
 from face.morphable import MorphableModel
 from face.target import TargetInfo
 from live.frames import Frame
-from live.loaded_target import Cast
+from live.loaded_target import LoadedTarget
 from live.pipeline import Pipeline
 
 
@@ -45,12 +45,12 @@ class NmfcGenerator:
     def reset(self) -> None:
         self.steps = 0
 
-    def another(self) -> NmfcGenerator:
+    def clone(self) -> NmfcGenerator:
         return NmfcGenerator()
 
 
 def pipeline(
     model: MorphableModel, target: TargetInfo, source, generator=None, drop: bool = False, alone: bool = True
 ) -> Pipeline:
-    cast = Cast(target, CpuConditioning(model, target.size), generator or NmfcGenerator())
-    return Pipeline(model, cast, source, drop, alone)
+    loaded = LoadedTarget(target, CpuConditioning(model, target.size), generator or NmfcGenerator())
+    return Pipeline(model, loaded, source, drop, alone)

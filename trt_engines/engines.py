@@ -10,7 +10,7 @@ from typing import Any
 import onnx
 from tqdm import tqdm
 
-from face.errors import FaceError
+from face.errors import UserError
 from face.files import sha256, write_whole
 from face.target import TargetInfo, read_info, write_engine
 from trt_engines.graph import Precision, for_tensorrt
@@ -35,11 +35,11 @@ def parse_capability(text: str) -> tuple[int, int]:
     """``8.9`` as ``(8, 9)``.
 
     Raises:
-        FaceError: it is no compute capability.
+        UserError: it is no compute capability.
     """
     major, _, minor = text.partition(".")
     if not (major.isdigit() and minor.isdigit()):
-        raise FaceError(f"'{text}' is no compute capability: give e.g. 8.9 (nvidia-smi --query-gpu=compute_cap).")
+        raise UserError(f"'{text}' is no compute capability: give e.g. 8.9 (nvidia-smi --query-gpu=compute_cap).")
     return int(major), int(minor)
 
 
@@ -77,7 +77,7 @@ def build_plan(model: onnx.ModelProto, library: TensorRt, name: str, ahead_for: 
         ahead_for: compute capability of a GPU that is not at hand; ``None`` builds for the one that is.
 
     Raises:
-        FaceError: TensorRT refuses the graph or cannot build for that GPU.
+        UserError: TensorRT refuses the graph or cannot build for that GPU.
     """
     api = library.api
     builder = api.Builder(library.logger)
@@ -86,7 +86,7 @@ def build_plan(model: onnx.ModelProto, library: TensorRt, name: str, ahead_for: 
     parser = api.OnnxParser(network, library.logger)
     if not parser.parse(model.SerializeToString()):
         reason = str(parser.get_error(0)).splitlines()[0] if parser.num_errors else "no reason given"
-        raise FaceError(f"{library.name} {library.version} cannot read the network of {name}: {reason}")
+        raise UserError(f"{library.name} {library.version} cannot read the network of {name}: {reason}")
     config = builder.create_builder_config()
     monitor = _monitor(api, name)
     config.progress_monitor = monitor
@@ -94,7 +94,7 @@ def build_plan(model: onnx.ModelProto, library: TensorRt, name: str, ahead_for: 
     if library.capabilities:
         _aim(api, config, library, ahead_for)
     elif ahead_for is not None:
-        raise FaceError(f"{library.name} builds only for the GPU at hand: leave --compute-capability out, or install "
+        raise UserError(f"{library.name} builds only for the GPU at hand: leave --compute-capability out, or install "
                         "TensorRT for RTX (extra gpu-rtx).")  # fmt: skip
     else:  # which kernels are fastest is measured, and remembered between builds
         config.set_memory_pool_limit(api.MemoryPoolType.WORKSPACE, _WORKSPACE_BYTES)
@@ -103,7 +103,7 @@ def build_plan(model: onnx.ModelProto, library: TensorRt, name: str, ahead_for: 
         config.set_timing_cache(timing, False)
     plan = builder.build_serialized_network(network, config)
     if plan is None:
-        raise FaceError(f"{library.name} {library.version} could not build {name} for this GPU: use --device cpu.")
+        raise UserError(f"{library.name} {library.version} could not build {name} for this GPU: use --device cpu.")
     if timing is not None:
         BUILT.mkdir(parents=True, exist_ok=True)
         write_whole(known, timing.serialize())
@@ -117,7 +117,7 @@ def _aim(api: Any, config: Any, library: TensorRt, ahead_for: tuple[int, int] | 
         capability = getattr(api.ComputeCapability, f"SM{ahead_for[0]}{ahead_for[1]}", None)
         if capability is None:
             known = ", ".join(f"{major}.{minor}" for major, minor in library.capabilities)
-            raise FaceError(
+            raise UserError(
                 f"{library.name} {library.version} does not build ahead of time for compute capability "
                 f"{ahead_for[0]}.{ahead_for[1]}: choose one of {known}."
             )
@@ -139,7 +139,7 @@ def build_engine(
         at_hand: whether that GPU is in this machine.
 
     Raises:
-        FaceError: it cannot be built.
+        UserError: it cannot be built.
     """
     library = tensorrt()
     graph = for_tensorrt(onnx.load(str(source)), precision)
@@ -185,7 +185,7 @@ def runnable(path: Path, info: TargetInfo, capability: tuple[int, int], precisio
         precision: of an engine that is built now.
 
     Raises:
-        FaceError: it is an engine for another machine, and there is no ONNX target of that name to build from.
+        UserError: it is an engine for another machine, and there is no ONNX target of that name to build from.
     """
     engine, source = path.with_suffix(".engine"), path.with_suffix(".onnx")
     if not engine.exists():
@@ -194,7 +194,7 @@ def runnable(path: Path, info: TargetInfo, capability: tuple[int, int], precisio
     if reason is None:
         return engine
     if not source.exists():
-        raise FaceError(f"The engine {engine} cannot run here: {reason}; build it anew from the ONNX target with "
+        raise UserError(f"The engine {engine} cannot run here: {reason}; build it anew from the ONNX target with "
                         "python -m offline.export NAME.onnx --engine.")  # fmt: skip
     print(f"The engine {engine} cannot run here: {reason}; {source.name} is used instead.")
     return engine_for(source, read_info(source, info.model_hash), capability, precision)
@@ -204,7 +204,7 @@ def _why_not_this(engine: Path, source: Path | None, info: TargetInfo, capabilit
     """Why an engine file cannot run here, or cannot stand for the ONNX target ``source``."""
     try:
         own = read_info(engine, info.model_hash)
-    except FaceError as error:
+    except UserError as error:
         return str(error).rstrip(".")
     if source is not None and own.versions.get("network") != sha256(source):
         return f"it was built from another {source.name}"

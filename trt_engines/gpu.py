@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from face.errors import FaceError
+from face.errors import UserError
 
 _INSTALL = "install this program with pip install -e '.[gpu]' or '.[gpu-rtx]'"
 
@@ -28,7 +28,7 @@ def _has_driver() -> bool:
     return True
 
 
-class GpuLost(FaceError):
+class GpuLost(UserError):
     """A GPU failed while it worked; nothing more can be had of it in this process."""
 
 
@@ -41,16 +41,16 @@ class Gpu:
         stream: on which the owner's work runs in order.
 
     Raises:
-        FaceError: there is no GPU, or its packages are missing.
+        UserError: there is no GPU, or its packages are missing.
     """
 
     def __init__(self) -> None:
         try:
             from cuda.core import Device, LegacyPinnedMemoryResource
         except ImportError:
-            raise FaceError(f"The GPU needs the package cuda-core: {_INSTALL}, or use --device cpu.") from None
+            raise UserError(f"The GPU needs the package cuda-core: {_INSTALL}, or use --device cpu.") from None
         if not _has_driver():
-            raise FaceError("No NVIDIA driver is installed here: install it, or use --device cpu.")
+            raise UserError("No NVIDIA driver is installed here: install it, or use --device cpu.")
         try:
             self.device = Device()
             self.device.set_current()
@@ -58,7 +58,7 @@ class Gpu:
             self.capability = (self.device.compute_capability.major, self.device.compute_capability.minor)
             self.stream = self.device.create_stream()
         except Exception as error:  # cuda-core raises bare exceptions of many kinds
-            raise FaceError(f"No NVIDIA GPU can be used here ({str(error).splitlines()[0]}): "
+            raise UserError(f"No NVIDIA GPU can be used here ({str(error).splitlines()[0]}): "
                             "check nvidia-smi, or use --device cpu.") from None  # fmt: skip
         self._host_memory = LegacyPinnedMemoryResource()
 
@@ -67,7 +67,7 @@ class Gpu:
         """Make the GPU current for the calling thread, and tell its failures in one sentence.
 
         Raises:
-            FaceError: it ran out of memory.
+            UserError: it ran out of memory.
             GpuLost: it failed.
         """
         try:
@@ -76,7 +76,7 @@ class Gpu:
         except Exception as error:
             reason = str(error).split(":")[0]
             if isinstance(error, MemoryError) or "OUT_OF_MEMORY" in reason:
-                raise FaceError(f"{self.name} has too little free memory: end what else runs on it (nvidia-smi), or "
+                raise UserError(f"{self.name} has too little free memory: end what else runs on it (nvidia-smi), or "
                                 "use --device cpu.") from error  # fmt: skip
             if not reason.startswith("CUDA_ERROR"):
                 raise

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from face.errors import FaceError
+from face.errors import UserError
 from trt_engines.gpu import Gpu
 
 # In order of preference; TensorRT for RTX's bindings are also to be had without their wrapper.
@@ -44,10 +44,10 @@ class TensorRt:
         """Whether it runs on a GPU.
 
         Raises:
-            FaceError: it does not.
+            UserError: it does not.
         """
         if self.capabilities and gpu.capability not in self.capabilities:
-            raise FaceError(
+            raise UserError(
                 f"{self.name} {self.version} does not run on {gpu.name} (compute capability "
                 f"{gpu.capability[0]}.{gpu.capability[1]}): install TensorRT proper with pip install -e '.[gpu]', or "
                 "use --device cpu."
@@ -69,7 +69,7 @@ def tensorrt() -> TensorRt:
     """The TensorRT that is installed.
 
     Raises:
-        FaceError: none is.
+        UserError: none is.
     """
     for module, name in _MODULES.items():
         try:
@@ -77,7 +77,7 @@ def tensorrt() -> TensorRt:
         except (ImportError, OSError):  # OSError: its libraries are missing
             continue
         return TensorRt(api, name, api.__version__)
-    raise FaceError(
+    raise UserError(
         "TensorRT is not installed: install this program with pip install -e '.[gpu]' (TensorRT) or '.[gpu-rtx]' "
         "(TensorRT for RTX), or use --device cpu."
     )
@@ -87,7 +87,7 @@ def at_hand() -> tuple[TensorRt, Gpu]:
     """The TensorRT that is installed and the GPU that it runs on here.
 
     Raises:
-        FaceError: either is missing, or the one does not run on the other.
+        UserError: either is missing, or the one does not run on the other.
     """
     library, gpu = tensorrt(), Gpu()
     library.check(gpu)

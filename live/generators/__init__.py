@@ -21,6 +21,6 @@ class Generator(Protocol):
         """Forget the past: the next picture is the first."""
         ...
 
-    def another(self) -> Generator:
+    def clone(self) -> Generator:
         """A generator of the same network with a state of its own."""
         ...

@@ -20,7 +20,7 @@ from onnx import numpy_helper
 from onnx.utils import Extractor
 
 from face.compact_constants import CONSIDER, CORRECT, FINE_PATCH, HALVED, LOOK_BACK, PATCH, SEAMS
-from face.errors import FaceError
+from face.errors import UserError
 from face.recurrence import CONDITIONING_FRAMES, NO_OUTPUT, PREVIOUS_FRAMES
 from live.generators import cpu_compositing as painting
 from live.generators.onnx_runtime import OnnxGenerator, open_session
@@ -35,7 +35,7 @@ class ProcessorGenerator:
         threads: processor threads; 0 lets ONNX Runtime choose.
 
     Raises:
-        FaceError: ONNX Runtime cannot load it.
+        UserError: ONNX Runtime cannot load it.
     """
 
     on_processor = True
@@ -72,7 +72,7 @@ class ProcessorGenerator:
         self._begun = False
         self._begin_next()
 
-    def another(self) -> ProcessorGenerator:
+    def clone(self) -> ProcessorGenerator:
         """A generator of the same network, which is loaded once, with a state of its own."""
         twin = copy.copy(self)
         twin.reset()
@@ -112,7 +112,7 @@ def open_on_processor(path: Path) -> OnnxGenerator | ProcessorGenerator:
     """The generator of a target file, or of the 8-bit network beside it, which takes half the time or less.
 
     Raises:
-        FaceError: the file holds no network of this program.
+        UserError: the file holds no network of this program.
     """
     chosen = choose_precision(path)
     if chosen == path:
@@ -120,7 +120,7 @@ def open_on_processor(path: Path) -> OnnxGenerator | ProcessorGenerator:
     try:
         model = onnx.load(str(chosen))
     except DecodeError:
-        raise FaceError(f"{chosen} is damaged: export the target again.") from None
+        raise UserError(f"{chosen} is damaged: export the target again.") from None
     # Targets exported by earlier versions have none, or others.
     has_seams = {one.name for one in model.graph.value_info}.issuperset(SEAMS)
     return ProcessorGenerator(model, chosen.name) if has_seams else OnnxGenerator(chosen)

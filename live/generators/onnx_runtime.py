@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import onnxruntime as ort
 
-from face.errors import FaceError
+from face.errors import UserError
 from face.recurrence import INPUTS, Recurrence
 
 
@@ -21,7 +21,7 @@ def open_session(network: str | bytes, name: str, threads: int) -> ort.Inference
         threads: processor threads; 0 lets ONNX Runtime choose.
 
     Raises:
-        FaceError: it is none.
+        UserError: it is none.
     """
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
@@ -31,7 +31,7 @@ def open_session(network: str | bytes, name: str, threads: int) -> ort.Inference
     try:
         return ort.InferenceSession(network, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # onnxruntime raises bare exceptions of many kinds
-        raise FaceError(f"ONNX Runtime cannot load {name}: {str(error).splitlines()[0]}") from None
+        raise UserError(f"ONNX Runtime cannot load {name}: {str(error).splitlines()[0]}") from None
 
 
 class OnnxGenerator:
@@ -42,7 +42,7 @@ class OnnxGenerator:
         threads: processor threads; 0 lets ONNX Runtime choose.
 
     Raises:
-        FaceError: the file holds no network of this program.
+        UserError: the file holds no network of this program.
     """
 
     on_processor = True
@@ -51,7 +51,7 @@ class OnnxGenerator:
         self._session = open_session(str(path), str(path), threads)
         inputs = {i.name: i.shape for i in self._session.get_inputs()}
         if set(inputs) != set(INPUTS):
-            raise FaceError(f"{path} holds no generator of this program.")
+            raise UserError(f"{path} holds no generator of this program.")
         self.size = int(inputs["conditioning"][0])
         self.description = f"ONNX Runtime {ort.__version__} on the CPU, {path.name}"
         self._past = Recurrence()
@@ -60,7 +60,7 @@ class OnnxGenerator:
         """Forget the past."""
         self._past.reset()
 
-    def another(self) -> OnnxGenerator:
+    def clone(self) -> OnnxGenerator:
         """A generator of the same network, which is loaded once, with a state of its own."""
         twin = copy.copy(self)
         twin._past = Recurrence()

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from face.errors import FaceError
+from face.errors import UserError
 from face.recurrence import CONDITIONING_FRAMES, INPUTS, NO_OUTPUT, PREVIOUS_FRAMES
 from face.target import read_plan
 from live.renderers.cuda import DeviceConditioning
@@ -31,7 +31,7 @@ class TensorRtGenerator:
         gpu: where.
 
     Raises:
-        FaceError: TensorRT refuses the engine, or the GPU has too little memory.
+        UserError: TensorRT refuses the engine, or the GPU has too little memory.
     """
 
     on_processor = False
@@ -41,7 +41,7 @@ class TensorRtGenerator:
         self._runtime = library.api.Runtime(library.logger)
         engine = self._runtime.deserialize_cuda_engine(read_plan(path))
         if engine is None:
-            raise FaceError(f"{library.name} {library.version} refuses the engine {path}: delete it, so that it is "
+            raise UserError(f"{library.name} {library.version} refuses the engine {path}: delete it, so that it is "
                             "built anew from the ONNX target.")  # fmt: skip
         self.size = int(engine.get_tensor_shape(INPUTS[0])[0])
         self.description = f"{library.name} {library.version} on {gpu.name}, {path.name}"
@@ -68,7 +68,7 @@ class TensorRtGenerator:
         """Forget the past: the next conditioning stands for the earlier ones and grey for the outputs."""
         self._blank = True
 
-    def another(self) -> TensorRtGenerator:
+    def clone(self) -> TensorRtGenerator:
         """A generator of the same engine, which is loaded once, with a stream and a state of its own."""
         twin = object.__new__(TensorRtGenerator)
         twin._runtime, twin._engine = self._runtime, self._engine
@@ -118,7 +118,7 @@ class TensorRtGenerator:
         self._context.set_tensor_address("output", int(self._pictures[turn].handle))
         handle = int(getattr(stream, "stream", stream).handle)
         if not self._context.execute_async_v3(handle):
-            raise FaceError(f"TensorRT could not run a step on {self._gpu.name}: check nvidia-smi, and start again.")
+            raise UserError(f"TensorRT could not run a step on {self._gpu.name}: check nvidia-smi, and start again.")
         self._made_memory.copy_from(self._pictures[turn], stream=stream)
 
     def _record(self, turn: int) -> Any:

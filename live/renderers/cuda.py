@@ -82,7 +82,7 @@ class CudaConditioning:
         gpu: where.
 
     Raises:
-        FaceError: the GPU has too little memory, or was lost.
+        UserError: the GPU has too little memory, or was lost.
     """
 
     def __init__(self, model: MorphableModel, size: int, gpu: Gpu) -> None:
@@ -115,7 +115,7 @@ class CudaConditioning:
         self._per_vertex = threads(max(self._vertices, size * size))
         self._per_triangle, self._per_pixel = threads(self._triangles), threads(size * size)
 
-    def another(self) -> CudaConditioning:
+    def clone(self) -> CudaConditioning:
         """A renderer for another thread, with a stream and buffers of its own."""
         return CudaConditioning(self._model, self.size, Gpu())
 

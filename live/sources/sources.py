@@ -12,7 +12,7 @@ from typing import Protocol
 
 import cv2
 
-from face.errors import FaceError
+from face.errors import UserError
 from face.video import VideoReader
 from live.frames import Frame, Sound
 from live.sources.sound_file import read_sound
@@ -90,7 +90,7 @@ class CameraSource:
     """A webcam.
 
     Raises:
-        FaceError: there is no such camera or it gives no picture.
+        UserError: there is no such camera or it gives no picture.
     """
 
     def __init__(self, index: int) -> None:
@@ -99,7 +99,7 @@ class CameraSource:
             self._capture = cv2.VideoCapture(index)
         if not self._capture.isOpened() or not self._capture.read()[0]:
             self._capture.release()
-            raise FaceError(f"There is no camera {index} that gives a picture: try --source demo, or a video file.")
+            raise UserError(f"There is no camera {index} that gives a picture: try --source demo, or a video file.")
         self._capture.set(cv2.CAP_PROP_BUFFERSIZE, 1)
 
     def run(self, emit: Emit, stop: threading.Event) -> None:
@@ -109,7 +109,7 @@ class CameraSource:
             while not stop.is_set():
                 read, image = self._capture.read()
                 if not read:
-                    raise FaceError(f"The {self.name} stopped giving pictures: plug it in again and restart.")
+                    raise UserError(f"The {self.name} stopped giving pictures: plug it in again and restart.")
                 emit(Frame(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), time.monotonic(), number))
                 number += 1
         finally:  # a loop that stops ends this by an exception, from where frames are handed over
@@ -140,23 +140,23 @@ def open_source(text: str, paced: bool = True, loop: bool = True) -> Source:
     """Source named on the command line: ``auto``, ``camera:N``, ``browser``, ``demo`` or a file.
 
     Raises:
-        FaceError: it cannot be opened.
+        UserError: it cannot be opened.
     """
     if text == "auto":
         for index in cameras():
             try:
                 return CameraSource(index)
-            except FaceError:
+            except UserError:
                 continue
         return FileSource(DEMO_CLIP, loop, paced, f"no webcam found, so the demo clip {DEMO_CLIP.name}")
     if text.startswith("camera:"):
         if not text[7:].isdigit():
-            raise FaceError(f"'{text}' names no camera: write camera:0 for the first.")
+            raise UserError(f"'{text}' names no camera: write camera:0 for the first.")
         return CameraSource(int(text[7:]))
     if text == "browser":
         return NoSource()
     if text == "demo":
         return FileSource(DEMO_CLIP, loop, paced, f"the demo clip {DEMO_CLIP.name}")
     if not Path(text).exists():
-        raise FaceError(f"There is no video {text}: give a file, camera:N, browser or demo.")
+        raise UserError(f"There is no video {text}: give a file, camera:N, browser or demo.")
     return FileSource(Path(text), loop, paced)

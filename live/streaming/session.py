@@ -7,7 +7,7 @@ import functools
 import logging
 import secrets
 
-from face.errors import FaceError
+from face.errors import UserError
 from live.frames import Generated
 from live.pipeline import Pipeline
 from live.sources.sources import NoSource
@@ -110,7 +110,7 @@ class Sessions:
         self._coming += 1
         try:
             pipeline = await asyncio.to_thread(self._another)
-        except FaceError as error:
+        except UserError as error:
             logger.warning("no further session can be opened: %s", error)
             raise NoRoom("There is no room for another session here: try again later.") from None
         finally:
@@ -122,7 +122,7 @@ class Sessions:
 
     def _another(self) -> Pipeline:
         main = self.main.pipeline
-        return Pipeline(main.model, main.cast.another(), NoSource(), alone=False)
+        return Pipeline(main.model, main.loaded.clone(), NoSource(), alone=False)
 
     async def end(self, session: Session) -> None:
         """A publisher has gone, or its loop has failed: its session ends, unless it is the main one."""

@@ -13,7 +13,7 @@ import numpy as np
 
 from face.camera import ScaledOrthographicCamera
 from face.conditioning import CpuConditioning
-from face.errors import FaceError
+from face.errors import UserError
 from face.landmarks import INNER_LIPS, LEFT_EYE, OUTER_LIPS, RIGHT_EYE, SURFACE_COUNT
 from face.morphable import MorphableModel
 from face.nmfc import NmfcRenderer
@@ -70,7 +70,7 @@ class Dataset:
         train, test: takes as half-open ranges of frame numbers.
 
     Raises:
-        FaceError: there is no dataset, or it was made with another morphable model.
+        UserError: there is no dataset, or it was made with another morphable model.
     """
 
     def __init__(self, folder: Path, model: MorphableModel) -> None:
@@ -84,9 +84,9 @@ class Dataset:
                 self.parameters = dict(data)
             self.camera_map = self.parameters["camera_map"]
         except (OSError, ValueError, KeyError):
-            raise FaceError(f"{folder} is not a dataset: make one with 'python -m offline.reconstruct'.") from None
+            raise UserError(f"{folder} is not a dataset: make one with 'python -m offline.reconstruct'.") from None
         if self.manifest["model_hash"] != model.hash:
-            raise FaceError(
+            raise UserError(
                 f"{folder} was made with another morphable model: run 'python -m offline.reconstruct' again."
             )
         take = self.parameters["take"]

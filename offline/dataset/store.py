@@ -10,7 +10,7 @@ from types import TracebackType
 
 import numpy as np
 
-from face.errors import FaceError
+from face.errors import UserError
 from face.parameters import FaceParameters
 
 
@@ -18,10 +18,10 @@ def refuse_foreign(folder: Path) -> None:
     """Make sure that a dataset may be written to a folder.
 
     Raises:
-        FaceError: it holds something else.
+        UserError: it holds something else.
     """
     if folder.exists() and not (folder / "manifest.json").exists() and any(folder.iterdir()):
-        raise FaceError(f"{folder} holds something that is not a dataset: give another folder.")
+        raise UserError(f"{folder} holds something that is not a dataset: give another folder.")
 
 
 def made_by(folder: Path, recipe: dict[str, object]) -> bool:
@@ -100,7 +100,7 @@ class DatasetWriter:
         frames, conditionings: what to fill, ``[count, size, size, 3]`` and ``[count, size, size, 6]``.
 
     Raises:
-        FaceError: the folder holds something else.
+        UserError: the folder holds something else.
     """
 
     def __init__(self, folder: Path, count: int, size: int) -> None:
@@ -139,7 +139,7 @@ def write_dataset(
     """Write what is at hand as a dataset folder, whole or not at all, in place of what is there.
 
     Raises:
-        FaceError: it holds something else.
+        UserError: it holds something else.
     """
     with DatasetWriter(folder, len(frames), frames.shape[1]) as made:
         for number, (frame, conditioning) in enumerate(zip(frames, conditionings, strict=True)):

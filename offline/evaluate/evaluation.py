@@ -32,7 +32,7 @@ from tqdm import tqdm
 from face.camera_map import CameraMap
 from face.conditioning import CpuConditioning
 from face.drawing import draw_conditioning
-from face.errors import FaceError
+from face.errors import UserError
 from face.files import sha256, write_whole
 from face.landmarks import Landmarks
 from face.live_fit import LiveFit
@@ -98,13 +98,13 @@ def evaluate(
     that is up to date is only printed.
 
     Raises:
-        FaceError: nothing is held out, or the file is no target for this model.
+        UserError: nothing is held out, or the file is no target for this model.
     """
     judges = judges or Judges()
     info = read_info(target, model.hash)
     takes = [(first, last) for first, last in dataset.test if last - first >= _SHORTEST]
     if not takes:
-        raise FaceError("The dataset holds nothing out: reconstruct it with --held-out VIDEO.")
+        raise UserError("The dataset holds nothing out: reconstruct it with --held-out VIDEO.")
     asked: dict[str, object] = {
         "target": sha256(target), "dataset": dataset.fingerprint,
         "lpips": judges.lpips.name if judges.lpips else None,
@@ -210,7 +210,7 @@ def evaluate_driven(
     """Scores of a target driven by each of some videos, printed, and written to a folder if given.
 
     Raises:
-        FaceError: a video cannot be read, or the file is no target for this model.
+        UserError: a video cannot be read, or the file is no target for this model.
     """
     info = read_info(target, model.hash)
     likeness = _portrayed(info, recogniser) if recogniser else None
@@ -264,7 +264,7 @@ def judges_of(arguments: argparse.Namespace) -> Judges:
     """The judges that the command line's weights make.
 
     Raises:
-        FaceError: a file does not hold what it should.
+        UserError: a file does not hold what it should.
     """
     recogniser = Recogniser(arguments.identity_weights) if arguments.identity_weights else None
     return Judges(load_lpips(arguments.perceptual_weights, arguments.lpips_heads), recogniser)

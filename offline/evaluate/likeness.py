@@ -18,7 +18,7 @@ import onnxruntime as ort
 import torch
 from torch import Tensor
 
-from face.errors import FaceError
+from face.errors import UserError
 from face.files import sha256
 from face.landmarks import LEFT_EYE, RIGHT_EYE, Landmarks
 from offline.downloads import fetch_weights
@@ -63,7 +63,7 @@ def load_lpips(trunk: Path | None, heads: Path | None = None) -> Lpips | None:
         heads: the heads' file; those of the installed package by default.
 
     Raises:
-        FaceError: a given or fetched file does not hold what it should.
+        UserError: a given or fetched file does not hold what it should.
     """
     heads = heads or _packaged_heads()
     if heads is None:
@@ -108,7 +108,7 @@ class Recogniser:
         path: ONNX file; takes ``[1, 3, 112, 112]`` float32 RGB -1…1, gives an embedding.
 
     Raises:
-        FaceError: the file is no such network.
+        UserError: the file is no such network.
 
     Attributes:
         hash: SHA-256 of the file.
@@ -118,10 +118,10 @@ class Recogniser:
         try:
             self._session = ort.InferenceSession(str(path), providers=["CPUExecutionProvider"])
         except Exception as error:  # ONNX Runtime's exceptions have no common base but this
-            raise FaceError(f"{path} is no ONNX network: give a face recogniser ({error}).") from None
+            raise UserError(f"{path} is no ONNX network: give a face recogniser ({error}).") from None
         shapes = [list(given.shape[1:]) for given in self._session.get_inputs()]
         if shapes != [[3, _SIDE, _SIDE]]:
-            raise FaceError(f"{path} takes {shapes}: give a face recogniser, which takes [1, 3, {_SIDE}, {_SIDE}].")
+            raise UserError(f"{path} takes {shapes}: give a face recogniser, which takes [1, 3, {_SIDE}, {_SIDE}].")
         self._input = self._session.get_inputs()[0].name
         self.hash = sha256(path)
 

@@ -31,7 +31,7 @@ from scipy.spatial.transform import Rotation
 from torch import nn
 
 from face.compact_constants import SEAMS
-from face.errors import FaceError
+from face.errors import UserError
 from face.files import sha256
 from face.landmarks import UNIT_NAMES
 from face.morphable import MorphableModel
@@ -159,7 +159,7 @@ def check(model: onnx.ModelProto, generator: nn.Module, conditionings: np.ndarra
     picture out of one different byte within a few steps, whoever computes it.
 
     Raises:
-        FaceError: they differ by more than rounding in any frame.
+        UserError: they differ by more than rounding in any frame.
     """
     session = ort.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
     step, history = ExportedStep(generator).eval(), Recurrence()
@@ -176,7 +176,7 @@ def check(model: onnx.ModelProto, generator: nn.Module, conditionings: np.ndarra
     print(f"ONNX against torch, each of {len(means)} frames: largest difference {np.max(differences)} of 255, mean "
           f"{means.mean():.5f}, of the worst frame (number {means.argmax()}) {means.max():.5f}")  # fmt: skip
     if means.max() > _CHECK_MEAN:
-        raise FaceError("The exported network differs from the trained one: nothing was written.")
+        raise UserError("The exported network differs from the trained one: nothing was written.")
     return np.stack(pictures)
 
 
@@ -193,11 +193,11 @@ def export(dataset: Dataset, run: Path, info: dict[str, str], out: Path) -> Path
         out: folder for the files.
 
     Raises:
-        FaceError: the run holds no checkpoint, or the exported network differs from the trained one.
+        UserError: the run holds no checkpoint, or the exported network differs from the trained one.
     """
     checkpoint = run / "checkpoint.pt"
     if not checkpoint.exists():
-        raise FaceError(f"{run} holds no checkpoint: train with 'python -m offline.learn' first.")
+        raise UserError(f"{run} holds no checkpoint: train with 'python -m offline.learn' first.")
     state = torch.load(checkpoint, map_location="cpu", weights_only=True)
     size = int(dataset.frames.shape[1])
     generator = PROFILES[state["profile"]].generator(size)
@@ -236,7 +236,7 @@ def _made_of(path: Path, info: dict[str, str], stamp: str) -> bool:
     """Whether a target file was made of a checkpoint, under the same names."""
     try:
         found = read_info(path, MorphableModel.load().hash)
-    except FaceError:
+    except UserError:
         return False
     return found.versions.get("checkpoint") == stamp and all(getattr(found, k) == v for k, v in info.items())
 
@@ -252,11 +252,11 @@ def need_names(arguments: argparse.Namespace, *others: str) -> None:
     """Refuse a command line that lacks what a target file must say.
 
     Raises:
-        FaceError: an option is missing.
+        UserError: an option is missing.
     """
     missing = [option for option in (*others, "name", "provenance") if getattr(arguments, option) is None]
     if missing:
-        raise FaceError(f"To export a run, give {' and '.join(f'--{option}' for option in missing)} as well.")
+        raise UserError(f"To export a run, give {' and '.join(f'--{option}' for option in missing)} as well.")
 
 
 def export_with_options(dataset: Dataset, run: Path, out: Path, arguments: argparse.Namespace) -> Path:
@@ -269,10 +269,10 @@ def remodel(source: Path) -> None:
     """Take ``NAME.onnx`` and ``NAME.int8.onnx`` over to the morphable model in use.
 
     Raises:
-        FaceError: it is no ONNX target, or the model it was made for draws other pictures than today's.
+        UserError: it is no ONNX target, or the model it was made for draws other pictures than today's.
     """
     if source.suffix != ".onnx":
-        raise FaceError(f"{source} is no ONNX target: --remodel takes NAME.onnx.")
+        raise UserError(f"{source} is no ONNX target: --remodel takes NAME.onnx.")
     exact = source.with_name(source.name.removesuffix(".onnx").removesuffix(".int8") + ".onnx")
     twin = exact.with_suffix(".int8.onnx")
     model_hash = MorphableModel.load().hash
@@ -283,7 +283,7 @@ def remodel(source: Path) -> None:
             print(f"{path} is for the morphable model in use already.")
             continue
         if info.model_hash not in _PREDECESSORS:
-            raise FaceError(f"The network of {path} knows pictures of another head: reconstruct and train it again.")
+            raise UserError(f"The network of {path} knows pictures of another head: reconstruct and train it again.")
         units = np.array(info.neutral_expression[: len(UNIT_NAMES)])
         current = replace(info, model_hash=model_hash, neutral_expression=_rounded(of_units(units)))
         write_onnx(path, onnx.load(str(path)), current)
@@ -294,10 +294,10 @@ def export_engine(source: Path, precision: Precision, capability: str | None) ->
     """Build ``NAME.engine`` beside the ONNX target ``NAME.onnx``.
 
     Raises:
-        FaceError: it is no ONNX target, or TensorRT cannot build it.
+        UserError: it is no ONNX target, or TensorRT cannot build it.
     """
     if source.suffix != ".onnx":
-        raise FaceError(f"{source} is no ONNX target: --engine builds from NAME.onnx.")
+        raise UserError(f"{source} is no ONNX target: --engine builds from NAME.onnx.")
     info = read_info(source, MorphableModel.load().hash)
     out = source.with_suffix(".engine")
     wanted = parse_capability(capability) if capability else at_hand()[1].capability

@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from face.errors import FaceError
+from face.errors import UserError
 from face.files import atomic
 from offline.flow.optical_flow import carried
 
@@ -68,14 +68,14 @@ class FlowNetwork(nn.Module):
         """The network with learned weights.
 
         Raises:
-            FaceError: there are none.
+            UserError: there are none.
         """
         network = cls()
         try:
             with np.load(path) as data:
                 network.load_state_dict({name: torch.from_numpy(data[name].astype(np.float32)) for name in data.files})
         except (OSError, ValueError, RuntimeError):
-            raise FaceError(f"{path} holds no flow network: make it with 'python -m offline.flow_learning'.") from None
+            raise UserError(f"{path} holds no flow network: make it with 'python -m offline.flow_learning'.") from None
         return network.eval()
 
     def save(self, path: Path) -> None:

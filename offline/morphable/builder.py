@@ -19,7 +19,7 @@ from pathlib import Path
 
 import numpy as np
 
-from face.errors import FaceError
+from face.errors import UserError
 from face.morphable import DEFAULT_PATH, MorphableModel, Part
 from face.parameters import IDENTITY_SIZE, UNITS, of_units
 from face.raster import BACKGROUND, rasterise
@@ -328,7 +328,7 @@ def main() -> int:
         if arguments.command == "build":
             return 0 if rebuild(arguments.wheel, arguments.out) else 1
         learn_correctives(arguments.clips, arguments.leave_one_out, arguments.out)
-    except (FaceError, ValueError, OSError) as error:
+    except (UserError, ValueError, OSError) as error:
         print(error, file=sys.stderr)
         return 1
     return 0

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from tqdm import tqdm
 
-from face.errors import FaceError
+from face.errors import UserError
 from face.landmarks import Landmarks
 from face.tracking import FaceTracker
 from face.video import VideoReader
@@ -85,7 +85,7 @@ def track_video(path: Path, rate: float) -> Track:
     """Landmarks of a video of one person, as a live loop that gets ``rate`` frames a second would see them.
 
     Raises:
-        FaceError: the video cannot be read, is HDR, has too few frames a second, is cut into scenes, shows several
+        UserError: the video cannot be read, is HDR, has too few frames a second, is cut into scenes, shows several
             people or none, or loses its face or lets it wander; the sentence says where.
     """
     seen: list[Landmarks | None] = []
@@ -98,7 +98,7 @@ def track_video(path: Path, rate: float) -> Track:
     tracker = FaceTracker()
     with VideoReader(path) as video:
         if video.hdr:
-            raise FaceError(f"{path} is HDR: convert it to standard dynamic range (BT.709) first.")
+            raise UserError(f"{path} is HDR: convert it to standard dynamic range (BT.709) first.")
         progress = tqdm(resampled(_noted(video, filmed), rate), desc=f"tracking {path.name}", unit="frame", leave=False)
         for number, moment in enumerate(progress):
             image, time_s = moment.image, moment.time_s
@@ -107,7 +107,7 @@ def track_video(path: Path, rate: float) -> Track:
             if time_s >= next_count_s:
                 next_count_s = time_s + _COUNT_EVERY_S
                 if tracker.count(image) > 1:
-                    raise FaceError(f"{path} shows several people at {time_s:.1f} s: give a video of one.")
+                    raise UserError(f"{path} shows several people at {time_s:.1f} s: give a video of one.")
             small = cv2.resize(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), (32, 32), interpolation=cv2.INTER_AREA)
             changes.append(0.0 if before is None else float(cv2.absdiff(small, before).mean()))
             before = small
@@ -115,11 +115,11 @@ def track_video(path: Path, rate: float) -> Track:
             times.append(time_s)
     _refuse_slow(path, np.diff(filmed), rate)
     if not any(seen):
-        raise FaceError(f"No face was found in {path}: give a video that shows one face.")
+        raise UserError(f"No face was found in {path}: give a video that shows one face.")
     cuts = find_cuts(np.array(changes))
     if len(cuts):
         places = ", ".join(f"{times[k]:.1f} s" for k in cuts)
-        raise FaceError(f"{path} is cut into scenes at {places}: give each scene as a video of its own.")
+        raise UserError(f"{path} is cut into scenes at {places}: give each scene as a video of its own.")
     _refuse_lost(path, seen, times)
     _refuse_wandering(path, seen, times)
     return Track(seen, breaks, rate)
@@ -139,7 +139,7 @@ def _noted(frames: Iterable[tuple[np.ndarray, float]], times: list[float]) -> It
 
 def _refuse_slow(path: Path, steps_s: np.ndarray, rate: float) -> None:
     if len(steps_s) and (filmed := 1 / np.median(steps_s)) < _SLOWEST * rate:
-        raise FaceError(
+        raise UserError(
             f"{path} has {filmed:.3g} frames a second, too few to be shown at {rate:.3g}: film at {rate:.3g} or more."
         )
 
@@ -152,7 +152,7 @@ def _refuse_lost(path: Path, seen: list[Landmarks | None], times: list[float]) -
         elif since is None:
             since = time_s
         elif time_s - since >= _LOST_S:
-            raise FaceError(f"{path} shows no face from {since:.1f} s on: cut that out, and give the parts.")
+            raise UserError(f"{path} shows no face from {since:.1f} s on: cut that out, and give the parts.")
 
 
 def _refuse_wandering(path: Path, seen: list[Landmarks | None], times: list[float]) -> None:
@@ -161,7 +161,7 @@ def _refuse_wandering(path: Path, seen: list[Landmarks | None], times: list[floa
     height = float(np.median([np.ptp(one.points[:, 1]) for one, _ in found]))
     far = np.flatnonzero(np.linalg.norm(middles - np.median(middles, axis=0), axis=1) > _WANDER * height)
     if len(far):
-        raise FaceError(
+        raise UserError(
             f"The face in {path} wanders far from its usual place at {found[far[0]][1]:.1f} s:"
             " give a video of someone who keeps to one place."
         )

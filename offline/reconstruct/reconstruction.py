@@ -25,7 +25,7 @@ from tqdm import tqdm
 from face.camera import ScaledOrthographicCamera
 from face.camera_map import CameraMap
 from face.conditioning import CpuConditioning
-from face.errors import FaceError
+from face.errors import UserError
 from face.files import sha256
 from face.fit_identity import fit_identity
 from face.fitting import FitSettings, LandmarkBasis, landmarks_camera, reprojection_error
@@ -131,7 +131,7 @@ def reconstruct(out: Path, videos: list[Path], held_out: list[Path], size: int =
     A dataset that was made from the same videos is left as it is, another one replaced.
 
     Raises:
-        FaceError: a video cannot be read or is not one face in one take, the videos are too short or differ in size,
+        UserError: a video cannot be read or is not one face in one take, the videos are too short or differ in size,
             or the folder holds something else.
     """
     refuse_foreign(out)
@@ -191,10 +191,10 @@ def reconstruct(out: Path, videos: list[Path], held_out: list[Path], size: int =
 def _refuse_unfit(tracks: list[Track], shown: int) -> None:
     """Make sure that videos, of which the first ``shown`` are trained on, go together and suffice."""
     if len({(one.width, one.height) for track in tracks for one in track.landmarks if one is not None}) > 1:
-        raise FaceError("The videos differ in size: give videos of one camera setting.")
+        raise UserError("The videos differ in size: give videos of one camera setting.")
     seconds = sum(track.seconds for track in tracks[:shown])
     if seconds < _SHORTEST_S:
-        raise FaceError(f"The videos last {seconds:.1f} s: give {_SHORTEST_S:.0f} s at least, better some minutes.")
+        raise UserError(f"The videos last {seconds:.1f} s: give {_SHORTEST_S:.0f} s at least, better some minutes.")
 
 
 class Footage:
@@ -265,7 +265,7 @@ def _hash_of_video(path: Path) -> str:
     try:
         return sha256(path)
     except OSError as error:
-        raise FaceError(f"Cannot read the video {path}: {error.strerror}.") from None
+        raise UserError(f"Cannot read the video {path}: {error.strerror}.") from None
 
 
 @one_sentence

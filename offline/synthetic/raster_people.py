@@ -18,7 +18,7 @@ import numpy as np
 from tqdm import tqdm
 
 from face.camera import ScaledOrthographicCamera
-from face.errors import FaceError
+from face.errors import UserError
 from face.landmarks import INNER_LIPS, LEFT_BROW, LEFT_EYE, OUTER_LIPS, RIGHT_BROW, RIGHT_EYE
 from face.morphable import MorphableModel, Part
 from face.parameters import FaceParameters, gaze_rotation, of_units
@@ -320,7 +320,7 @@ def main() -> int:
     if arguments.sheet:
         sheet = cv2.cvtColor(contact_sheet(model, arguments.size), cv2.COLOR_RGB2BGR)
         if not cv2.imwrite(str(arguments.out), sheet):
-            raise FaceError(f"Cannot write {arguments.out}: give a name that ends in .png in a folder that exists.")
+            raise UserError(f"Cannot write {arguments.out}: give a name that ends in .png in a folder that exists.")
         return 0
     person = Person(model, arguments.seed)
     acted = act(person, natural_motion(arguments.frames, arguments.seed), arguments.size)

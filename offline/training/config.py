@@ -13,7 +13,7 @@ from pathlib import Path
 from types import UnionType
 from typing import Any
 
-from face.errors import FaceError
+from face.errors import UserError
 from face.files import write_whole
 from offline.training.profiles import PROFILES, Profile
 
@@ -34,21 +34,21 @@ def read_config(path: Path) -> Profile:
     """The profile that a file describes; what it leaves out is as in the profile that it names.
 
     Raises:
-        FaceError: the file cannot be read, names no profile, or says something that is no setting.
+        UserError: the file cannot be read, names no profile, or says something that is no setting.
     """
     try:
         given = json.loads(path.read_text())
     except OSError as error:
-        raise FaceError(f"Cannot read the configuration {path}: {error.strerror}.") from None
+        raise UserError(f"Cannot read the configuration {path}: {error.strerror}.") from None
     except ValueError as error:
-        raise FaceError(f"The configuration {path} is no JSON: {error}.") from None
+        raise UserError(f"The configuration {path} is no JSON: {error}.") from None
     if not isinstance(given, dict) or given.get("name") not in PROFILES:
-        raise FaceError(f'The configuration {path} must have a "name", one of {", ".join(sorted(PROFILES))}.')
+        raise UserError(f'The configuration {path} must have a "name", one of {", ".join(sorted(PROFILES))}.')
     base = PROFILES[given["name"]]
     try:
         return replace(base, **_settings(Profile, given, ""))
     except (TypeError, ValueError) as error:
-        raise FaceError(f"The configuration {path} does not fit: {error}.") from None
+        raise UserError(f"The configuration {path} does not fit: {error}.") from None
 
 
 def _settings(kind: type, given: Any, where: str) -> dict[str, Any]:

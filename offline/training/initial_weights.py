@@ -12,7 +12,7 @@ from onnx import numpy_helper
 from torch import Tensor
 
 from face.compact_constants import HALVED
-from face.errors import FaceError
+from face.errors import UserError
 
 _NETWORK = "generator."  # what exported weights' names begin with
 
@@ -24,7 +24,7 @@ def learned_weights(path: Path) -> tuple[dict[str, Tensor], bool]:
         path: a run's folder, its ``checkpoint.pt``, or a target ``NAME.onnx``.
 
     Raises:
-        FaceError: there is no such file, or it is none of these.
+        UserError: there is no such file, or it is none of these.
     """
     if path.suffix == ".onnx":
         return _exported_weights(path), False
@@ -33,9 +33,9 @@ def learned_weights(path: Path) -> tuple[dict[str, Tensor], bool]:
         state = torch.load(checkpoint, map_location="cpu", weights_only=True)
         return state["average"], state["people"] > 1
     except FileNotFoundError:
-        raise FaceError(f"{path} holds no checkpoint to start from.") from None
+        raise UserError(f"{path} holds no checkpoint to start from.") from None
     except (RuntimeError, OSError, KeyError, ValueError, pickle.UnpicklingError):
-        raise FaceError(
+        raise UserError(
             f"{path} is no checkpoint of this program: give a run's folder, its checkpoint.pt or a target."
         ) from None
 
@@ -45,9 +45,9 @@ def _exported_weights(path: Path) -> dict[str, Tensor]:
     try:
         stored = onnx.load(str(path)).graph.initializer
     except FileNotFoundError:
-        raise FaceError(f"There is no target file {path}.") from None
+        raise UserError(f"There is no target file {path}.") from None
     except DecodeError:
-        raise FaceError(f"{path} is no ONNX file.") from None
+        raise UserError(f"{path} is no ONNX file.") from None
     return {
         one.name.removeprefix(_NETWORK).removesuffix(HALVED): torch.from_numpy(
             numpy_helper.to_array(one).astype("float32")

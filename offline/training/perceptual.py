@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from face.errors import FaceError
+from face.errors import UserError
 from offline.downloads import fetch_weights
 
 VGG19_URL = "https://download.pytorch.org/models/vgg19-dcbb9e9d.pth"
@@ -107,13 +107,13 @@ class Vgg16Trunk(nn.Module):
         """The trunk in an npz, which takes RGB 0…255 less the ImageNet mean.
 
         Raises:
-            FaceError: the file holds no such trunk.
+            UserError: the file holds no such trunk.
         """
         try:
             with np.load(path) as data:
                 return cls(data, used, [m / 127.5 - 1 for m in _CAFFE_MEAN], [1 / 127.5] * 3)
         except (OSError, ValueError, KeyError):
-            raise FaceError(f"{path} holds no VGG16 trunk: give the npz with its convolutions.") from None
+            raise UserError(f"{path} holds no VGG16 trunk: give the npz with its convolutions.") from None
 
     def forward(self, picture: Tensor) -> list[Tensor]:
         x = (picture - self.get_buffer("mean")) / self.get_buffer("spread")
@@ -138,7 +138,7 @@ class Vgg16Perceptual(nn.Module):
         weights: npz with ``conv{block}_{i}.weight`` and ``.bias``; input RGB 0…255 less the ImageNet mean.
 
     Raises:
-        FaceError: the file holds no such trunk.
+        UserError: the file holds no such trunk.
     """
 
     kind = PerceptualKind.VGG16
@@ -185,20 +185,20 @@ def load_perceptual(weights: Path | None, begun_with: PerceptualKind | None = No
         begun_with: what the run was begun with; ``None`` for a new run.
 
     Raises:
-        FaceError: the given file holds no such trunk, the run needs what is not to be had, or what was fetched is not
+        UserError: the given file holds no such trunk, the run needs what is not to be had, or what was fetched is not
             what it should be.
     """
     if begun_with is PerceptualKind.PYRAMID:
         return PyramidDistance()
     if begun_with is PerceptualKind.VGG16 and weights is None:
-        raise FaceError("This run was begun with a VGG16 trunk: give --perceptual-weights.")
+        raise UserError("This run was begun with a VGG16 trunk: give --perceptual-weights.")
     if weights is not None and begun_with is not PerceptualKind.VGG19:
         return Vgg16Perceptual(weights)
     try:
         return Vgg19Perceptual(fetch_weights(VGG19_URL))
     except OSError as error:
         if begun_with is not None:
-            raise FaceError(f"This run was begun with VGG19, which cannot be fetched ({error}).") from None
+            raise UserError(f"This run was begun with VGG19, which cannot be fetched ({error}).") from None
         print(f"VGG19 cannot be fetched ({error}): a Laplacian pyramid stands in for the perceptual loss.",
               file=sys.stderr)  # fmt: skip
         return PyramidDistance()

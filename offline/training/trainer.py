@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from face.errors import FaceError
+from face.errors import UserError
 from face.files import write_whole
 from offline.dataset.dataset import Clip, Dataset
 from offline.dataset.pixel_error import distances
@@ -60,7 +60,7 @@ class Trainer:
             what is remembered of each.
 
     Raises:
-        FaceError: ``init`` holds no fitting checkpoint, the checkpoint to go on with is of another configuration or
+        UserError: ``init`` holds no fitting checkpoint, the checkpoint to go on with is of another configuration or
             dataset, or the people's pictures differ in size.
     """
 
@@ -78,7 +78,7 @@ class Trainer:
         torch.set_flush_denormal(True)  # moments of texels no longer seen fade into denormals, ten times as slow
         sizes = {one.frames.shape[1] for one in people}
         if len(sizes) > 1:
-            raise FaceError("The datasets differ in picture size: reconstruct them with one --size.")
+            raise UserError("The datasets differ in picture size: reconstruct them with one --size.")
         size = sizes.pop()
         self.generator = _placed(profile.generator(size), device)
         self.average = _placed(profile.generator(size), device)
@@ -133,7 +133,7 @@ class Trainer:
         try:
             self.generator.load_state_dict(learned)
         except RuntimeError:
-            raise FaceError(f"{init} holds another network: start from one of the same profile and --size.") from None
+            raise UserError(f"{init} holds another network: start from one of the same profile and --size.") from None
 
     @property
     def last_step(self) -> int:
@@ -160,18 +160,18 @@ class Trainer:
     def _load(self) -> None:
         state = torch.load(self.run / "checkpoint.pt", map_location=self.device, weights_only=True)
         if state["profile"] != self.profile.name:
-            raise FaceError(
+            raise UserError(
                 f"{self.run} trains the {state['profile']} profile: go on with --profile {state['profile']},"
                 " or give another folder."
             )
         changed = differences(state["config"], as_config(self.profile))
         if changed:
-            raise FaceError(
+            raise UserError(
                 f"{self.run} was begun with another {' and '.join(changed)}: go on with --config"
                 f" {self.run / 'config.json'}, or give another folder, with --init {self.run}."
             )
         if state["dataset"] != self._fingerprint:
-            raise FaceError(f"{self.run} learned from another dataset: give another folder, with --init {self.run}.")
+            raise UserError(f"{self.run} learned from another dataset: give another folder, with --init {self.run}.")
         for name in _SAVED:
             getattr(self, name).load_state_dict(state[name])
         for name in _SCALERS:
@@ -226,7 +226,7 @@ class Trainer:
         self._follow()
         means = self.ranks.average({name: float(value) for name, value in sums.items()})
         if not all(math.isfinite(value) for value in means.values()):
-            raise FaceError(f"The loss is not finite at sequence {self.step}: lower the learning rate and resume.")
+            raise UserError(f"The loss is not finite at sequence {self.step}: lower the learning rate and resume.")
         self.step += 1
         self.frames += count * self.loader.size
         return means | {"rate": rate}

@@ -13,7 +13,7 @@ import pytest
 import torch
 from conftest import DEMO_TARGET, REPOSITORY
 
-from face.errors import FaceError
+from face.errors import UserError
 from face.files import sha256
 from face.target import read_info, read_plan, write_engine, write_onnx
 from live.device import Device, choose
@@ -71,18 +71,18 @@ def test_the_papers_network_is_built(library):
 
 
 def test_a_gpu_that_it_cannot_build_for_is_named_with_those_it_can(library, network):
-    with pytest.raises(FaceError, match=r"9\.0: choose one of 7\.5, 8\.0"):
+    with pytest.raises(UserError, match=r"9\.0: choose one of 7\.5, 8\.0"):
         build_plan(for_tensorrt(network, Precision.FP16), library, "small", (9, 0))
 
 
 def test_a_network_that_it_cannot_read_is_one_sentence(library, network):
-    with pytest.raises(FaceError, match="cannot read the network of small: .*UINT8"):
+    with pytest.raises(UserError, match="cannot read the network of small: .*UINT8"):
         build_plan(network, library, "small", (8, 9))
 
 
 @pytest.mark.parametrize("text", ["", "8", "8.", "x.y", "8.9.1"])
 def test_capabilities_are_two_numbers(text):
-    with pytest.raises(FaceError, match="give e.g. 8.9"):
+    with pytest.raises(UserError, match="give e.g. 8.9"):
         parse_capability(text)
 
 
@@ -109,7 +109,7 @@ def test_an_engine_for_another_machine_says_why_and_gives_way_to_the_onnx_target
     assert runnable(target, info, (8, 6), Precision.FP16) != engine
     assert "it was built from another small.onnx; small.onnx is used instead" in capsys.readouterr().out
     target.unlink()
-    with pytest.raises(FaceError, match="built for a GPU of compute capability 8.6, and here is 8.9; build it anew"):
+    with pytest.raises(UserError, match="built for a GPU of compute capability 8.6, and here is 8.9; build it anew"):
         runnable(engine, read_info(engine, model.hash), (8, 9), Precision.FP16)
 
 
@@ -117,7 +117,7 @@ def test_an_engine_of_another_version_is_refused(library, model, module_target, 
     old = {"engine_library": library.name, "engine_version": "1.0", "compute_capability": "8.9"}
     path = tmp_path / "old.engine"
     write_engine(path, b"plan", module_target.__class__(**{**vars(module_target), "versions": old}))
-    with pytest.raises(FaceError, match=f"built by {library.name} 1.0, and here is {library.name}"):
+    with pytest.raises(UserError, match=f"built by {library.name} 1.0, and here is {library.name}"):
         runnable(path, read_info(path, model.hash), (8, 9), Precision.FP16)
 
 
@@ -151,7 +151,7 @@ def test_without_a_gpu_it_is_said_and_the_processor_used(has_gpu):
         pytest.skip("there is a GPU")
     gpu, sentence = choose(Device.AUTO)
     assert gpu is None and sentence.startswith("Renderer and generator run on the processor. ")
-    with pytest.raises(FaceError, match="--device cpu"):
+    with pytest.raises(UserError, match="--device cpu"):
         choose(Device.CUDA)
     asked = command("run_live.py", "--device", "cuda", "--no-server", "--frames", "1")
     assert asked.returncode == 1 and asked.stderr.count("\n") == 1 and "--device cpu" in asked.stderr

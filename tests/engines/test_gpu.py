@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from face.errors import FaceError
+from face.errors import UserError
 from trt_engines.gpu import Gpu
 
 pytestmark = pytest.mark.unit
@@ -29,7 +29,7 @@ def gpu() -> Gpu:
     ],
 )
 def test_failures_are_one_sentence(said, sentence):
-    with pytest.raises(FaceError, match=sentence), gpu().working():
+    with pytest.raises(UserError, match=sentence), gpu().working():
         raise RuntimeError(said)
 
 
@@ -38,7 +38,7 @@ def test_memory_in_use(monkeypatch):
     answers = [(driver.CUresult.CUDA_SUCCESS, 1000, 4000), (driver.CUresult.CUDA_ERROR_LAUNCH_FAILED, 0, 0)]
     monkeypatch.setattr(driver, "cuMemGetInfo", lambda: answers.pop(0))
     assert gpu().memory_in_use() == 3000
-    with pytest.raises(FaceError, match="CUDA_ERROR_LAUNCH_FAILED"):
+    with pytest.raises(UserError, match="CUDA_ERROR_LAUNCH_FAILED"):
         gpu().memory_in_use()
 
 

@@ -7,7 +7,7 @@ import onnxruntime as ort
 import pretend_gpu
 import pytest
 
-from face.errors import FaceError
+from face.errors import UserError
 from face.target import write_onnx
 from live.generators.onnx_runtime import OnnxGenerator
 from live.generators.tensorrt import TensorRtGenerator
@@ -53,7 +53,7 @@ def test_a_twin_has_a_past_of_its_own(generators):
     on_gpu, on_cpu = generators
     for conditioning in conditionings(3, 4):
         on_gpu.step(conditioning)
-    twin = on_gpu.another()
+    twin = on_gpu.clone()
     for mine, other in zip(conditionings(4, 6), conditionings(5, 6), strict=True):
         on_gpu.step(other)
         assert np.array_equal(twin.step(mine), on_cpu.step(mine))
@@ -71,5 +71,5 @@ def test_a_picture_that_was_given_stays_as_it_is(generators):
 def test_a_twin_that_the_gpu_has_no_memory_for(generators, monkeypatch):
     on_gpu, _ = generators
     monkeypatch.setattr(pretend_gpu.Engine, "create_execution_context", lambda self: None)  # TensorRT's way to say so
-    with pytest.raises(FaceError, match="too little free memory"):
-        on_gpu.another()
+    with pytest.raises(UserError, match="too little free memory"):
+        on_gpu.clone()

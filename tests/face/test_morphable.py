@@ -6,7 +6,7 @@ from conftest import units
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
-from face.errors import FaceError
+from face.errors import UserError
 from face.landmarks import (
     IBUG_68,
     INNER_LIPS,
@@ -140,15 +140,15 @@ def test_eyeballs(model):
 
 
 def test_missing_and_foreign_files_say_so(tmp_path):
-    with pytest.raises(FaceError, match="is missing"):
+    with pytest.raises(UserError, match="is missing"):
         MorphableModel.load(tmp_path / "no.npz")
     np.savez(tmp_path / "other.npz", a=np.zeros(3))
-    with pytest.raises(FaceError, match="not a morphable model"):
+    with pytest.raises(UserError, match="not a morphable model"):
         MorphableModel.load(tmp_path / "other.npz")
     with np.load(DEFAULT_PATH) as data:
         np.savez(tmp_path / "former.npz", **{**data, "expression": data["expression"][:52]})
-    with pytest.raises(FaceError, match=f"expression has 52 directions instead of {EXPRESSION_SIZE}"):
+    with pytest.raises(UserError, match=f"expression has 52 directions instead of {EXPRESSION_SIZE}"):
         MorphableModel.load(tmp_path / "former.npz")
     (tmp_path / "text.npz").write_text("hello")
-    with pytest.raises(FaceError, match="not a morphable model"):
+    with pytest.raises(UserError, match="not a morphable model"):
         MorphableModel.load(tmp_path / "text.npz")

@@ -8,7 +8,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
-from face.errors import FaceError
+from face.errors import UserError
 from face.target import find_target, read_info, read_plan, write_engine, write_onnx
 
 pytestmark = pytest.mark.unit
@@ -47,19 +47,19 @@ def test_foreign_corrupt_and_empty_files(tmp_path, network, target_info):
     write_engine(tmp_path / "cut.engine", b"", target_info)
     (tmp_path / "cut.engine").write_bytes((tmp_path / "cut.engine").read_bytes()[:60])
     for path in tmp_path.iterdir():
-        with pytest.raises(FaceError, match="not a target file"):
+        with pytest.raises(UserError, match="not a target file"):
             read_info(path, target_info.model_hash)
 
 
 def test_other_versions_and_models(tmp_path, target_info):
     path = tmp_path / "a.engine"
     write_engine(path, b"", target_info)
-    with pytest.raises(FaceError, match="another morphable model: export it again"):
+    with pytest.raises(UserError, match="another morphable model: export it again"):
         read_info(path, "0" * 64)
     later = json.loads(target_info.to_json()) | {"format": 99}
     text = json.dumps(later).encode()
     path.write_bytes(b"H2HTARGET" + len(text).to_bytes(8, "little") + text)
-    with pytest.raises(FaceError, match="another version"):
+    with pytest.raises(UserError, match="another version"):
         read_info(path, target_info.model_hash)
 
 
@@ -78,9 +78,9 @@ def test_names_and_files_are_looked_up(tmp_path, target_info, monkeypatch):
     (here / "ann.engine").touch()
     assert find("ann.engine").resolve() == here / "ann.engine"
     assert find(str(second / "ann.engine")) == second / "ann.engine"
-    with pytest.raises(FaceError, match="there: ann"):
+    with pytest.raises(UserError, match="there: ann"):
         find("bob")
-    with pytest.raises(FaceError, match="no target file bob.onnx, nor in .*first"):
+    with pytest.raises(UserError, match="no target file bob.onnx, nor in .*first"):
         find("bob.onnx")
-    with pytest.raises(FaceError, match="no target file elsewhere/ann.engine.$"):  # a path is taken as it is
+    with pytest.raises(UserError, match="no target file elsewhere/ann.engine.$"):  # a path is taken as it is
         find("elsewhere/ann.engine")

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from face.detector import FaceDetector
-from face.errors import FaceError
+from face.errors import UserError
 from face.region import Region, around
 from face.smoothing import OneEuroFilter
 from face.tracking import FaceTracker
@@ -120,7 +120,7 @@ def test_a_turned_face_is_found(portrait, angle):
 
 def test_a_missing_model_is_told(monkeypatch, tmp_path):
     monkeypatch.setattr("face.tflite.MODEL_PATH", tmp_path / "face_landmarker.task")
-    with pytest.raises(FaceError, match="is missing: reinstall"):
+    with pytest.raises(UserError, match="is missing: reinstall"):
         FaceTracker()
 
 

@@ -7,7 +7,7 @@ import av
 import numpy as np
 import pytest
 
-from face.errors import FaceError
+from face.errors import UserError
 from face.video import VideoReader, VideoWriter
 
 pytestmark = pytest.mark.unit
@@ -92,22 +92,22 @@ def test_sound_goes_along(tmp_path):
 
 
 def test_bad_files_say_so(tmp_path):
-    with pytest.raises(FaceError, match="Cannot read"):
+    with pytest.raises(UserError, match="Cannot read"):
         VideoReader(tmp_path / "none.mp4")
     (tmp_path / "text.mp4").write_text("hello")
-    with pytest.raises(FaceError, match="Cannot read"):
+    with pytest.raises(UserError, match="Cannot read"):
         VideoReader(tmp_path / "text.mp4")
     (tmp_path / "empty.mp4").write_bytes(b"")
-    with pytest.raises(FaceError, match="Cannot read"):
+    with pytest.raises(UserError, match="Cannot read"):
         VideoReader(tmp_path / "empty.mp4")
     with av.open(str(tmp_path / "sound.wav"), "w") as container:
         stream = container.add_stream("pcm_s16le", rate=8000)
         sound = av.AudioFrame.from_ndarray(np.zeros((1, 800), np.int16), format="s16", layout="mono")
         sound.sample_rate = 8000
         container.mux(stream.encode(sound))
-    with pytest.raises(FaceError, match="no picture"):
+    with pytest.raises(UserError, match="no picture"):
         VideoReader(tmp_path / "sound.wav")
-    with pytest.raises(FaceError, match="Cannot write"):
+    with pytest.raises(UserError, match="Cannot write"):
         VideoWriter(tmp_path / "no" / "folder.mp4", 25)
 
 

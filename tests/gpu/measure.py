@@ -22,12 +22,12 @@ import numpy as np
 import onnxruntime as ort
 
 from face.conditioning import CpuConditioning
-from face.errors import FaceError
+from face.errors import UserError
 from face.morphable import MorphableModel
 from face.parameters import FaceParameters
 from face.target import read_info, write_onnx
 from live.generators.tensorrt import TensorRtGenerator
-from live.loaded_target import load_cast
+from live.loaded_target import load_target
 from live.renderers.cuda import CudaConditioning
 from offline.export.target_export import roll_out
 from offline.synthetic.motion import natural_motion
@@ -65,7 +65,7 @@ def attempt(name: str) -> Iterator[None]:
     """What fails is a row of the table, and the rest is still measured."""
     try:
         yield
-    except FaceError as error:
+    except UserError as error:
         row(name, f"refused: {error} | ")
     except Exception as error:
         traceback.print_exc()
@@ -261,16 +261,16 @@ def memory(gpu: Gpu) -> None:
 
     torch.cuda.init()
     before = gpu.memory_in_use()
-    cast = load_cast(DEMO, MorphableModel.load(), gpu)
+    loaded = load_target(DEMO, MorphableModel.load(), gpu)
     row("demo: GPU memory, MiB", f"{(gpu.memory_in_use() - before) / 2**20:.0f} | ")
-    del cast
+    del loaded
     free, _ = torch.cuda.mem_get_info()
     held = torch.empty(free - (64 << 20), dtype=torch.uint8, device="cuda")
     try:
         with gpu.working():
             gpu.allocate(1 << 30)
         said = "nothing: it was granted"
-    except FaceError as error:
+    except UserError as error:
         said = str(error)
     finally:
         del held
@@ -325,7 +325,7 @@ def streams(name: str, path: Path, model: MorphableModel, gpu: Gpu) -> None:
     for count in (8, 16, 24):
         rates: list[float] = []
         threads = [
-            threading.Thread(target=run, args=(first.another(), CudaConditioning(model, info.size, Gpu()), rates))
+            threading.Thread(target=run, args=(first.clone(), CudaConditioning(model, info.size, Gpu()), rates))
             for _ in range(count)
         ]
         for thread in threads:
@@ -383,5 +383,5 @@ def main() -> None:
 if __name__ == "__main__":
     try:
         main()
-    except FaceError as error:
+    except UserError as error:
         raise SystemExit(str(error)) from None

@@ -47,7 +47,7 @@ def test_help_shows_every_option():
         (["--target", "nobody"], "There is no target 'nobody'"),
         (["--source", "nothing.mp4"], "There is no video"),
         (["--source", "camera:77"], "There is no camera 77"),
-        (["--size", "512"], "makes pictures of 256 px"),
+        (["--size", "512"], "makes images of 256 px"),
         (["--output", "a.txt"], "ends in .mp4"),
         (["--output", "no/where.mp4"], "there is no folder no"),
     ],

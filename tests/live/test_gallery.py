@@ -16,9 +16,9 @@ from live_parts import ListSource, NmfcGenerator, pipeline
 from live_serving import serving
 
 from face.conditioning import CpuConditioning
-from face.errors import FaceError
+from face.errors import UserError
 from face.target import write_engine, write_onnx
-from live.loaded_target import Cast, load_cast
+from live.loaded_target import LoadedTarget, load_target
 from live.sources.sources import DEMO_CLIP, FileSource
 from live.target_gallery import Gallery
 from offline.synthetic.motion import natural_motion
@@ -46,28 +46,28 @@ def test_the_gallery_shows_what_can_be_shown(model, folder):
     assert gallery.portrait("anna") == b"jpeg" and gallery.portrait("../anna") is None
     assert gallery.load("bert").info.title == "Bert"
     for name in ("nobody", "other", "../anna", "anna.onnx", ""):
-        with pytest.raises(FaceError, match="anna or bert"):
+        with pytest.raises(UserError, match="anna or bert"):
             gallery.load(name)
 
 
 def test_without_a_gpu_the_onnx_target_stands_in_for_its_engine(model, module_target, network, tmp_path, capsys):
     engine = tmp_path / "anna.engine"
     write_engine(engine, b"plan", module_target)
-    with pytest.raises(FaceError, match="needs an NVIDIA GPU: give the .onnx target instead"):
-        load_cast(engine, model)
+    with pytest.raises(UserError, match="needs an NVIDIA GPU: give the .onnx target instead"):
+        load_target(engine, model)
     write_onnx(tmp_path / "anna.onnx", network, module_target)
-    assert load_cast(engine, model).generator.on_processor
+    assert load_target(engine, model).generator.on_processor
     assert "anna.onnx is used instead" in capsys.readouterr().out
 
 
 def test_twins_share_the_network_and_not_the_state(model, folder):
-    cast = Gallery(model, [folder]).load("anna")
-    twin = cast.another()
+    loaded = Gallery(model, [folder]).load("anna")
+    twin = loaded.clone()
     rng = np.random.default_rng(0)
     a, b = rng.integers(0, 255, (2, 64, 64, 6), dtype=np.uint8)
-    first = cast.generator.step(a)
-    cast.generator.step(b)
-    assert twin.generator._session is cast.generator._session
+    first = loaded.generator.step(a)
+    loaded.generator.step(b)
+    assert twin.generator._session is loaded.generator._session
     assert np.array_equal(twin.generator.step(a), first)
 
 
@@ -77,7 +77,7 @@ def test_no_picture_mixes_two_people(model, module_target):
     portraits = [person.render(p, 192, 192) for p in act(person, natural_motion(12, 5), 192)]
     loop = pipeline(model, module_target, ListSource(portraits))
     larger = replace(module_target, name="larger", size=96)
-    other = Cast(larger, CpuConditioning(model, 96), NmfcGenerator())
+    other = LoadedTarget(larger, CpuConditioning(model, 96), NmfcGenerator())
     seen, ended = [], threading.Event()
 
     def note(generated):
@@ -93,7 +93,7 @@ def test_no_picture_mixes_two_people(model, module_target):
     assert loop.error is None and len(seen) == 12
     sizes = [generated.image.shape[0] for generated in seen]
     assert sizes == sorted(sizes) and set(sizes) == {64, 96}
-    assert all(g.image.shape[0] == g.conditioned.cast.info.size for g in seen)
+    assert all(g.image.shape[0] == g.conditioned.loaded.info.size for g in seen)
     assert loop.target.name == "larger"
 
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from face.conditioning import CpuConditioning
-from face.errors import FaceError
+from face.errors import UserError
 from face.recurrence import INPUTS, Recurrence
 from live.generators.onnx_runtime import OnnxGenerator
 from offline.export.target_export import export_onnx
@@ -70,5 +70,5 @@ def test_only_operators_that_tensorrt_has_built_in(exported):
 
 def test_foreign_network_says_so(tmp_path):
     (tmp_path / "junk.onnx").write_bytes(b"junk")
-    with pytest.raises(FaceError, match="cannot load"):
+    with pytest.raises(UserError, match="cannot load"):
         OnnxGenerator(tmp_path / "junk.onnx")

@@ -11,7 +11,7 @@ from live_parts import ListSource, NmfcGenerator, pipeline
 from scipy.spatial.transform import Rotation
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from face.errors import FaceError
+from face.errors import UserError
 from face.parameters import EXPRESSION_SIZE
 from face.retarget import Mode
 from live.frames import Frame
@@ -131,7 +131,7 @@ def test_a_users_error_in_a_source_is_kept_as_it_is(model, target_info):
         name = "unplugged"
 
         def run(self, emit, stop):
-            raise FaceError("The camera is gone.")
+            raise UserError("The camera is gone.")
 
     loop = pipeline(model, target_info, Unplugged())
     run(loop)

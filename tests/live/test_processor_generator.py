@@ -11,7 +11,7 @@ from conftest import DEMO_TARGET
 
 from face.compact_constants import CAMERA_PIXELS
 from face.conditioning import CpuConditioning
-from face.errors import FaceError
+from face.errors import UserError
 from face.recurrence import Recurrence
 from live.generators import cpu_compositing as painting
 from live.generators.cpu_int8 import ProcessorGenerator, choose_precision, open_on_processor
@@ -52,7 +52,7 @@ def test_state_is_its_own_and_reset_forgets_it(conditionings):
     first = generator.step(a)
     generator.step(b)
     assert not np.array_equal(generator.step(a), first)
-    assert np.array_equal(generator.another().step(a), first)
+    assert np.array_equal(generator.clone().step(a), first)
     generator.reset()
     assert np.array_equal(generator.step(a), first)
 
@@ -89,5 +89,5 @@ def test_a_target_of_an_earlier_version_runs_in_one_piece(tmp_path):
 
 def test_a_damaged_file_says_so(tmp_path):
     (tmp_path / "a.int8.onnx").write_bytes(b"junk")
-    with pytest.raises(FaceError, match="damaged"):
+    with pytest.raises(UserError, match="damaged"):
         open_on_processor(tmp_path / "a.onnx")

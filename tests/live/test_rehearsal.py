@@ -18,7 +18,7 @@ def test_a_face_goes_all_the_way_and_the_loop_is_left_as_it_was(model, module_ta
     shown = []
 
     class Generator(NmfcGenerator):
-        def another(self):
+        def clone(self):
             return self
 
         def step(self, conditioning):
@@ -33,7 +33,7 @@ def test_a_face_goes_all_the_way_and_the_loop_is_left_as_it_was(model, module_ta
 
 def test_a_stage_that_fails_says_so(model, module_target):
     class Broken(NmfcGenerator):
-        def another(self):
+        def clone(self):
             return self
 
         def step(self, conditioning):

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 import pytest
 
-from face.errors import FaceError
+from face.errors import UserError
 from live.mailbox import Closed
 from live.sources.sources import DEMO_CLIP, CameraSource, FileSource, NoSource, open_source
 
@@ -62,13 +62,13 @@ def test_names_of_sources():
     [("nothing.mp4", "There is no video"), ("camera:99", "no camera 99"), ("camera:x", "names no camera")],
 )
 def test_bad_sources_say_so(text, words):
-    with pytest.raises(FaceError, match=words):
+    with pytest.raises(UserError, match=words):
         open_source(text)
 
 
 def test_a_file_that_is_no_video(tmp_path):
     (tmp_path / "a.mp4").write_text("hello")
-    with pytest.raises(FaceError, match="Cannot read"):
+    with pytest.raises(UserError, match="Cannot read"):
         open_source(str(tmp_path / "a.mp4"))
 
 
@@ -114,6 +114,6 @@ def test_a_camera_that_is_told_to_stop_or_breaks_off_is_freed(webcam):
     source = CameraSource(0)
     assert len(collect(source, 2)) == 2 and webcam.released
     webcam.released = False
-    with pytest.raises(FaceError, match="camera 0 stopped giving pictures"):
+    with pytest.raises(UserError, match="camera 0 stopped giving pictures"):
         source.run(lambda _: None, threading.Event())
     assert webcam.released

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import pytest
 
-from face.errors import FaceError
+from face.errors import UserError
 from face.landmarks import UNIT_NAMES
 from face.video import VideoReader
 from offline.synthetic.blender import camera, environment, ict
@@ -119,7 +119,7 @@ def test_a_stop_that_the_renderer_swallows_still_stops(tmp_path, takes):
 
 def test_another_person_does_not_get_the_folder(tmp_path, takes):
     film(FakeCamera, Person(seed=3), takes, tmp_path, _SIZE)
-    with pytest.raises(FaceError, match="another film"):
+    with pytest.raises(UserError, match="another film"):
         film(FakeCamera, Person(seed=4), takes, tmp_path, _SIZE)
 
 
@@ -128,7 +128,7 @@ def test_a_frame_that_was_not_written_is_one_sentence(tmp_path, takes):
         def shoot(self, path, *rest):
             path.touch()
 
-    with pytest.raises(FaceError, match="make room"):
+    with pytest.raises(UserError, match="make room"):
         film(FullDisk, Person(seed=3), takes, tmp_path, _SIZE)
 
 
@@ -152,14 +152,14 @@ def test_twenty_seeds_are_twenty_people():
 
 
 def test_no_kit_is_one_sentence(tmp_path):
-    with pytest.raises(FaceError, match="no ICT-FaceKit"):
+    with pytest.raises(UserError, match="no ICT-FaceKit"):
         ict.load(tmp_path)
 
 
 def test_an_unknown_platform_is_one_sentence(tmp_path, monkeypatch):
     monkeypatch.setattr(environment.platform, "machine", lambda: "sparc")
     monkeypatch.setattr(environment.importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(FaceError, match="sparc"):
+    with pytest.raises(UserError, match="sparc"):
         environment.enter(tmp_path / "blender")
     assert not (tmp_path / "blender").exists()
 

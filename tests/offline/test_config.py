@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from face.errors import FaceError
+from face.errors import UserError
 from offline.dataset.augmentation import Augmentation
 from offline.flow.optical_flow import FlowKind
 from offline.training.config import as_config, differences, read_config, write_config
@@ -53,12 +53,12 @@ def test_what_a_file_leaves_out_is_the_profiles(tmp_path):
 )  # fmt: skip
 def test_bad_files_say_what_is_wrong(text, sentence, tmp_path):
     (tmp_path / "config.json").write_text(text)
-    with pytest.raises(FaceError, match=sentence):
+    with pytest.raises(UserError, match=sentence):
         read_config(tmp_path / "config.json")
 
 
 def test_a_missing_file_says_so(tmp_path):
-    with pytest.raises(FaceError, match="Cannot read"):
+    with pytest.raises(UserError, match="Cannot read"):
         read_config(tmp_path / "config.json")
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from face.errors import FaceError
+from face.errors import UserError
 from face.files import sha256
 from offline.downloads import fetch_weights
 from offline.evaluate import likeness
@@ -51,11 +51,11 @@ def test_weights_are_fetched_once(tmp_path):
 def test_a_file_of_another_hash_is_refused_fetched_or_kept(tmp_path, cache):
     torch.save({"a": torch.ones(2)}, tmp_path / "weights-00000000.pth")
     address = (tmp_path / "weights-00000000.pth").as_uri()
-    with pytest.raises(FaceError, match="not what its name says"):
+    with pytest.raises(UserError, match="not what its name says"):
         fetch_weights(address)
     assert not list(cache.iterdir())
     (tmp_path / "weights-00000000.pth").rename(cache / "weights-00000000.pth")
-    with pytest.raises(FaceError, match="remove .*weights-00000000.pth"):
+    with pytest.raises(UserError, match="remove .*weights-00000000.pth"):
         fetch_weights(address)
 
 
@@ -64,7 +64,7 @@ def test_nothing_in_a_file_is_run(tmp_path, monkeypatch, load):
     """Not by the two that fetch, either."""
     torch.save({"a": Bomb(tmp_path / "mark")}, tmp_path / "w")
     address = served(tmp_path / "w")
-    with pytest.raises(FaceError, match="not what its name says"):
+    with pytest.raises(UserError, match="not what its name says"):
         if load == "VGG19_URL":
             monkeypatch.setattr(perceptual, load, address)
             perceptual.load_perceptual(None)

@@ -10,7 +10,7 @@ import pytest
 import torch
 from conftest import CLIPS
 
-from face.errors import FaceError
+from face.errors import UserError
 from face.target import write_onnx
 from offline.dataset.dataset import Dataset
 from offline.evaluate.evaluation import Judges, evaluate, evaluate_driven, read_portrait
@@ -76,7 +76,7 @@ def test_takes_count_by_their_frames(dataset, target, model):
 
 def test_nothing_held_out_says_so(dataset, target, model):
     dataset.test = []
-    with pytest.raises(FaceError, match="holds nothing out"):
+    with pytest.raises(UserError, match="holds nothing out"):
         evaluate(model, dataset, target, None)
 
 

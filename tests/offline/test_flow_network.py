@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from face.errors import FaceError
+from face.errors import UserError
 from offline import flow_learning
 from offline.flow.refinement_unet import FlowNetwork
 from offline.flow_learning import compare, film_pairs, learn, masked_endpoint_error
@@ -52,5 +52,5 @@ def test_weights_come_back(tmp_path):
     again = FlowNetwork.load(tmp_path / "flow.npz")
     for a, b in zip(network.parameters(), again.parameters(), strict=True):
         assert torch.allclose(a, b, atol=2e-3)
-    with pytest.raises(FaceError, match=r"flow_learning"):
+    with pytest.raises(UserError, match=r"flow_learning"):
         FlowNetwork.load(tmp_path / "nothing.npz")

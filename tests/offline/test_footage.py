@@ -4,7 +4,7 @@ import av
 import numpy as np
 import pytest
 
-from face.errors import FaceError
+from face.errors import UserError
 from face.video import VideoWriter
 from offline.reconstruct.checked_tracking import RATE, find_cuts, resampled, track_video
 from offline.synthetic.motion import natural_motion
@@ -88,13 +88,13 @@ def test_too_few_frames_a_second_say_so(someone, tmp_path):
     with VideoWriter(tmp_path / "a.mp4", 1) as writer:
         for picture in someone[:3]:
             writer.write(picture)
-    with pytest.raises(FaceError, match="has 1 frames a second, too few to be shown at 25"):
+    with pytest.raises(UserError, match="has 1 frames a second, too few to be shown at 25"):
         track_video(tmp_path / "a.mp4", RATE)
 
 
 def test_scenes_are_named(model, someone, tmp_path):
     bright = [np.clip(p.astype(int) + 90, 0, 255).astype(np.uint8) for p in portraits(model, 7)]
-    with pytest.raises(FaceError, match=r"cut into scenes at 0\.3 s"):
+    with pytest.raises(UserError, match=r"cut into scenes at 0\.3 s"):
         track_video(film(tmp_path / "a.mp4", [*someone, *bright]), RATE)
 
 
@@ -107,14 +107,14 @@ def test_fast_motion_is_no_cut():
 
 def test_several_people(model, someone, tmp_path):
     both = [np.hstack([a, b]) for a, b in zip(someone, portraits(model, 7), strict=True)]
-    with pytest.raises(FaceError, match=r"several people at 0\.0 s"):
+    with pytest.raises(UserError, match=r"several people at 0\.0 s"):
         track_video(film(tmp_path / "a.mp4", both), RATE)
 
 
 def test_a_face_that_is_lost(someone, tmp_path):
     empty = np.full((SIZE, SIZE, 3), int(np.mean(someone)), np.uint8)
     pictures = [*someone, *([empty] * 30), *someone]
-    with pytest.raises(FaceError, match=r"no face from 0\.[34] s on|cut into scenes"):
+    with pytest.raises(UserError, match=r"no face from 0\.[34] s on|cut into scenes"):
         track_video(film(tmp_path / "a.mp4", pictures), RATE)
 
 
@@ -126,12 +126,12 @@ def test_a_face_that_wanders(someone, tmp_path):
         left = max(0, k - 22) * 10
         picture[:SIZE, left : left + SIZE] = someone[0]
         pictures.append(picture)
-    with pytest.raises(FaceError, match="wanders far"):
+    with pytest.raises(UserError, match="wanders far"):
         track_video(film(tmp_path / "a.mp4", pictures), RATE)
 
 
 def test_nobody(tmp_path):
-    with pytest.raises(FaceError, match="No face"):
+    with pytest.raises(UserError, match="No face"):
         track_video(film(tmp_path / "a.mp4", [np.zeros((64, 64, 3), np.uint8)] * 3), RATE)
 
 
@@ -144,5 +144,5 @@ def test_hdr_is_refused(tmp_path):
         frame = av.VideoFrame.from_ndarray(np.zeros((64, 64, 3), np.uint8), "rgb24")
         container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
-    with pytest.raises(FaceError, match="is HDR"):
+    with pytest.raises(UserError, match="is HDR"):
         track_video(tmp_path / "a.mp4", RATE)

@@ -6,7 +6,7 @@ import pytest
 import torch
 from conftest import camera, true_landmarks, units
 
-from face.errors import FaceError
+from face.errors import UserError
 from face.landmarks import LEFT_EYE, RIGHT_EYE
 from face.parameters import FaceParameters
 from offline.evaluate import likeness
@@ -117,8 +117,8 @@ def test_the_same_person_is_more_alike(model, colour_recogniser):
 
 def test_files_that_are_no_recogniser_say_so(tmp_path, network):
     (tmp_path / "a.onnx").write_text("no network")
-    with pytest.raises(FaceError, match="is no ONNX network"):
+    with pytest.raises(UserError, match="is no ONNX network"):
         Recogniser(tmp_path / "a.onnx")
     onnx.save(network, tmp_path / "b.onnx")
-    with pytest.raises(FaceError, match="give a face recogniser"):
+    with pytest.raises(UserError, match="give a face recogniser"):
         Recogniser(tmp_path / "b.onnx")

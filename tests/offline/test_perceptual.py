@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from face.errors import FaceError
+from face.errors import UserError
 from offline.training.perceptual import PyramidDistance, Vgg16Perceptual, Vgg16Trunk, Vgg19Perceptual, load_perceptual
 
 pytestmark = pytest.mark.unit
@@ -84,5 +84,5 @@ def test_what_is_taken(trunk, tmp_path, monkeypatch, capsys):
     assert isinstance(load_perceptual(None), PyramidDistance)
     assert "stands in" in capsys.readouterr().err
     (tmp_path / "bad.npz").write_bytes(b"nothing")
-    with pytest.raises(FaceError, match="no VGG16 trunk"):
+    with pytest.raises(UserError, match="no VGG16 trunk"):
         load_perceptual(tmp_path / "bad.npz")

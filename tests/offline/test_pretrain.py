@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from face.errors import FaceError
+from face.errors import UserError
 from face.video import VideoWriter
 from offline import pretrain
 from offline.dataset.dataset import Dataset
@@ -87,20 +87,20 @@ def test_resuming_with_many_people_is_exact(people, tmp_path):
 
 def test_what_is_no_checkpoint_says_so(people, tmp_path):
     (tmp_path / "letter.pt").write_text("dear")
-    with pytest.raises(FaceError, match="is no checkpoint"):
+    with pytest.raises(UserError, match="is no checkpoint"):
         Trainer(people[:1], tmp_path / "a", QUICK, PyramidDistance(), init=tmp_path / "letter.pt")
 
 
 def test_pictures_of_one_size_are_wanted(people, dataset_folder, model, tmp_path):
-    with pytest.raises(FaceError, match="differ in picture size"):
+    with pytest.raises(UserError, match="differ in picture size"):
         Trainer([people[0], Dataset(dataset_folder, model)], tmp_path, QUICK, PyramidDistance())
 
 
 def test_a_folder_of_people(tmp_path):
-    with pytest.raises(FaceError, match="is no folder"):
+    with pytest.raises(UserError, match="is no folder"):
         find_people(tmp_path / "nowhere")
     (tmp_path / "ann.mp4").touch()
-    with pytest.raises(FaceError, match="videos of 1 people"):
+    with pytest.raises(UserError, match="videos of 1 people"):
         find_people(tmp_path)
     (tmp_path / "bob").mkdir()
     for name in ("b.MOV", "a.mp4", "notes.txt"):

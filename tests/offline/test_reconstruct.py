@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from face.errors import FaceError
+from face.errors import UserError
 from face.landmarks import SURFACE_COUNT
 from face.video import VideoWriter
 from offline.dataset.dataset import Dataset
@@ -98,7 +98,7 @@ def test_sequences_begin_with_the_takes_first_frame(dataset_folder, model):
 
 
 def test_bad_folders_say_so(tmp_path, model):
-    with pytest.raises(FaceError, match="not a dataset"):
+    with pytest.raises(UserError, match="not a dataset"):
         Dataset(tmp_path, model)
 
 
@@ -107,13 +107,13 @@ def test_videos_that_are_too_short_say_so(model, tmp_path):
     with VideoWriter(tmp_path / "talk.mp4", 25) as writer:
         for parameters in act(person, natural_motion(5, 70), 192):
             writer.write(person.render(parameters, 192, 192))
-    with pytest.raises(FaceError, match=r"last 0\.2 s: give 3 s"):
+    with pytest.raises(UserError, match=r"last 0\.2 s: give 3 s"):
         reconstruct(tmp_path / "dataset", [tmp_path / "talk.mp4"], [])
 
 
 def test_a_folder_with_something_else_is_left_alone(tmp_path):
     (tmp_path / "letter.txt").write_text("dear")
-    with pytest.raises(FaceError, match="not a dataset"):
+    with pytest.raises(UserError, match="not a dataset"):
         reconstruct(tmp_path, [tmp_path / "a.mp4"], [], 64)
     assert (tmp_path / "letter.txt").exists()
 
@@ -122,6 +122,6 @@ def test_videos_without_a_face_say_so(tmp_path):
     with VideoWriter(tmp_path / "wall.mp4", 25) as writer:
         for _ in range(3):
             writer.write(np.full((96, 96, 3), 120, np.uint8))
-    with pytest.raises(FaceError, match="No face was found in .*wall.mp4"):
+    with pytest.raises(UserError, match="No face was found in .*wall.mp4"):
         reconstruct(tmp_path / "out", [tmp_path / "wall.mp4"], [])
     assert not (tmp_path / "out").exists()

@@ -7,7 +7,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
-from face.errors import FaceError
+from face.errors import UserError
 from face.parameters import EXPRESSION_SIZE
 from face.target import read_any_info, read_info, write_engine, write_onnx
 from offline.export import target_export as export
@@ -31,7 +31,7 @@ def former(tmp_path, monkeypatch, target_info):
 
 @pytest.mark.parametrize("given", ["ann.onnx", "ann.int8.onnx"])
 def test_both_files_of_a_target_are_taken_over(former, model, given):
-    with pytest.raises(FaceError, match="another morphable model"):
+    with pytest.raises(UserError, match="another morphable model"):
         read_info(former, model.hash)
     export.remodel(former.with_name(given))
     for path in (former, former.with_suffix(".int8.onnx")):
@@ -54,11 +54,11 @@ def test_a_target_without_a_twin_and_one_that_is_current(former, model, capsys):
 def test_what_cannot_be_taken_over(former, monkeypatch, target_info):
     engine = former.with_suffix(".engine")
     write_engine(engine, b"", target_info)
-    with pytest.raises(FaceError, match="no ONNX target"):
+    with pytest.raises(UserError, match="no ONNX target"):
         export.remodel(engine)
-    with pytest.raises(FaceError, match="Cannot read the target"):
+    with pytest.raises(UserError, match="Cannot read the target"):
         export.remodel(former.with_name("bob.onnx"))
     monkeypatch.setattr(export, "_PREDECESSORS", ())
-    with pytest.raises(FaceError, match="reconstruct and train it again"):
+    with pytest.raises(UserError, match="reconstruct and train it again"):
         export.remodel(former)
     assert read_any_info(former).model_hash == FORMER

@@ -13,7 +13,7 @@ import pytest
 import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from face.errors import FaceError
+from face.errors import UserError
 from face.recurrence import INPUTS, Recurrence
 from face.target import read_info
 from face.video import VideoReader, VideoWriter
@@ -132,9 +132,9 @@ def test_a_run_keeps_its_perceptual_loss(dataset_folder, model, tmp_path, monkey
     assert begun is PerceptualKind.PYRAMID and isinstance(load_perceptual(None, begun), PyramidDistance)
     other = PyramidDistance()
     other.kind = PerceptualKind.VGG16
-    with pytest.raises(FaceError, match="begun with another perceptual"):
+    with pytest.raises(UserError, match="begun with another perceptual"):
         Trainer([Dataset(dataset_folder, model)], tmp_path, short, other)
-    with pytest.raises(FaceError, match="give --perceptual-weights"):
+    with pytest.raises(UserError, match="give --perceptual-weights"):
         load_perceptual(None, PerceptualKind.VGG16)
 
 
@@ -163,13 +163,13 @@ def test_resuming_is_exact(dataset_folder, model, tmp_path):
     assert another.step == 0
     for a, b in zip(first.average.parameters(), another.generator.parameters(), strict=True):
         assert torch.equal(a, b)
-    with pytest.raises(FaceError, match="no checkpoint"):
+    with pytest.raises(UserError, match="no checkpoint"):
         trainer("third", init=tmp_path / "nowhere")
     for name, said in (("nowhere.onnx", "no target file"), ("parts/config.onnx", "no ONNX file")):
         (tmp_path / "parts" / "config.onnx").write_text("{}")
-        with pytest.raises(FaceError, match=said):
+        with pytest.raises(UserError, match=said):
             trainer("third", init=tmp_path / name)
-    with pytest.raises(FaceError, match="--profile compact"):
+    with pytest.raises(UserError, match="--profile compact"):
         Trainer([dataset], tmp_path / "parts", SMALL_PAPER, PyramidDistance())
 
 
@@ -215,7 +215,7 @@ def test_a_loss_is_left_out_by_the_config_and_a_changed_config_is_no_resumption(
     (tmp_path / "edited.json").write_text(json.dumps(edited))
     without = read_config(tmp_path / "edited.json")
     assert "mouth" not in Trainer([dataset], tmp_path / "other", without, PyramidDistance()).train_step()
-    with pytest.raises(FaceError, match=r"begun with another phases: go on with --config .*run/config\.json"):
+    with pytest.raises(UserError, match=r"begun with another phases: go on with --config .*run/config\.json"):
         Trainer([dataset], tmp_path / "run", without, PyramidDistance())
 
 
@@ -364,7 +364,7 @@ def test_two_do_not_train_one_run(dataset_folder, model, tmp_path, monkeypatch):
     first, second = (Trainer([Dataset(dataset_folder, model)], tmp_path, short, PyramidDistance()) for _ in range(2))
 
     def meanwhile():
-        with pytest.raises(FaceError, match="by another process"):
+        with pytest.raises(UserError, match="by another process"):
             learn.learn(second, None)
         raise KeyboardInterrupt
 

@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from face.errors import FaceError
+from face.errors import UserError
 from live.metrics import BUCKETS_S
 from live.streaming.session import Sessions
 from trt_engines.gpu import Gpu
@@ -41,7 +41,7 @@ class _LoopCollector(Collector):
         yield CounterMetricFamily(f"{_PREFIX}_frames_dropped", "Frames replaced by newer ones", pipeline.dropped())
         yield CounterMetricFamily(f"{_PREFIX}_encoded_bytes", "Bytes of encoded pictures", counts.get("bytes", 0))
         if self._gpu is not None:
-            with contextlib.suppress(FaceError):  # it was lost, which the loop tells
+            with contextlib.suppress(UserError):  # it was lost, which the loop tells
                 yield GaugeMetricFamily(
                     f"{_PREFIX}_gpu_memory_bytes", "GPU memory in use, by others too", self._gpu.memory_in_use()
                 )

@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from face.errors import FaceError
+from face.errors import UserError
 from face.retarget import Mode
 from live.frames import Generated
 from live.pipeline import Pipeline
@@ -112,7 +112,7 @@ class Control:
         while (message := await socket.receive())["type"] != "websocket.disconnect":
             try:
                 await self._obey(pipeline, message.get("text"))
-            except (ValueError, FaceError) as error:
+            except (ValueError, UserError) as error:
                 if not await _sent(socket, json.dumps({"error": str(error)})):
                     return
 

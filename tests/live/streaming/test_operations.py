@@ -14,7 +14,7 @@ from live_parts import NmfcGenerator, pipeline
 from live_serving import serving
 from prometheus_client.parser import text_string_to_metric_families
 
-from face.errors import FaceError
+from face.errors import UserError
 from live import logs
 from live.app import TARGETS
 from live.sources.sources import DEMO_CLIP, FileSource, NoSource
@@ -45,7 +45,7 @@ def test_metrics_tell_the_gpus_memory_until_it_is_lost(model, module_target):
 
         def memory_in_use(self) -> int:
             if self.lost:
-                raise FaceError("GPU 0 failed.")
+                raise UserError("GPU 0 failed.")
             return 3 << 30
 
     gpu = Gpu()

@@ -15,9 +15,9 @@ from av import VideoFrame
 from live_parts import NmfcGenerator, pipeline
 from live_serving import serving
 
-from face.errors import FaceError
+from face.errors import UserError
 from face.morphable import MorphableModel
-from live.loaded_target import Cast
+from live.loaded_target import LoadedTarget
 from live.sources.sources import DEMO_CLIP, FileSource, NoSource
 from live.streaming.http.server import ServerSettings
 from offline.synthetic.motion import natural_motion
@@ -229,7 +229,7 @@ def test_a_session_that_the_machine_has_no_room_for(model, target_info, monkeypa
     loop = pipeline(model, target_info, NoSource(), drop=True)
 
     def full(self):
-        raise FaceError("GPU 0 has too little free memory")
+        raise UserError("GPU 0 has too little free memory")
 
     async def work(address):
         async with httpx.AsyncClient(base_url=address, timeout=30) as client:
@@ -237,7 +237,7 @@ def test_a_session_that_the_machine_has_no_room_for(model, target_info, monkeypa
                 refused = await client.post("/whip", content="v=0\r\n", headers=SDP)
                 assert refused.status_code == 409 and "no room" in refused.text
 
-    monkeypatch.setattr(Cast, "another", full)
+    monkeypatch.setattr(LoadedTarget, "clone", full)
     with serving(loop, ServerSettings(most_sessions=2)) as address:
         asyncio.run(work(address))
         assert loop.error is None
@@ -247,9 +247,9 @@ class LostGenerator(NmfcGenerator):
     """Its GPU is lost as soon as it has work."""
 
     def step(self, conditioning):
-        raise FaceError("GPU 0 failed")
+        raise UserError("GPU 0 failed")
 
-    def another(self):
+    def clone(self):
         return LostGenerator()
 
 

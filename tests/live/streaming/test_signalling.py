@@ -272,8 +272,8 @@ def test_ice_servers_are_read(text, url, user):
 
 @pytest.mark.parametrize("text", ["example.org", "turn:example.org", "stun:u:secret@example.org", "turn:u:p@h:x"])
 def test_a_wrong_ice_server_is_told_without_its_password(text):
-    from face.errors import FaceError
+    from face.errors import UserError
 
-    with pytest.raises(FaceError) as caught:
+    with pytest.raises(UserError) as caught:
         parse_server(text)
     assert "secret" not in str(caught.value)

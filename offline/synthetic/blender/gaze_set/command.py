@@ -7,7 +7,7 @@ import functools
 from collections.abc import Callable
 from pathlib import Path
 
-from face.errors import FaceError
+from face.errors import UserError
 from offline.cli_errors import one_sentence
 
 
@@ -26,6 +26,6 @@ def studio_command(main: Callable[[], int]) -> Callable[[], int]:
         try:
             return main()
         except (ValueError, OSError, RuntimeError) as error:
-            raise FaceError(str(error)) from error
+            raise UserError(str(error)) from error
 
     return one_sentence(told)

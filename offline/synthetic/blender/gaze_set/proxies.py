@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from face.errors import FaceError
+from face.errors import UserError
 from offline.morphable.wavefront import read_obj
 
 
@@ -22,7 +22,7 @@ class Proxy:
         hidden: base vertices that the proxy covers.
 
     Raises:
-        FaceError: a file is missing.
+        UserError: a file is missing.
     """
 
     def __init__(self, folder: Path, name: str) -> None:
@@ -32,7 +32,7 @@ class Proxy:
                 self.mesh = read_obj(lines)
             binding = (folder / f"{name}.mhclo").read_text(errors="ignore")
         except OSError as error:
-            raise FaceError(f"Cannot read {error.filename}: give MakeHuman's assets with --assets FOLDER.") from None
+            raise UserError(f"Cannot read {error.filename}: give MakeHuman's assets with --assets FOLDER.") from None
         self.hidden: set[int] = set()
         self._scale_from: dict[int, tuple[int, int, float]] = {}
         self._read_binding(binding.splitlines())
