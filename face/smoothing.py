@@ -49,7 +49,7 @@ class CameraFilter:
     """Smooths the camera of a face over time.
 
     One speed, that of all six numbers together, decides how much: it is far less noisy than each number's own, so that
-    the filter lets go as soon as the head moves at all. What lag is left at an even speed, the speed itself makes up for.
+    the filter lets go as soon as the head moves at all. At an even speed, the speed makes up for what lag is left.
 
     Args:
         middle: ``[3]`` of the face, model frame, whose place is smoothed: the model's origin lies off it.
