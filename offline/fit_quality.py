@@ -19,7 +19,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from tqdm import tqdm
 
 from face.errors import UserError
 from face.fit_batch import fit_video
@@ -38,8 +37,7 @@ from face.landmarks import (
 )
 from face.morphable import MorphableModel
 from face.parameters import FaceParameters
-from face.tracking import FaceTracker
-from face.video import VideoReader
+from offline.tracked import track
 
 _STILL = 0.001  # of the inter-ocular distance, standard deviation: there is nothing to follow
 _OPEN_GAP = 0.05  # of the inter-ocular distance: a mouth that is open
@@ -164,14 +162,6 @@ def fit_quality(model: MorphableModel, seen: Sequence[Landmarks | None]) -> tupl
 def _landmarks(basis: LandmarkBasis, found: FaceParameters) -> np.ndarray:
     """Landmarks of a fitted face, ``[468, 2]`` px."""
     return found.camera.project(basis.shape(found.identity, found.expression))[:, :2]
-
-
-def track(path: Path) -> list[Landmarks | None]:
-    """Landmarks of every frame of a video, whatever it shows."""
-    tracker = FaceTracker()
-    with VideoReader(path) as video:
-        frames = tqdm(video, total=video.frames or None, desc=path.name, unit="frame", leave=False)
-        return [tracker.track(image, round(time_s * 1000)) for image, time_s in frames]
 
 
 def header() -> str:

@@ -26,7 +26,6 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-import onnxruntime as ort
 from tqdm import tqdm
 
 from face.camera_map import CameraMap
@@ -45,8 +44,8 @@ from offline.dataset.dataset import Dataset
 from offline.dataset.pixel_error import distances, score_pictures
 from offline.evaluate.face_metrics import score_driven, score_faces, watch
 from offline.evaluate.likeness import Lpips, Recogniser, load_lpips
-from offline.export.target_export import roll_out
 from offline.reenact import reenact
+from offline.rollout import onnx_network, roll_out
 
 _ALIGNED = "aligned_"  # what names of scores with aligned cameras begin with
 _COLUMNS = 6
@@ -114,7 +113,7 @@ def evaluate(
     if known is not None:
         print(f"{report} is up to date.\n{_table(info, takes, known)}")
         return known
-    session = ort.InferenceSession(str(target), providers=["CPUExecutionProvider"])
+    network = onnx_network(target)
     renderer = CpuConditioning(model, info.size)
     rate = float(dataset.manifest["rate"])
     scores: dict[str, float] = {}
@@ -126,7 +125,7 @@ def evaluate(
             "": np.stack([renderer.render(face) for face in live_faces(model, info, wanted, rate)]),
             _ALIGNED: np.stack([renderer.render(dataset.aligned_face(k)) for k in range(first, last)]),
         }
-        painted = {way: np.stack(list(roll_out(session, conditionings))) for way, conditionings in told.items()}
+        painted = {way: np.stack(list(roll_out(network, conditionings))) for way, conditionings in told.items()}
         one = _Shown(painted[""], truth, told[""], watch(painted[""], rate), wanted)
         shown.append(one)
         found: dict[str, float] = {
@@ -216,10 +215,10 @@ def evaluate_driven(
     likeness = _portrayed(info, recogniser) if recogniser else None
     scores: dict[str, dict[str, float]] = {}
     for source in sources:
-        moments = list(reenact(model, target, info, source, Mode.HEAD))
-        pictures = np.stack([moment.output for moment in moments])
+        driven = list(reenact(model, target, info, source, Mode.HEAD))
+        pictures = np.stack([frame.output for frame in driven])
         seen = watch(pictures, _RATE)
-        drawn = [moment.drawn for moment in moments]
+        drawn = [frame.source.parameters for frame in driven]
         scores[source.name] = asdict(score_driven(model, np.array(info.identity), seen, drawn))
         if recogniser and likeness is not None:
             scores[source.name]["identity"] = recogniser.similarity(pictures, seen, likeness)

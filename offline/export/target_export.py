@@ -17,7 +17,6 @@ import argparse
 import base64
 import sys
 import tempfile
-from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -25,7 +24,6 @@ from typing import Any
 import cv2
 import numpy as np
 import onnx
-import onnxruntime as ort
 import torch
 from scipy.spatial.transform import Rotation
 from torch import nn
@@ -36,7 +34,7 @@ from face.files import sha256
 from face.landmarks import UNIT_NAMES
 from face.morphable import MorphableModel
 from face.parameters import of_units
-from face.recurrence import INPUTS, Recurrence
+from face.recurrence import INPUTS
 from face.target import TargetInfo, read_any_info, read_info, write_onnx
 from offline.cli_errors import one_sentence
 from offline.dataset.dataset import Dataset
@@ -44,7 +42,8 @@ from offline.export.cpu_step import ProcessorStep
 from offline.export.int8 import quantise
 from offline.export.onnx_graph import halve_maps
 from offline.networks.compact_generator import CompactGenerator
-from offline.networks.exported_step import ExportedStep
+from offline.networks.exported_step import ExportedStep, torch_network
+from offline.rollout import onnx_network, roll_out
 from offline.training.profiles import PROFILES, Generator
 from trt_engines.engines import build_engine, parse_capability
 from trt_engines.graph import Precision
@@ -93,15 +92,6 @@ def to_onnx(step: nn.Module, size: int, seams: tuple[str, ...] = ()) -> onnx.Mod
             dynamo=False,
         )
         return onnx.load(str(path))
-
-
-def roll_out(session: ort.InferenceSession, conditionings: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
-    """Pictures ``[H, W, 3]`` uint8 of a recurrent run over conditionings ``[H, W, 6]`` uint8."""
-    past = Recurrence()
-    for conditioning in conditionings:
-        picture = session.run(None, past.inputs(conditioning))[0]
-        past.advance(conditioning, picture)
-        yield picture
 
 
 def _rounded(values: np.ndarray, decimals: int = 4) -> Any:
@@ -161,23 +151,21 @@ def check(model: onnx.ModelProto, generator: nn.Module, conditionings: np.ndarra
     Raises:
         UserError: they differ by more than rounding in any frame.
     """
-    session = ort.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
-    step, history = ExportedStep(generator).eval(), Recurrence()
-    pictures, differences = [], []
-    for conditioning in conditionings:
-        inputs = history.inputs(conditioning)
-        picture = session.run(None, inputs)[0]
-        with torch.no_grad():
-            wanted = step(*(torch.from_numpy(inputs[name].copy()) for name in INPUTS)).numpy()
-        differences.append(np.abs(picture.astype(int) - wanted))
-        pictures.append(picture)
-        history.advance(conditioning, picture)
+    network, reference = onnx_network(model.SerializeToString()), torch_network(generator)
+    differences = []
+
+    def compared(inputs: dict[str, np.ndarray]) -> np.ndarray:
+        image = network(inputs)
+        differences.append(np.abs(image.astype(int) - reference(inputs)))
+        return image
+
+    images = np.stack(list(roll_out(compared, conditionings)))
     means = np.array([difference.mean() for difference in differences])
     print(f"ONNX against torch, each of {len(means)} frames: largest difference {np.max(differences)} of 255, mean "
           f"{means.mean():.5f}, of the worst frame (number {means.argmax()}) {means.max():.5f}")  # fmt: skip
     if means.max() > _CHECK_MEAN:
         raise UserError("The exported network differs from the trained one: nothing was written.")
-    return np.stack(pictures)
+    return images
 
 
 def export(dataset: Dataset, run: Path, info: dict[str, str], out: Path) -> Path:
@@ -220,7 +208,7 @@ def export(dataset: Dataset, run: Path, info: dict[str, str], out: Path) -> Path
     # The 8-bit file first: one that is older than its exact twin would go on being used.
     if isinstance(generator, CompactGenerator):
         small = quantise(to_onnx(ProcessorStep(generator), size, SEAMS), dataset)
-        rough = np.stack(list(roll_out(ort.InferenceSession(small.SerializeToString()), shown)))
+        rough = np.stack(list(roll_out(onnx_network(small.SerializeToString()), shown)))
         error = ((exact.astype(float) - rough) ** 2).mean()
         print(f"int8 against fp32: PSNR {10 * np.log10(255**2 / error):.1f} dB")
         write_onnx(small_path, small, described)

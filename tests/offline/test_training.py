@@ -277,9 +277,9 @@ def assert_self_reenactment_draws_what_training_drew(model, folder):
     """The person's own video, driven live, gives the conditionings of the dataset but for the fit over the whole."""
     dataset = Dataset(folder / "work" / "dataset", model)
     info = read_info(folder / "someone.onnx", model.hash)
-    moments = list(reenact.reenact(model, folder / "someone.onnx", info, folder / "talk.mp4", reenact.SELF))
-    assert len(moments) == len(dataset.frames)
-    drawn = np.stack([m.conditioning[..., :3].any(-1) for m in moments])
+    frames = list(reenact.reenact(model, folder / "someone.onnx", info, folder / "talk.mp4", reenact.SELF))
+    assert len(frames) == len(dataset.frames)
+    drawn = np.stack([frame.source.conditioning[..., :3].any(-1) for frame in frames])
     wanted = dataset.conditionings[..., :3].any(-1)
     assert (drawn & wanted).sum() / (drawn | wanted).sum() > 0.9
 
