@@ -31,8 +31,8 @@ from face.retarget import Mode, Retargeter, RetargetSettings
 from face.target import TargetInfo, read_info
 from face.video import VideoReader, VideoWriter
 from offline.cli_errors import one_sentence
+from offline.dataset.crop import choose_crop
 from offline.evaluate import expressive_moments
-from offline.reconstruct.reconstruction import choose_crop
 from offline.rollout import Rollout, onnx_network
 from offline.tracked import track
 

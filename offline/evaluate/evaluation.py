@@ -3,16 +3,14 @@
     python -m offline.evaluate DATASET --target FILE.onnx [--report DIR]
     python -m offline.evaluate --source VIDEO [--source VIDEO …] --target FILE.onnx [--report DIR]
 
-Prints the scores of ``offline/dataset/pixel_error.py`` and ``offline/evaluate/face_metrics.py`` and, where weights
-are at hand, of
-``offline/evaluate/likeness.py``. The network is driven as it is live: by what the per-frame fit sees in the held-out
-frames.
-Beside that stands what it would score with the cameras of ``offline/reconstruct/pose_refinement.py``, which are moved
-until they agree with
-the very pixels that are to be painted: how much a better pose would gain. DIR gets them as ``scores.json`` and
-``scores.txt``, ``sheet.png`` (conditioning, output,
-truth) and ``heat.png`` (mean distance of each pixel, dark to bright). Driven by other people's videos there is no
-truth: then it is how far the target does what it is told, in ``driven.json``.
+Prints the scores of ``offline/dataset/pixel_error.py`` and ``offline/evaluate/face_metrics.py`` and, where weights are
+at hand, of ``lpips.py`` and ``identity.py``. The network is driven as it is live: by the per-frame fit of the held-out
+frames. Beside that stands the score with the cameras of ``offline/reconstruct/pose_refinement.py``. Those are moved
+until they agree with the very pixels that are to be generated: they show how much a better pose would gain.
+
+DIR gets ``scores.json``, ``scores.txt``, ``sheet.png`` (conditioning, output, truth) and ``heat.png`` (mean distance of
+each pixel, dark to bright). For other people's videos there is no truth: ``driven.json`` says how far the target does
+what its conditioning says.
 """
 
 from __future__ import annotations
@@ -43,7 +41,8 @@ from offline.cli_errors import one_sentence
 from offline.dataset.dataset import Dataset
 from offline.dataset.pixel_error import distances, score_pictures
 from offline.evaluate.face_metrics import score_driven, score_faces, watch
-from offline.evaluate.likeness import Lpips, Recogniser, load_lpips
+from offline.evaluate.identity import Recogniser
+from offline.evaluate.lpips import Lpips, load_lpips
 from offline.reenact import reenact
 from offline.rollout import onnx_network, roll_out
 

@@ -21,7 +21,6 @@ from offline.dataset.dataset import Clip, Dataset
 from offline.dataset.pixel_error import distances
 from offline.networks.compact_generator import CompactGenerator
 from offline.networks.exported_step import NO_OUTPUT_VALUE, torch_network
-from offline.networks.head_scan import REMEMBERED, remember
 from offline.rollout import roll_out
 from offline.training.config import as_config, differences, write_config
 from offline.training.distributed import Ranks
@@ -32,6 +31,7 @@ from offline.training.loader import Loader
 from offline.training.losses import gradient_l1, weighted_l1
 from offline.training.perceptual import Perceptual
 from offline.training.profiles import Generator, Profile, Weights
+from offline.training.texture_init import REMEMBERED, remember
 
 _SAVED = ("generator", "average", "adversaries", "g_optimizer", "d_optimizer")
 _SCALERS = ("g_scaler", "d_scaler")

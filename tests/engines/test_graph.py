@@ -9,7 +9,7 @@ import pytest
 import torch
 from onnx import TensorProto
 
-from offline.export.target_export import export_onnx
+from offline.export.onnx_step import export_onnx
 from offline.networks.paper_generator import PaperGenerator
 from offline.rollout import onnx_network, roll_out
 from trt_engines.graph import Precision, for_tensorrt

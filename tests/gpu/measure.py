@@ -281,7 +281,7 @@ def paper(model: MorphableModel, gpu: Gpu, frames: int, pictures: Path | None, c
     """The paper's network beside PyTorch and beside what the arithmetic alone would take."""
     import torch
 
-    from offline.export.target_export import export_onnx
+    from offline.export.onnx_step import export_onnx
     from offline.networks.paper_generator import PaperGenerator
 
     spent: list[str] = []
@@ -338,7 +338,7 @@ def compact(model: MorphableModel, gpu: Gpu, frames: int, pictures: Path | None)
     """The compact generator: the demo's, and one of 512² with random weights."""
     import torch
 
-    from offline.export.target_export import export_onnx
+    from offline.export.onnx_step import export_onnx
     from offline.networks.compact_generator import CompactGenerator
 
     generator("demo, 256²", DEMO, model, gpu, frames, pictures)

@@ -13,7 +13,7 @@ from live.generators.cpu_int8 import ProcessorGenerator
 from offline.dataset.dataset import Dataset
 from offline.export.cpu_step import ProcessorStep, RowShuffle, _by_rows, _level
 from offline.export.int8 import quantise
-from offline.export.target_export import to_onnx
+from offline.export.onnx_step import to_onnx
 from offline.networks.compact_generator import CompactGenerator
 from offline.networks.exported_step import ExportedStep
 from offline.rollout import onnx_network, roll_out
