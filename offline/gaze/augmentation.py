@@ -10,7 +10,7 @@ from face.gaze_estimation import HEIGHT, WIDTH
 from offline.gaze.samples import HIGH, WIDE
 
 
-def mirrored(samples: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+def mirror_half(samples: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
     """Half of the samples in a mirror."""
     eyes, places, turn, gaze = samples
     sideways = torch.tensor([-1.0, 1.0])

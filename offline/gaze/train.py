@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from tqdm import tqdm
 
-from offline.gaze.augmentation import cropped, degraded, mirrored
+from offline.gaze.augmentation import cropped, degraded, mirror_half
 from offline.gaze.network import UNIT_DEG, GazeNetwork
 from offline.gaze.samples import GazeSamples
 
@@ -29,7 +29,7 @@ def train(painted: GazeSamples, filmed: GazeSamples, steps: int, seed: int = 0) 
     shares = ((filmed, int(_BATCH * _FILMED_SHARE)), (painted, _BATCH - int(_BATCH * _FILMED_SHARE)))
     for _ in tqdm(range(steps), desc="learning to see gaze", unit="step"):
         drawn = [_tensors(samples, torch.randint(len(samples.eyes), (count,))) for samples, count in shares]
-        eyes, places, turn, gaze = mirrored(tuple(torch.cat(part) for part in zip(*drawn, strict=True)))
+        eyes, places, turn, gaze = mirror_half(tuple(torch.cat(part) for part in zip(*drawn, strict=True)))
         seen = degraded(cropped(eyes, varied=True))
         places = places + torch.randn_like(places) * 0.04
         turn = turn + torch.randn_like(turn)

@@ -38,7 +38,7 @@ def test_a_mirrored_face_is_what_a_mirrored_picture_gives():
     torch.manual_seed(0)
     places = torch.from_numpy(eye_places(points, centres, 12.0))[None].repeat(64, 1, 1, 1)
     eyes = torch.zeros(64, 2, HIGH, WIDE)
-    _, drawn, turn, gaze = mirrored((eyes, places, torch.full((64, 2), 7.0), torch.full((64, 2), 5.0)))
+    _, drawn, turn, gaze = mirror_half((eyes, places, torch.full((64, 2), 7.0), torch.full((64, 2), 5.0)))
     expected = eye_places(mirrored, (centres * [-1, 1] + [200, 0])[::-1], 12.0)
     changed = gaze[:, 0] < 0
     assert 10 < changed.sum() < 54
