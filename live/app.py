@@ -25,14 +25,14 @@ from face.threads import compute_on_one_thread
 from live import logs
 from live.device import Device, choose
 from live.frames import Generated
-from live.loaded_target import load_target
 from live.pipeline import Pipeline
 from live.recorder import Recorder
-from live.sources.sources import open_source
+from live.sources.open import open_source
 from live.streaming.http.server import Server, ServerSettings
 from live.streaming.http.tls import self_signed
 from live.streaming.webrtc.ice import parse_server
 from live.target_gallery import Gallery
+from live.target_loading import load_target
 from live.warm_up import rehearse
 from trt_engines.gpu import Gpu
 

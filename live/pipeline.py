@@ -22,7 +22,7 @@ from live.frames import Conditioned, Frame, Generated, Sound
 from live.loaded_target import LoadedTarget
 from live.mailbox import Closed, Mailbox
 from live.metrics import Metrics
-from live.sources.sources import Source
+from live.sources.source import Source
 
 _PRIORITY = -10  # of the thread that a frame's time is spent on, as `nice` counts
 

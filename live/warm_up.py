@@ -6,7 +6,7 @@ import threading
 
 from live.frames import Generated
 from live.pipeline import Pipeline
-from live.sources.sources import open_source
+from live.sources.open import open_source
 from live.streaming.media.codecs import yuv_frame
 
 

@@ -27,8 +27,8 @@ from face.morphable import MorphableModel
 from face.parameters import FaceParameters
 from face.target import read_info, write_onnx
 from live.generators.tensorrt import TensorRtGenerator
-from live.loaded_target import load_target
 from live.renderers.cuda import CudaConditioning
+from live.target_loading import load_target
 from offline.export.target_export import roll_out
 from offline.synthetic.motion import natural_motion
 from offline.synthetic.raster_people import Person, act

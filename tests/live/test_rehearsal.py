@@ -8,7 +8,7 @@ import pytest
 from live_parts import NmfcGenerator, pipeline
 
 from live.pipeline import StageError
-from live.sources.sources import NoSource
+from live.sources.browser import NoSource
 from live.warm_up import rehearse
 
 pytestmark = pytest.mark.unit
