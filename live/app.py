@@ -33,7 +33,7 @@ from live.streaming.http.tls import self_signed
 from live.streaming.webrtc.ice import parse_server
 from live.target_gallery import Gallery
 from live.target_loading import load_target
-from live.warm_up import rehearse
+from live.warm_up import warm_up
 from trt_engines.gpu import Gpu
 
 TARGETS = Path(__file__).parents[1] / "trt_engines"
@@ -228,7 +228,7 @@ def run(arguments: argparse.Namespace) -> None:
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: ended.set())
         print("getting ready (the first start compiles for this processor, up to half a minute)", flush=True)
-        rehearse(pipeline, ended)
+        warm_up(pipeline, ended)
         pipeline.start()
         if bound is None:
             ended.wait()

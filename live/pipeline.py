@@ -195,8 +195,8 @@ class Pipeline:
 
     def _face(self) -> None:
         tracker = FaceTracker()
-        if self._alone and self.loaded.generator.on_processor:
-            _take_first_processor()
+        if self._alone and self.loaded.generator.on_cpu:
+            _pin_to_first_cpu()
         loaded: LoadedTarget | None = None
         while True:
             frame = self._frames.take()
@@ -221,7 +221,7 @@ class Pipeline:
             with self._stage("render"):
                 conditioning = loaded.renderer.render(shown)
             conditioned = Conditioned(conditioning, loaded, shown, landmarks, frame.captured_s)
-            if loaded.generator.on_processor:
+            if loaded.generator.on_cpu:
                 self._generate(conditioned)
             else:
                 self._conditioned.put(conditioned)
@@ -240,7 +240,7 @@ class Pipeline:
             sink(generated)
 
 
-def _take_first_processor() -> None:
+def _pin_to_first_cpu() -> None:
     """Keep the calling thread on the first of its processors, ahead of others there, where the system can be told.
 
     ONNX Runtime keeps its helpers off that one. Left to itself the system often wakes a helper where the thread runs

@@ -8,7 +8,7 @@ from face.conditioning import CpuConditioning
 from face.errors import UserError
 from face.morphable import MorphableModel
 from face.target import read_info
-from live.generators.cpu_int8 import open_on_processor
+from live.generators.cpu_int8 import open_on_cpu
 from live.loaded_target import LoadedTarget
 from trt_engines.engines import runnable
 from trt_engines.gpu import Gpu
@@ -39,4 +39,4 @@ def load_target(path: Path, model: MorphableModel, gpu: Gpu | None = None) -> Lo
             raise UserError(f"{path} is a TensorRT engine, which needs an NVIDIA GPU: give the .onnx target instead.")
         print(f"The engine {path} needs an NVIDIA GPU: {source.name} is used instead.")
         return load_target(source, model)
-    return LoadedTarget(info, CpuConditioning(model, info.size), open_on_processor(path))
+    return LoadedTarget(info, CpuConditioning(model, info.size), open_on_cpu(path))

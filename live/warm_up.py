@@ -10,7 +10,7 @@ from live.sources.open import open_source
 from live.streaming.media.codecs import yuv_frame
 
 
-def rehearse(pipeline: Pipeline, ended: threading.Event) -> None:
+def warm_up(pipeline: Pipeline, ended: threading.Event) -> None:
     """Have everything compiled and loaded that a picture needs, with a face of the demo clip; may take half a minute.
 
     Kernels are compiled for the processor when they are first called, and kept (numba): on a machine's first start the

@@ -139,7 +139,7 @@ def steps_from(past: list[np.ndarray], conditionings: list[np.ndarray], made: Te
     pictures = []
     for k, conditioning in enumerate(conditionings):
         pictures.append(made.step(conditioning))
-        latest = made._pictures[(made._steps - 1) % len(made._pictures)]
+        latest = made._outputs[(made._steps - 1) % len(made._outputs)]
         latest.copy_from(made._gpu.upload(past[k]), stream=made._gpu.stream)
         made._gpu.stream.sync()
     return pictures

@@ -57,7 +57,7 @@ def test_without_a_gpu_the_onnx_target_stands_in_for_its_engine(model, module_ta
     with pytest.raises(UserError, match="needs an NVIDIA GPU: give the .onnx target instead"):
         load_target(engine, model)
     write_onnx(tmp_path / "anna.onnx", network, module_target)
-    assert load_target(engine, model).generator.on_processor
+    assert load_target(engine, model).generator.on_cpu
     assert "anna.onnx is used instead" in capsys.readouterr().out
 
 
