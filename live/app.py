@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import contextlib
+import errno
 import ipaddress
 import os
 import secrets
@@ -15,19 +15,20 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import uvicorn
-from platformdirs import user_data_path
+from platformdirs import user_config_path, user_data_path
 
 from face.errors import UserError
+from face.folders import writable
 from face.morphable import MorphableModel
-from face.retarget import Mode
 from face.target import find_target
 from face.threads import compute_on_one_thread
 from live import logs
-from live.device import Device, choose
+from live.device import choose
 from live.frames import Generated
+from live.options import Options
 from live.pipeline import Pipeline
-from live.recorder import Recorder
-from live.sources.open import open_source
+from live.recorder import Recorder, check_output
+from live.sources.open import SourceSettings, open_source
 from live.streaming.http.server import Server, ServerSettings
 from live.streaming.http.tls import self_signed
 from live.streaming.webrtc.ice import parse_server
@@ -38,7 +39,6 @@ from trt_engines.gpu import Gpu
 
 TARGETS = Path(__file__).parents[1] / "trt_engines"
 TARGET_FOLDERS = (TARGETS, user_data_path("head2head") / "targets")  # where names are looked up, in this order
-CERTIFICATES = Path.home() / ".config" / "head2head"
 TOKEN_VARIABLE, ICE_VARIABLE = "HEAD2HEAD_TOKEN", "HEAD2HEAD_ICE"
 PUBLISH_VARIABLE = "HEAD2HEAD_PUBLISH_TOKEN"
 _LARGEST_MESSAGE = 64 * 1024
@@ -48,24 +48,26 @@ _GOODBYE_S = 0.5
 def build_pipeline(
     target: str,
     source: str,
-    size: int | None = None,
-    live: bool = True,
+    settings: SourceSettings | None = None,
     gpu: Gpu | None = None,
     alone: bool = True,
 ) -> tuple[Pipeline, Path]:
     """Loop for a target and a source named as on the command line, and the target's file.
 
-    ``alone`` says that no other loop will run beside it.
+    Args:
+        target: name or file.
+        source: as ``open_source`` takes it.
+        settings: how to open the source.
+        gpu: where to render and generate; ``None`` for the CPU.
+        alone: no other loop will run beside it.
 
     Raises:
-        UserError: either cannot be opened, or the target is of another size.
+        UserError: either cannot be opened.
     """
     model = MorphableModel.load()
     path = find_target(target, TARGET_FOLDERS)
     loaded = load_target(path, model, gpu)
-    if size not in (None, loaded.info.size):
-        raise UserError(f"The target {path} makes images of {loaded.info.size} px: leave --size out or train it anew.")
-    return Pipeline(model, loaded, open_source(source, paced=live, loop=live), live, alone), path
+    return Pipeline(model, loaded, open_source(source, settings), alone=alone), path
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -81,7 +83,9 @@ def listen(host: str, port: int) -> socket.socket:
         bound.listen(128)  # from now on nobody else can have the port
     except OSError as error:
         bound.close()
-        raise UserError(f"Cannot serve on {host}:{port} ({error.strerror}): choose another with --port.") from None
+        foreign = isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL
+        remedy = "give an address of this machine with --host" if foreign else "choose another with --port"
+        raise UserError(f"Cannot serve on {host}:{port} ({error.strerror}): {remedy}.") from None
     return bound
 
 
@@ -93,40 +97,42 @@ def is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-def certificate(arguments: argparse.Namespace) -> tuple[Path, Path] | None:
+def certificate(options: Options) -> tuple[Path, Path] | None:
     """Certificate and key to serve with; ``None`` for plain HTTP.
 
     Raises:
         UserError: half of them is missing, or cannot be read.
     """
-    given = arguments.tls_cert, arguments.tls_key
-    if any(given):
-        if not all(given):
-            raise UserError("A certificate needs its key: give both --tls-cert and --tls-key.")
-        for path in given:
-            if not os.access(path, os.R_OK):
-                raise UserError(f"Cannot read {path}: check --tls-cert and --tls-key.")
-        return arguments.tls_cert, arguments.tls_key
-    return self_signed(CERTIFICATES, arguments.host) if arguments.self_signed else None
+    certificate, key = options.tls_cert, options.tls_key
+    if certificate is None and key is None:
+        if not options.self_signed:
+            return None
+        return self_signed(writable(user_config_path("head2head"), "certificates"), options.host)
+    if certificate is None or key is None:
+        raise UserError("A certificate needs its key: give both --tls-cert and --tls-key.")
+    for path in (certificate, key):
+        if not os.access(path, os.R_OK):
+            raise UserError(f"Cannot read {path}: check --tls-cert and --tls-key.")
+    return certificate, key
 
 
-def server_settings(arguments: argparse.Namespace) -> ServerSettings:
+def server_settings(options: Options) -> ServerSettings:
     """How to serve, from options and environment.
 
     Raises:
         UserError: an option is not what it should be.
     """
-    token = arguments.token or os.environ.get(TOKEN_VARIABLE) or None
-    if token is None and not is_loopback(arguments.host):
+    token = options.token or os.environ.get(TOKEN_VARIABLE) or None
+    if token is None and not is_loopback(options.host):
         token = secrets.token_urlsafe(16)
     return ServerSettings(
         token=token,
-        origins=arguments.allow_origin,
-        servers=[parse_server(text) for text in (*arguments.ice, *os.environ.get(ICE_VARIABLE, "").split())],
-        most_viewers=arguments.max_viewers,
-        most_sessions=arguments.max_sessions,
-        bit_rate=arguments.bitrate and arguments.bitrate * 1000,
-        publish=_web_address(arguments.publish),
+        origins=options.allow_origin,
+        servers=[parse_server(text) for text in (*options.ice, *os.environ.get(ICE_VARIABLE, "").split())],
+        most_viewers=options.max_viewers,
+        most_sessions=options.max_sessions,
+        bit_rate=options.bitrate and options.bitrate * 1000,
+        publish=_web_address(options.publish),
         publish_token=os.environ.get(PUBLISH_VARIABLE) or None,
     )
 
@@ -137,14 +143,21 @@ def _web_address(text: str | None) -> str | None:
     return text
 
 
+def stop_by_signals(ended: threading.Event) -> None:
+    """Have Ctrl-C, a service manager, or a terminal that closes set an event instead of ending the process."""
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+        if hasattr(signal, name):  # Windows has no SIGHUP
+            signal.signal(getattr(signal, name), lambda *_: ended.set())
+
+
 class Stopper:
-    """Sets an event after some pictures."""
+    """Sets an event after some frames."""
 
     def __init__(self, frames: int | None, enough: threading.Event) -> None:
         self._left, self._enough = frames, enough
 
     def put(self, _: Generated) -> None:
-        """Count a picture."""
+        """Count a frame."""
         if self._left is not None:
             self._left -= 1
             if self._left <= 0:
@@ -188,61 +201,65 @@ async def serve(
     await waiting
 
 
-def _address(arguments: argparse.Namespace, port: int, settings: ServerSettings, secure: bool) -> str:
+def _address(options: Options, port: int, settings: ServerSettings, secure: bool) -> str:
     """What to open in a browser. The token stands behind the #, which a browser keeps to itself."""
-    host = "localhost" if is_loopback(arguments.host) else arguments.host
+    host = "localhost" if is_loopback(options.host) else options.host
     if host in ("0.0.0.0", "::"):
         host = socket.gethostname()
     address = f"{'https' if secure else 'http'}://{host}:{port}"
     return f"{address}/#token={settings.token}" if settings.token else address
 
 
-def run(arguments: argparse.Namespace) -> None:
+def run(options: Options) -> None:
     """Run the live loop until it ends.
 
     Raises:
         UserError: something the user can mend; see its text.
     """
-    logs.set_up(arguments.log_json)
+    logs.set_up(options.log_json)
     compute_on_one_thread()
-    settings = server_settings(arguments)
-    bound = None if arguments.no_server else listen(arguments.host, arguments.port)
-    recorder = None
-    try:
-        tls = certificate(arguments)
-        gpu, where = choose(Device(arguments.device))
+    if options.output is not None:
+        check_output(options.output, options.overwrite)
+    settings = server_settings(options)
+    with contextlib.ExitStack() as closing:
+        bound = None
+        if not options.no_server:
+            bound = closing.enter_context(listen(options.host, options.port))
+        tls = certificate(options)
+        gpu, where = choose(options.device)
         pipeline, path = build_pipeline(
-            arguments.target, arguments.source, arguments.size, gpu=gpu, alone=arguments.max_sessions == 1
+            options.target, options.source, options.source_settings, gpu, options.max_sessions == 1
         )
-        pipeline.update(mode=Mode(arguments.mode))
-        if arguments.output:
-            recorder = Recorder(arguments.output)
-            pipeline.sinks.append(recorder.put)
+        if options.size not in (None, pipeline.target.size):
+            size = pipeline.target.size
+            raise UserError(f"The target {path} makes images of {size} px: leave --size out or train it anew.")
+        pipeline.update(mode=options.mode)
         ended = threading.Event()
+        stop_by_signals(ended)
         pipeline.on_end = ended.set
-        pipeline.sinks.append(Stopper(arguments.frames, ended).put)
-        print(f"target: {pipeline.target.title} ({path.name})")
-        print(f"generator: {pipeline.loaded.generator.description}")
-        print(f"device: {where}")
-        print(f"source: {pipeline.source.name}")
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, lambda *_: ended.set())
-        print("getting ready (the first start compiles for this processor, up to half a minute)", flush=True)
+        if options.output is not None:
+            pipeline.sinks.append(closing.enter_context(contextlib.closing(Recorder(options.output))).put)
+        pipeline.sinks.append(Stopper(options.frames, ended).put)
+        _announce(pipeline, path, where)
         warm_up(pipeline, ended)
         pipeline.start()
         if bound is None:
             ended.wait()
         else:
             server = Server(pipeline, Gallery(pipeline.model, TARGET_FOLDERS, path, gpu=gpu), settings)
-            print(f"open {_address(arguments, bound.getsockname()[1], settings, tls is not None)}", flush=True)
-            if tls is None and not is_loopback(arguments.host):
+            print(f"open {_address(options, bound.getsockname()[1], settings, tls is not None)}", flush=True)
+            if tls is None and not is_loopback(options.host):
                 print("(browsers give their camera to secure pages only: add --self-signed, or --tls-cert)", flush=True)
             asyncio.run(serve(server, bound, ended, tls))
         pipeline.stop()
         if pipeline.error is not None:
             raise pipeline.error
-    finally:
-        if bound is not None:
-            bound.close()
-        if recorder is not None:
-            recorder.close()
+
+
+def _announce(pipeline: Pipeline, path: Path, where: str) -> None:
+    """Say what was opened."""
+    print(f"target: {pipeline.target.title} ({path.name})")
+    print(f"generator: {pipeline.loaded.generator.description}")
+    print(f"device: {where}")
+    print(f"source: {pipeline.source.name}")
+    print("getting ready (the first start compiles for this CPU, up to half a minute)", flush=True)

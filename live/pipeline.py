@@ -14,7 +14,7 @@ from face.frame_chain import FrameChain
 from face.morphable import MorphableModel
 from face.retarget import Retargeter, RetargetSettings
 from face.target import TargetInfo
-from live.frames import Conditioned, Frame, Generated, Sound
+from live.frames import Conditioned, Frame, Generated, Media, Sound, SourceGone
 from live.loaded_target import LoadedTarget
 from live.mailbox import Closed, Mailbox
 from live.metrics import Metrics
@@ -30,6 +30,7 @@ class State(StrEnum):
     CALIBRATING = "calibrating"
     LIVE = "live"
     FACE_LOST = "face lost"
+    CAMERA_GONE = "camera gone"
     CLOSED = "closed"
 
 
@@ -68,6 +69,7 @@ class Pipeline:
         self.error: Exception | None = None
         self.on_end: Callable[[], None] = lambda: None
         self.latest: Generated | None = None
+        self.detail: str | None = None  # a sentence for people on why the source delivers nothing
         self.sinks: list[Callable[[Generated], None]] = []
         self.sound_sinks: list[Callable[[Sound], None]] = []
         self._frames: Mailbox[Frame] = Mailbox(drop)
@@ -182,9 +184,13 @@ class Pipeline:
         self._frames.put(media)
 
     def _capture(self) -> None:
-        def emit(media: Frame | Sound) -> None:
+        def emit(media: Media) -> None:
+            self.detail = media.reason if isinstance(media, SourceGone) else None
             if self._guest is None:
-                self._put(media)
+                if isinstance(media, SourceGone):
+                    self.state = State.CAMERA_GONE
+                else:
+                    self._put(media)
 
         self.source.run(emit, self._stop)
 
