@@ -25,10 +25,9 @@ from face.target import read_info
 from offline.cli_errors import one_sentence
 from offline.dataset.dataset import Dataset
 from offline.dataset.store import made_by, refuse_foreign, stack_parameters, write_dataset
-from offline.export import target_export as export
 from offline.reenact import reenact
 from offline.rollout import onnx_network, roll_out
-from offline.train import add_options, make_target
+from offline.train import TargetOptions, add_options, make_target
 from offline.training.distributed import Ranks
 
 
@@ -83,15 +82,14 @@ def main() -> int:
     arguments = parser.parse_args()
     model = MorphableModel.load()
     teacher = read_info(arguments.teacher, model.hash)
-    arguments.title, arguments.provenance = arguments.title or teacher.title, arguments.provenance or teacher.provenance
-    export.need_names(arguments)
-    folder = arguments.out or Path("runs") / arguments.name
+    options = TargetOptions.of(arguments, teacher.title, teacher.provenance)
+    folder = arguments.out or Path("runs") / options.labels.name
     dataset = Dataset(arguments.dataset, model)
     with Ranks.join() as ranks:
         if ranks.first:
             paint(model, dataset, arguments.teacher, arguments.driver, folder / "dataset")
         ranks.wait()
-        make_target(model, folder, arguments, ranks)
+        make_target(model, folder, options, ranks)
     return 0
 
 

@@ -18,13 +18,16 @@ from tqdm import tqdm
 
 from face.errors import UserError
 from face.morphable import MorphableModel
-from offline import learn
 from offline.cli_errors import one_sentence
 from offline.dataset.dataset import Dataset
+from offline.learn import learn_with_options
+from offline.options import options_of
+from offline.reconstruct.options import ReconstructionOptions
 from offline.reconstruct.reconstruction import reconstruct
 from offline.synthetic.motion import natural_motion
 from offline.synthetic.raster_people import Person, act, film
 from offline.training.distributed import Ranks
+from offline.training.options import TrainingOptions, add_options
 
 _FIRST_SEED = 7000  # of the painted people: nobody else's
 _FRAMES = 150  # of each painted person
@@ -69,7 +72,7 @@ def main() -> int:
     parser.add_argument("--out", type=Path, required=True, help="folder for people and run")
     parser.add_argument("--people", type=int, default=16, help="painted people (default 16)")
     parser.add_argument("--size", type=int, default=256, help="height and width of the crop in px (default 256)")
-    learn.add_options(parser)
+    add_options(parser)
     arguments = parser.parse_args()
     model = MorphableModel.load()
     with Ranks.join() as ranks:
@@ -79,11 +82,11 @@ def main() -> int:
                 else paint_people(model, arguments.out / "videos", arguments.people, arguments.size)
             )  # fmt: skip
             for name, videos in people.items():
-                reconstruct(arguments.out / "people" / name, videos, [], arguments.size)
+                reconstruct(arguments.out / "people" / name, ReconstructionOptions(videos, size=arguments.size))
         ranks.wait()
         made = sorted(one.parent for one in (arguments.out / "people").glob("*/manifest.json"))
         datasets = [Dataset(one, model) for one in made if one.suffix != ".part"]
-        learn.learn_with_options(datasets, arguments.out / "run", arguments, ranks)
+        learn_with_options(datasets, arguments.out / "run", options_of(TrainingOptions, arguments), ranks)
     if ranks.first:
         print(f"Start a target from it: python -m offline.train … --init {arguments.out / 'run'}")
     return 0

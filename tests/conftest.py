@@ -118,6 +118,7 @@ def short_videos(monkeypatch):
 def dataset_folder(model, tmp_path_factory) -> Path:
     """A synthetic person, filmed and reconstructed by our own tracker and fit."""
     from face.video import VideoWriter
+    from offline.reconstruct.options import ReconstructionOptions
     from offline.reconstruct.reconstruction import reconstruct
     from offline.synthetic.motion import natural_motion
     from offline.synthetic.raster_people import Person, act
@@ -130,5 +131,6 @@ def dataset_folder(model, tmp_path_factory) -> Path:
                 writer.write(person.render(parameters, 256, 256))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("offline.reconstruct.reconstruction._SHORTEST_S", 0.3)
-        reconstruct(folder / "dataset", [folder / "take0.mp4", folder / "take1.mp4"], [folder / "take2.mp4"], size=128)
+        videos = [folder / "take0.mp4", folder / "take1.mp4"]
+        reconstruct(folder / "dataset", ReconstructionOptions(videos, [folder / "take2.mp4"], size=128))
     return folder / "dataset"

@@ -15,7 +15,7 @@ from offline.flow.optical_flow import carried, estimated_flow
 
 
 @dataclass(frozen=True)
-class PictureScores:
+class ImageScores:
     """Pictures against the truth.
 
     Attributes:
@@ -44,12 +44,12 @@ def distances(pictures: np.ndarray, truth: np.ndarray) -> np.ndarray:  # both [.
     return np.linalg.norm(pictures.astype(np.float32) - truth, axis=-1)
 
 
-def score_pictures(
+def score_images(
     pictures: np.ndarray,  # [T, H, W, 3] uint8
     truth: np.ndarray,  # [T, H, W, 3] uint8
     conditionings: np.ndarray,  # [T, H, W, 6] uint8
     mouths: np.ndarray,  # [T, 2] px
-) -> PictureScores:
+) -> ImageScores:
     """Compare a video with the truth, frame by frame."""
     distance = distances(pictures, truth)
     windows = [part_window(mouth, truth.shape[1]) for mouth in mouths]
@@ -61,7 +61,7 @@ def score_pictures(
     change = [np.abs(np.diff(v.astype(np.float32), axis=0)).mean() for v in (pictures, truth)]
     similar = [structural_similarity(a, b, channel_axis=-1) for a, b in zip(pictures, truth, strict=True)]
     flows = [estimated_flow(now, earlier) for earlier, now in itertools.pairwise(truth)]
-    return PictureScores(
+    return ImageScores(
         apd=float(distance.mean()),
         masked_apd=float(distance[faces].mean()),
         mouth_apd=float(np.mean(boxes)),

@@ -19,8 +19,8 @@ _SIDE = 112
 _NOSE_TIP, _MOUTH_CORNERS = 4, (61, 291)
 
 
-class Recogniser:
-    """A face recogniser.
+class FaceRecognizer:
+    """A face recognizer.
 
     Args:
         path: ONNX file; takes ``[1, 3, 112, 112]`` float32 RGB -1…1, gives an embedding.
@@ -36,10 +36,10 @@ class Recogniser:
         try:
             self._session = ort.InferenceSession(str(path), providers=["CPUExecutionProvider"])
         except Exception as error:  # ONNX Runtime's exceptions have no common base but this
-            raise UserError(f"{path} is no ONNX network: give a face recogniser ({error}).") from None
+            raise UserError(f"{path} is no ONNX network: give a face recognizer ({error}).") from None
         shapes = [list(given.shape[1:]) for given in self._session.get_inputs()]
         if shapes != [[3, _SIDE, _SIDE]]:
-            raise UserError(f"{path} takes {shapes}: give a face recogniser, which takes [1, 3, {_SIDE}, {_SIDE}].")
+            raise UserError(f"{path} takes {shapes}: give a face recognizer, which takes [1, 3, {_SIDE}, {_SIDE}].")
         self._input = self._session.get_inputs()[0].name
         self.hash = sha256(path)
 

@@ -17,12 +17,14 @@ import argparse
 import sys
 from pathlib import Path
 
+from face.errors import UserError
 from face.morphable import MorphableModel
 from offline.cli_errors import one_sentence
 from offline.dataset.dataset import Dataset
 from offline.export.engine import export_engine
+from offline.export.options import add_options, target_labels
 from offline.export.remodel import remodel
-from offline.export.target_export import add_options, export_with_options, need_names
+from offline.export.target_export import export
 from trt_engines.graph import Precision
 
 
@@ -48,9 +50,10 @@ def main() -> int:
     if arguments.engine:
         export_engine(arguments.source, Precision(arguments.precision), arguments.compute_capability)
         return 0
-    need_names(arguments, "run")
-    dataset = Dataset(arguments.source, MorphableModel.load())
-    export_with_options(dataset, arguments.run, arguments.out, arguments)
+    labels = target_labels(arguments.name, arguments.title, arguments.provenance)
+    if arguments.run is None:
+        raise UserError("To export a run, give --run as well.")
+    export(Dataset(arguments.source, MorphableModel.load()), arguments.run, labels, arguments.out)
     return 0
 
 

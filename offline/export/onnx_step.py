@@ -23,8 +23,8 @@ def export_onnx(generator: Generator, size: int) -> onnx.ModelProto:
     The generator's maps are rounded to half precision, in which they are stored.
     """
     with torch.no_grad():
-        for one in generator.remembered():
-            one.copy_(one.half())
+        for texture in generator.textures():
+            texture.copy_(texture.half())
     model = to_onnx(ExportedStep(generator), size)
     halve_maps(model)
     return model

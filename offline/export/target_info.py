@@ -14,6 +14,7 @@ from scipy.spatial.transform import Rotation
 from face.landmarks import UNIT_NAMES
 from face.target import TargetInfo
 from offline.dataset.dataset import Dataset
+from offline.export.options import TargetLabels
 
 _MOTION_FRAMES = 150
 _PORTRAIT = 160  # px
@@ -24,8 +25,8 @@ def rounded(values: np.ndarray, decimals: int = 4) -> Any:
     return np.round(values, decimals).tolist()
 
 
-def describe(dataset: Dataset, profile: str, name: str, title: str, provenance: str) -> TargetInfo:
-    """Statistics of the person from the training takes."""
+def describe(dataset: Dataset, profile: str, labels: TargetLabels) -> TargetInfo:
+    """Statistics of the person from the training takes, for a network of a profile."""
     p = dataset.parameters
     chosen = np.concatenate([np.arange(a, b) for a, b in dataset.train])
     expression, scale = p["expression"][chosen], p["scale"][chosen]
@@ -39,7 +40,8 @@ def describe(dataset: Dataset, profile: str, name: str, title: str, provenance: 
         p["scale"][motion], p["translation"][motion],
     ])  # fmt: skip
     return TargetInfo(
-        name=name, title=title, profile=profile, size=int(dataset.frames.shape[1]),
+        name=labels.name, title=labels.title, provenance=labels.provenance, profile=profile,
+        size=int(dataset.frames.shape[1]),
         model_hash=dataset.manifest["model_hash"], identity=rounded(p["identity"]),
         neutral_expression=rounded(np.median(calm, axis=0)),
         neutral_gaze=rounded(np.median(p["gaze"][chosen], axis=0)),
@@ -47,7 +49,7 @@ def describe(dataset: Dataset, profile: str, name: str, title: str, provenance: 
         translation_std=rounded(place.std(0)),
         euler_low_deg=rounded(np.percentile(euler, 1, axis=0)),
         euler_high_deg=rounded(np.percentile(euler, 99, axis=0)),
-        head_motion=rounded(own), provenance=provenance,
+        head_motion=rounded(own),
         versions={"torch": torch.__version__, "onnx": onnx.__version__},
         camera_map=rounded(dataset.camera_map, 6),
         portrait=portrait(dataset.frames[chosen[_most_at_rest(expression, euler, p["gaze"][chosen])]]),

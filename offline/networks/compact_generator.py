@@ -102,8 +102,8 @@ class CompactGenerator(nn.Module):
         self.at_half = nn.Sequential(nn.ReLU(), nn.Conv2d(fine, fine, 3, padding=1), nn.ReLU())
         self.to_corrections = nn.Sequential(_zero(nn.Conv2d(fine, 4 * 4, 3, padding=1)), nn.PixelShuffle(2))
 
-    def remembered(self) -> list[nn.Parameter]:
-        """The maps looked up rather than computed; they bear a higher learning rate than weights."""
+    def textures(self) -> list[nn.Parameter]:
+        """The textures, looked up rather than computed; they bear a higher learning rate than weights."""
         return [self.backdrop, self.head, self.face, self.relief, self.place_quarter, self.place_sixteenth]
 
     def forward(self, conditioning: Tensor, previous: Tensor) -> Tensor:

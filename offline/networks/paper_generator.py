@@ -64,8 +64,8 @@ class PaperGenerator(nn.Module):
         layers += [nn.ReflectionPad2d(3), nn.Conv2d(width, 3, 7), nn.Tanh()]
         self.decoder = nn.Sequential(*layers)
 
-    def remembered(self) -> list[nn.Parameter]:
-        """Maps looked up rather than computed: none."""
+    def textures(self) -> list[nn.Parameter]:
+        """Textures: none."""
         return []
 
     def forward(self, conditioning: Tensor, previous: Tensor) -> Tensor:

@@ -36,8 +36,10 @@ from offline.cli_errors import one_sentence
 from offline.dataset.crop import Crop, choose_crop
 from offline.dataset.dataset import Dataset
 from offline.dataset.store import DatasetWriter, ImageFile, made_by, refuse_foreign, stack_parameters
+from offline.options import options_of
 from offline.reconstruct.camera_map_learning import learn_camera_map
-from offline.reconstruct.checked_tracking import RATE, Track, resampled, track_video
+from offline.reconstruct.checked_tracking import Track, resampled, track_video
+from offline.reconstruct.options import ReconstructionOptions, add_options
 from offline.reconstruct.pose_refinement import align_poses
 from offline.reconstruct.report import write_report
 
@@ -88,7 +90,7 @@ class Stages:
         return f"{self._since - self._begin:.1f} s ({parts})"
 
 
-def reconstruct(out: Path, videos: list[Path], held_out: list[Path], size: int = 256, rate: float = RATE) -> None:
+def reconstruct(out: Path, options: ReconstructionOptions) -> None:
     """Write the dataset folder, whole or not at all; see the module's docstring.
 
     A dataset that was made from the same videos is left as it is, another one replaced.
@@ -99,56 +101,65 @@ def reconstruct(out: Path, videos: list[Path], held_out: list[Path], size: int =
     """
     refuse_foreign(out)
     model = MorphableModel.load()
-    paths = [*videos, *held_out]
+    paths = [*options.videos, *options.held_out]
     recipe = {
         "format": _FORMAT,
         "model_hash": model.hash,
-        "size": size,
-        "rate": rate,
+        "size": options.size,
+        "rate": options.rate,
         "videos": [{"name": p.name, "sha256": _hash_of_video(p)} for p in paths],
-        "held_out_videos": len(held_out),
+        "held_out_videos": len(options.held_out),
     }
     if made_by(out, recipe):
         print(f"{out} is up to date.")
         return
     stages = Stages()
-    tracks = [track_video(path, rate) for path in paths]
+    tracks = [track_video(path, options.rate) for path in paths]
     stages.done("tracking")
-    _refuse_unfit(tracks, len(videos))
-    train, test = split_takes(tracks, len(held_out))
+    _refuse_unfit(tracks, len(options.videos))
+    train, test = split_takes(tracks, len(options.held_out))
     footage = Footage(paths, (*train, *test), tracks)
+    errors = _write(out, model, footage, len(train), options, recipe, stages)
+    dataset = Dataset(out, model)
+    write_report(out, dataset.frames, dataset.conditionings, dataset.parameters, errors)
+    stages.done("writing")
+    print(f"{sum(track.seconds for track in tracks):.1f} s of video in {stages}")
+
+
+def _write(
+    out: Path, model: MorphableModel, footage: Footage, trained: int, options: ReconstructionOptions,
+    recipe: dict[str, object], stages: Stages,
+) -> np.ndarray:  # fmt: skip
+    """Fit, align, render and write a dataset whose first ``trained`` takes are trained on; see ``follow``'s errors."""
     takes = np.repeat(np.arange(len(footage.takes)), [len(faces) for faces in footage.faces])
-    shown = int((takes < len(train)).sum())
-    crop = choose_crop(footage.all_faces[:shown], size)
+    count = int((takes < trained).sum())  # of the frames trained on
+    crop = choose_crop(footage.all_faces[:count], options.size)
     # Decoding leaves Python to the fit.
-    with DatasetWriter(out, len(takes), size) as made, ThreadPoolExecutor(1) as reader:
-        cutting = reader.submit(footage.cut_out, crop, rate, made.frames)
-        identity = fit_identity(LandmarkBasis(model), footage.all_faces[:shown], FitSettings())
-        fitted, errors = follow(model, footage, identity, crop, rate)
+    with DatasetWriter(out, len(takes), options.size) as dataset, ThreadPoolExecutor(1) as reader:
+        cutting = reader.submit(footage.cut_out, crop, options.rate, dataset.frames)
+        identity = fit_identity(LandmarkBasis(model), footage.all_faces[:count], FitSettings())
+        fitted, errors = follow(model, footage, identity, crop, options.rate)
         cutting.result()
         stages.done("fitting and cutting")
-        aligned = align_poses(model, made.frames.read(), fitted, shown)
+        aligned = align_poses(model, dataset.frames.read(), fitted, count)
         stages.done("aligning")
-        weights = learn_camera_map(model, fitted[:shown], aligned[:shown])
+        weights = learn_camera_map(model, fitted[:count], aligned[:count])
         camera_map = CameraMap(model, weights)
         faces = [camera_map.correct(face) for face in fitted]
-        renderer = CpuConditioning(model, size)
-        for number, face in enumerate(tqdm(faces, desc="drawing", unit="frame")):
-            made.conditionings[number] = renderer.render(face)
-        stages.done("drawing")
+        renderer = CpuConditioning(model, options.size)
+        for number, face in enumerate(tqdm(faces, desc="rendering", unit="frame")):
+            dataset.conditionings[number] = renderer.render(face)
+        stages.done("rendering")
         manifest = recipe | {
             "versions": {
                 name: version(name) for name in ("head2head-live", "ai-edge-litert", "numpy", "opencv-python-headless")
             },
             "crop": asdict(crop),
             "takes": [asdict(take) for take in footage.takes],
-            "held_out_takes": list(range(len(train), len(footage.takes))),
+            "held_out_takes": list(range(trained, len(footage.takes))),
         }
-        made.finish(stack_parameters(faces, aligned, takes, weights), manifest)
-    dataset = Dataset(out, model)
-    write_report(out, dataset.frames, dataset.conditionings, dataset.parameters, errors)
-    stages.done("writing")
-    print(f"{sum(track.seconds for track in tracks):.1f} s of video in {stages}")
+        dataset.finish(stack_parameters(faces, aligned, takes, weights), manifest)
+    return errors
 
 
 def _refuse_unfit(tracks: list[Track], shown: int) -> None:
@@ -239,20 +250,8 @@ def main() -> int:
     parser.add_argument("out", type=Path, help="folder for the dataset")
     add_options(parser)
     arguments = parser.parse_args()
-    reconstruct(arguments.out, arguments.videos, arguments.held_out, arguments.size, arguments.rate)
+    reconstruct(arguments.out, options_of(ReconstructionOptions, arguments))
     return 0
-
-
-def add_options(parser: argparse.ArgumentParser) -> None:
-    """Videos and options of the reconstruction, for this command and ``offline.train``."""
-    parser.add_argument("videos", type=Path, nargs="+", metavar="VIDEO", help="videos of the person")
-    parser.add_argument(
-        "--held-out", type=Path, action="append", default=[], metavar="VIDEO",
-        help="video to test on, never trained on (default: the last third of every video)",
-    )  # fmt: skip
-    parser.add_argument("--size", type=int, default=256, help="height and width of the crop in px (default 256)")
-    parser.add_argument("--rate", type=float, default=RATE, metavar="FPS",
-                        help="frames a second that footage is brought to (default 25, as the loop plays)")  # fmt: skip
 
 
 if __name__ == "__main__":

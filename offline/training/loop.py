@@ -13,10 +13,11 @@ from tqdm import tqdm
 
 from face.errors import UserError
 from face.video import VideoWriter
+from offline.training.options import SAMPLE_EVERY
 from offline.training.trainer import Trainer
 
 _SAVE_SECONDS = 120
-SAMPLE_EVERY, _LOG_EVERY = 500, 20  # steps
+_LOG_EVERY = 20  # steps
 _SHEET_EVERY = 12  # frames of a roll-out between two on the sheet
 
 
@@ -24,7 +25,7 @@ def learn(trainer: Trainer, minutes: float | None, sample_every: int = SAMPLE_EV
     """Train to the end of the schedule or for some minutes, saving and sampling on the way, and when interrupted.
 
     Raises:
-        UserError: the GPU's memory does not suffice, the loss is no number any more, or somebody else trains this run.
+        UserError: the GPU's memory does not suffice, a loss is not finite, or another process trains this run.
     """
     if trainer.step >= trainer.last_step:
         if trainer.ranks.first:
@@ -46,7 +47,7 @@ def learn(trainer: Trainer, minutes: float | None, sample_every: int = SAMPLE_EV
 
 @contextlib.contextmanager
 def _alone(trainer: Trainer) -> Iterator[None]:
-    """Nobody else trains this run meanwhile; two would write over each other's checkpoints."""
+    """No other process trains this run meanwhile: two would write over each other's checkpoints."""
     if not trainer.ranks.first:
         yield
         return

@@ -19,12 +19,12 @@ from offline.networks.head_warp import implied_camera
 _PICTURES = 200
 _FARTHEST = 0.1  # share of the frames in which a pixel is farthest from the head: those show the backdrop
 _TOLERANCE = 0.06  # of the range -1…1: a pixel nearer than this to the backdrop is taken for it
-REMEMBERED = ("backdrop", "head", "face", "relief", "camera_mean", "camera_spread")  # of the generator: one person's
+TEXTURES = ("backdrop", "head", "face", "relief", "camera_mean", "camera_spread")  # of the generator: one person's
 _FADE_TEXELS = 6.0  # over which the face's coverage fades at its border
 
 
-def remember(generator: CompactGenerator, dataset: Dataset) -> None:
-    """Set what a new generator remembers from the training takes of a dataset."""
+def initialize_textures(generator: CompactGenerator, dataset: Dataset) -> None:
+    """Set the textures of a new generator from the training takes of a dataset."""
     chosen = np.concatenate([np.arange(a, b) for a, b in dataset.train])
     chosen = chosen[np.unique(np.linspace(0, len(chosen) - 1, _PICTURES).astype(int))]
     frames, conditionings = (a[chosen].astype(np.float32) / 127.5 - 1 for a in (dataset.frames, dataset.conditionings))

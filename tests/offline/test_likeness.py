@@ -10,7 +10,7 @@ from face.errors import UserError
 from face.landmarks import LEFT_EYE, RIGHT_EYE
 from face.parameters import FaceParameters
 from offline.evaluate import lpips
-from offline.evaluate.identity import Recogniser, face_crop
+from offline.evaluate.identity import FaceRecognizer, face_crop
 from offline.evaluate.lpips import Lpips, load_lpips
 from offline.training.perceptual import Vgg16Trunk
 
@@ -82,7 +82,7 @@ def test_without_heads_it_is_left_out_and_said(monkeypatch, capsys):
     assert "left out" in capsys.readouterr().err
 
 
-def test_the_face_stands_upright_in_the_recognisers_crop(model):
+def test_the_face_stands_upright_in_the_recognizers_crop(model):
     face = FaceParameters(np.zeros(80), units(), camera(0, 0, 20, scale=60), np.zeros(2))
     seen = true_landmarks(model, face, units())
     picture = np.zeros((256, 256, 3), np.uint8)
@@ -96,7 +96,7 @@ def test_the_face_stands_upright_in_the_recognisers_crop(model):
 
 
 @pytest.fixture
-def colour_recogniser(tmp_path):
+def colour_recognizer(tmp_path):
     """Tells people by their mean colour."""
     node = onnx.helper.make_node("GlobalAveragePool", ["face"], ["embedding"])
     tensor = onnx.helper.make_tensor_value_info
@@ -105,21 +105,21 @@ def colour_recogniser(tmp_path):
     )
     model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 17)], ir_version=8)
     onnx.save(model, tmp_path / "colour.onnx")
-    return Recogniser(tmp_path / "colour.onnx")
+    return FaceRecognizer(tmp_path / "colour.onnx")
 
 
-def test_the_same_person_is_more_alike(model, colour_recogniser):
+def test_the_same_person_is_more_alike(model, colour_recognizer):
     seen = true_landmarks(model, FaceParameters(np.zeros(80), units(), camera(), np.zeros(2)), units())
     red, blue = (np.full((256, 256, 3), c, np.uint8) for c in ((255, 128, 128), (128, 128, 255)))
-    reference = colour_recogniser.embedding(red, seen)
-    assert colour_recogniser.similarity(np.stack([red, red]), [seen, None], reference) == pytest.approx(1, abs=1e-3)
-    assert colour_recogniser.similarity(blue[None], [seen], reference) < 0.3
+    reference = colour_recognizer.embedding(red, seen)
+    assert colour_recognizer.similarity(np.stack([red, red]), [seen, None], reference) == pytest.approx(1, abs=1e-3)
+    assert colour_recognizer.similarity(blue[None], [seen], reference) < 0.3
 
 
-def test_files_that_are_no_recogniser_say_so(tmp_path, network):
+def test_files_that_are_no_recognizer_say_so(tmp_path, network):
     (tmp_path / "a.onnx").write_text("no network")
     with pytest.raises(UserError, match="is no ONNX network"):
-        Recogniser(tmp_path / "a.onnx")
+        FaceRecognizer(tmp_path / "a.onnx")
     onnx.save(network, tmp_path / "b.onnx")
-    with pytest.raises(UserError, match="give a face recogniser"):
-        Recogniser(tmp_path / "b.onnx")
+    with pytest.raises(UserError, match="give a face recognizer"):
+        FaceRecognizer(tmp_path / "b.onnx")

@@ -23,6 +23,7 @@ from offline.dataset.dataset import Dataset
 from offline.evaluate import evaluation as evaluate
 from offline.export.check import check
 from offline.export.onnx_step import export_onnx
+from offline.export.options import TargetLabels
 from offline.export.target_export import export
 from offline.export.target_info import describe
 from offline.networks.discriminators import MultiScaleDiscriminator
@@ -30,9 +31,10 @@ from offline.networks.exported_step import NO_OUTPUT_VALUE, ExportedStep, pictur
 from offline.networks.paper_generator import PaperGenerator
 from offline.synthetic.motion import natural_motion
 from offline.synthetic.raster_people import Person, act
-from offline.training import loop
+from offline.training import loop, perceptual
 from offline.training import trainer as trainer_module
 from offline.training.config import read_config
+from offline.training.distributed import Ranks
 from offline.training.losses import (
     discriminator_loss,
     feature_matching,
@@ -40,9 +42,11 @@ from offline.training.losses import (
     gradient_l1,
     weighted_l1,
 )
+from offline.training.options import TrainingOptions
 from offline.training.perceptual import PerceptualKind, PyramidDistance, load_perceptual
+from offline.training.precision import Precision
 from offline.training.profiles import COMPACT, PAPER, PROFILES, Phase, Weights
-from offline.training.trainer import Precision, Trainer
+from offline.training.trainer import Trainer
 
 pytestmark = pytest.mark.unit
 
@@ -140,6 +144,21 @@ def test_a_run_keeps_its_perceptual_loss(dataset_folder, model, tmp_path, monkey
         Trainer([Dataset(dataset_folder, model)], tmp_path, short, other)
     with pytest.raises(UserError, match="give --perceptual-weights"):
         load_perceptual(None, PerceptualKind.VGG16)
+
+
+def test_the_runs_own_config_says_what_it_was_begun_with(dataset_folder, model, tmp_path, monkeypatch):
+    """An edited configuration that leaves the perceptual loss out names the profile's, which the run never had."""
+    monkeypatch.setattr(perceptual, "fetch_weights", lambda _: pytest.fail("VGG19 is asked for"))
+    dataset, run = Dataset(dataset_folder, model), tmp_path / "run"
+    short = profile(COMPACT, (9, 2, Weights(l1=1.0, perceptual=0.1)))
+    Trainer([dataset], run, short, PyramidDistance()).save()
+    begun = json.loads((run / "config.json").read_text())
+    (tmp_path / "edited.json").write_text(json.dumps({k: v for k, v in begun.items() if k != "perceptual"}))
+    options = TrainingOptions(config=tmp_path / "edited.json", minutes=1e-6)
+    learn.learn_with_options([dataset], run, options, Ranks())
+    (run / "config.json").write_text(json.dumps(begun | {"perceptual": "vgg16"}))
+    with pytest.raises(UserError, match="begun with a VGG16 trunk"):
+        learn.learn_with_options([dataset], run, options, Ranks())
 
 
 def test_resuming_is_exact(dataset_folder, model, tmp_path):
@@ -245,7 +264,9 @@ def test_a_full_disk_is_one_sentence(dataset_folder, model, tmp_path, monkeypatc
 
 
 def test_training_learns_and_a_target_comes_out(dataset_folder, model, tmp_path, monkeypatch):
-    monkeypatch.setattr(trainer_module, "remember", lambda *_: None)  # from a blank: what is learned is training's own
+    monkeypatch.setattr(
+        trainer_module, "initialize_textures", lambda *_: None
+    )  # from a blank: what is learned is training's own
     pixels = Phase(until=60, length=2, rate=1e-3, weights=Weights(l1=1.0, gradient=1.0))
     dataset = Dataset(dataset_folder, model)
     blank = replace(COMPACT, phases=(pixels,), warm_up=5)
@@ -260,7 +281,7 @@ def test_training_learns_and_a_target_comes_out(dataset_folder, model, tmp_path,
     assert len(log.Scalars("training/l1")) == 3
     with VideoReader(tmp_path / "run" / "samples" / "000060.mp4") as video:
         assert [image.shape for image, _ in video] == [(128, 384, 3)] * 10
-    info = describe(dataset, "compact", "someone", "Someone", "invented")
+    info = describe(dataset, "compact", TargetLabels("someone", "Someone", "invented"))
     assert info.size == 128 and len(info.head_motion[0]) == 6
     assert info.euler_low_deg[0] < info.euler_high_deg[0]
     picture = cv2.imdecode(np.frombuffer(base64.b64decode(info.portrait), np.uint8), cv2.IMREAD_COLOR)
@@ -358,8 +379,8 @@ def test_another_networks_eight_bits_do_not_stay(dataset_folder, model, tmp_path
     dataset = Dataset(dataset_folder, model)
     Trainer([dataset], tmp_path / "run", SMALL_PAPER, PyramidDistance()).save()
     (tmp_path / "someone.int8.onnx").write_bytes(b"a compact network's")
-    info = {"name": "someone", "title": "Someone", "provenance": "invented"}
-    assert export(dataset, tmp_path / "run", info, tmp_path) == tmp_path / "someone.onnx"
+    labels = TargetLabels("someone", "Someone", "invented")
+    assert export(dataset, tmp_path / "run", labels, tmp_path) == tmp_path / "someone.onnx"
     assert [path.name for path in tmp_path.glob("*.onnx")] == ["someone.onnx"]
 
 
