@@ -17,7 +17,7 @@ from offline.evaluate.identity import FaceRecognizer
 from offline.evaluate.report import write_json
 from offline.reenact import reenact
 
-_RATE = 25.0  # pictures a second that the tracker is told
+_RATE = 25.0  # images a second, as the tracker takes them
 
 
 def evaluate_driven(
@@ -33,16 +33,16 @@ def evaluate_driven(
         UserError: a video cannot be read, or the file is no target for this model.
     """
     info = read_info(target, model.hash)
-    likeness = _portrayed(info, recognizer) if recognizer else None
+    reference = _portrayed(info, recognizer) if recognizer else None
     scores: dict[str, dict[str, float]] = {}
     for source in sources:
         driven = list(reenact(model, target, info, source, Mode.HEAD))
-        pictures = np.stack([frame.output for frame in driven])
-        seen = watch(pictures, _RATE)
-        drawn = [frame.source.parameters for frame in driven]
-        scores[source.name] = asdict(score_driven(model, np.array(info.identity), seen, drawn))
-        if recognizer and likeness is not None:
-            scores[source.name]["identity"] = recognizer.similarity(pictures, seen, likeness)
+        images = np.stack([frame.output for frame in driven])
+        landmarks = watch(images, _RATE)
+        rendered = [frame.source.parameters for frame in driven]
+        scores[source.name] = asdict(score_driven(model, np.array(info.identity), landmarks, rendered))
+        if recognizer and reference is not None:
+            scores[source.name]["identity"] = recognizer.similarity(images, landmarks, reference)
     names = list(next(iter(scores.values())))
     rows = [f"{'driven by':<24}" + "".join(f"{name:>10}" for name in names)]
     rows += [f"{video:<24}" + "".join(f"{row[name]:>10.3f}" for name in names) for video, row in scores.items()]
@@ -55,13 +55,13 @@ def evaluate_driven(
 
 
 def _portrayed(info: TargetInfo, recognizer: FaceRecognizer) -> np.ndarray | None:
-    """The embedding of the face on a target's picture; ``None`` if none is seen."""
+    """The embedding of the face on a target's image; ``None`` if none is seen."""
     portrait = read_portrait(info)
     (face,) = watch(portrait[None], _RATE)
     return None if face is None else recognizer.embedding(portrait, face)
 
 
 def read_portrait(info: TargetInfo) -> np.ndarray:
-    """The picture of the person that a target carries, ``[H, W, 3]`` uint8 RGB."""
-    picture = cv2.imdecode(np.frombuffer(base64.b64decode(info.portrait), np.uint8), cv2.IMREAD_COLOR)
-    return cv2.cvtColor(picture, cv2.COLOR_BGR2RGB)
+    """The image of the person that a target carries, ``[H, W, 3]`` uint8 RGB."""
+    image = cv2.imdecode(np.frombuffer(base64.b64decode(info.portrait), np.uint8), cv2.IMREAD_COLOR)
+    return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)

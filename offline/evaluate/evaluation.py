@@ -144,7 +144,7 @@ def _write_images(report: Path, takes: list[_Take]) -> None:
 
 
 def live_faces(
-    model: MorphableModel, info: TargetInfo, seen: list[Landmarks | None], rate: float
+    model: MorphableModel, info: TargetInfo, tracked: list[Landmarks | None], rate: float
 ) -> list[FaceParameters]:
     """What the live loop would draw of the target person, seen in frames of the target's size, placed as filmed.
 
@@ -152,8 +152,8 @@ def live_faces(
     """
     fit, camera_map = LiveFit(model, np.array(info.identity)), CameraMap(model, np.array(info.camera_map))
     faces = [info.resting()]
-    for number, one in enumerate(seen):
-        faces.append(fit.step(one, number / rate, camera_map) or faces[-1])
+    for number, landmarks in enumerate(tracked):
+        faces.append(fit.step(landmarks, number / rate, camera_map) or faces[-1])
     return faces[1:]
 
 
@@ -203,7 +203,7 @@ def main() -> int:
                                                               "video")  # fmt: skip
     parser.add_argument("--source", type=Path, action="append", metavar="VIDEO", help="drive with this instead")
     parser.add_argument("--target", type=Path, required=True, help="target file (.onnx)")
-    parser.add_argument("--report", type=Path, metavar="DIR", help="write scores and pictures to this folder")
+    parser.add_argument("--report", type=Path, metavar="DIR", help="write scores and images to this folder")
     parser.add_argument("--perceptual-weights", type=Path, metavar="NPZ", help="VGG16 trunk (default: fetched)")
     add_options(parser)
     arguments = parser.parse_args()

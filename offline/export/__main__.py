@@ -5,9 +5,9 @@
     python -m offline.export TARGET.onnx --remodel
 
 The second makes TARGET.engine for TensorRT: for the GPU at hand or, by TensorRT for RTX, for any other. The last takes
-a target, and its 8-bit twin, over to the morphable model in use: networks see only pictures of the face.
+a target, and its int8 twin, over to the morphable model in use: networks see only images of the face.
 
-The exported step takes and gives uint8 pictures, so that the host does no work per pixel. It is checked against
+The exported step takes and gives uint8 images, so that the host does no work per pixel. It is checked against
 torch over a roll-out before anything is written.
 """
 

@@ -14,8 +14,8 @@ from face.morphable import MorphableModel
 from face.target import read_info, write_onnx
 from offline.dataset.dataset import Dataset
 from offline.export.check import check
-from offline.export.cpu_step import ProcessorStep
-from offline.export.int8 import quantise
+from offline.export.cpu_step import CpuStep
+from offline.export.int8 import quantize
 from offline.export.onnx_step import export_onnx, to_onnx
 from offline.export.options import TargetLabels
 from offline.export.target_info import describe
@@ -27,10 +27,10 @@ _CHECK_FRAMES = 100
 
 
 def export(dataset: Dataset, run: Path, labels: TargetLabels, out: Path) -> Path:
-    """Write a run's target file, and for a processor an 8-bit one beside it; where the first is.
+    """Write a run's target file, and for a CPU an int8 one beside it; where the first is.
 
-    The paper's generator has none: it is too large for a processor in eight bits too. One that another network left
-    under the same name is removed, since a processor would go on using it.
+    The paper's generator has none: it is too large for a CPU in int8 too. One that another network left
+    under the same name is removed, since a CPU would go on using it.
 
     Args:
         dataset: what the run learned from.
@@ -60,14 +60,14 @@ def export(dataset: Dataset, run: Path, labels: TargetLabels, out: Path) -> Path
     )
     model = export_onnx(generator, size)
     first, last = (dataset.test or dataset.train)[0]
-    shown = np.asarray(dataset.conditionings[first : min(last, first + _CHECK_FRAMES)])
-    exact = check(model, generator, shown)
+    conditionings = np.asarray(dataset.conditionings[first : min(last, first + _CHECK_FRAMES)])
+    outputs = check(model, generator, conditionings)
     out.mkdir(parents=True, exist_ok=True)
-    # The 8-bit file first: one that is older than its exact twin would go on being used.
+    # The int8 file first: one that is older than its exact twin would go on being used.
     if isinstance(generator, CompactGenerator):
-        small = quantise(to_onnx(ProcessorStep(generator), size, SEAMS), dataset)
-        rough = np.stack(list(roll_out(onnx_network(small.SerializeToString()), shown)))
-        error = ((exact.astype(float) - rough) ** 2).mean()
+        small = quantize(to_onnx(CpuStep(generator), size, SEAMS), dataset)
+        int8_outputs = np.stack(list(roll_out(onnx_network(small.SerializeToString()), conditionings)))
+        error = ((outputs.astype(float) - int8_outputs) ** 2).mean()
         print(f"int8 against fp32: PSNR {10 * np.log10(255**2 / error):.1f} dB")
         write_onnx(small_path, small, described)
         print(f"wrote {small_path} ({small_path.stat().st_size / 1e6:.1f} MB)")

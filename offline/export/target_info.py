@@ -32,10 +32,10 @@ def describe(dataset: Dataset, profile: str, labels: TargetLabels) -> TargetInfo
     expression, scale = p["expression"][chosen], p["scale"][chosen]
     place = p["translation"][chosen] / scale[:, None]
     euler = Rotation.from_matrix(p["rotation"][chosen]).as_euler("YXZ", degrees=True)
-    calm = expression[np.argsort(expression.sum(1))[: max(1, len(expression) // 20)]]
+    resting = expression[np.argsort(expression.sum(1))[: max(1, len(expression) // 20)]]
     first, last = max(dataset.train, key=lambda r: r[1] - r[0])
     motion = slice(first, min(last, first + _MOTION_FRAMES))
-    own = np.column_stack([
+    head_motion = np.column_stack([
         Rotation.from_matrix(p["rotation"][motion]).as_euler("YXZ", degrees=True),
         p["scale"][motion], p["translation"][motion],
     ])  # fmt: skip
@@ -43,13 +43,13 @@ def describe(dataset: Dataset, profile: str, labels: TargetLabels) -> TargetInfo
         name=labels.name, title=labels.title, provenance=labels.provenance, profile=profile,
         size=int(dataset.frames.shape[1]),
         model_hash=dataset.manifest["model_hash"], identity=rounded(p["identity"]),
-        neutral_expression=rounded(np.median(calm, axis=0)),
+        neutral_expression=rounded(np.median(resting, axis=0)),
         neutral_gaze=rounded(np.median(p["gaze"][chosen], axis=0)),
         scale_mean=float(scale.mean()), translation_mean=rounded(place.mean(0)),
         translation_std=rounded(place.std(0)),
         euler_low_deg=rounded(np.percentile(euler, 1, axis=0)),
         euler_high_deg=rounded(np.percentile(euler, 99, axis=0)),
-        head_motion=rounded(own),
+        head_motion=rounded(head_motion),
         versions={"torch": torch.__version__, "onnx": onnx.__version__},
         camera_map=rounded(dataset.camera_map, 6),
         portrait=portrait(dataset.frames[chosen[_most_at_rest(expression, euler, p["gaze"][chosen])]]),
@@ -58,9 +58,9 @@ def describe(dataset: Dataset, profile: str, labels: TargetLabels) -> TargetInfo
 
 def _most_at_rest(expression: np.ndarray, euler_deg: np.ndarray, gaze_deg: np.ndarray) -> int:
     """Which of some frames shows the face most at rest, looking at the viewer with open eyes and a faint smile."""
-    calm = np.abs(euler_deg).sum(1) / 10 + np.abs(gaze_deg).sum(1) / 10 + expression.sum(1)
+    resting = np.abs(euler_deg).sum(1) / 10 + np.abs(gaze_deg).sum(1) / 10 + expression.sum(1)
     smile = [UNIT_NAMES.index(name) for name in ("mouthSmileLeft", "mouthSmileRight")]
-    return int(np.argmin(calm - 2 * np.minimum(expression[:, smile], 0.3).sum(1)))
+    return int(np.argmin(resting - 2 * np.minimum(expression[:, smile], 0.3).sum(1)))
 
 
 def portrait(frame: np.ndarray) -> str:

@@ -182,7 +182,7 @@ def extend(model: MorphableModel, directions: np.ndarray, region: Region) -> np.
 
 
 def _laplacian(vertices: np.ndarray, quads: np.ndarray) -> sp.csr_matrix:  # [V, 3], [Q, 4]
-    """How each vertex differs from its neighbours, the nearer the more they count: sparse ``[V, V]``."""
+    """How each vertex differs from its neighbors, the nearer the more they count: sparse ``[V, V]``."""
     sides = np.sort(np.stack([quads, np.roll(quads, -1, axis=1)], axis=-1).reshape(-1, 2), axis=1)
     a, b = np.unique(sides, axis=0).T
     closeness = 1 / np.linalg.norm(vertices[a] - vertices[b], axis=1)

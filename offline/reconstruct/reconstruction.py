@@ -4,7 +4,7 @@
 
 Several videos of one person share one identity. Once it is known, faces are followed just as the live loop follows them
 (``face/live_fit.py``): a network that is trained on something better would not get it live. OUT gets ``manifest.json``,
-``frames.npy``, ``conditioning.npy``, ``parameters.npz``, and pictures of how it went: ``moments.png``, ``curves.png``.
+``frames.npy``, ``conditioning.npy``, ``parameters.npz``, and images of how it went: ``moments.png``, ``curves.png``.
 """
 
 from __future__ import annotations
@@ -162,11 +162,12 @@ def _write(
     return errors
 
 
-def _refuse_unfit(tracks: list[Track], shown: int) -> None:
+def _refuse_unfit(tracks: list[Track], trained: int) -> None:
     """Make sure that videos, of which the first ``shown`` are trained on, go together and suffice."""
-    if len({(one.width, one.height) for track in tracks for one in track.landmarks if one is not None}) > 1:
+    sizes = {(face.width, face.height) for track in tracks for face in track.landmarks if face is not None}
+    if len(sizes) > 1:
         raise UserError("The videos differ in size: give videos of one camera setting.")
-    seconds = sum(track.seconds for track in tracks[:shown])
+    seconds = sum(track.seconds for track in tracks[:trained])
     if seconds < _SHORTEST_S:
         raise UserError(f"The videos last {seconds:.1f} s: give {_SHORTEST_S:.0f} s at least, better some minutes.")
 
@@ -177,26 +178,26 @@ class Footage:
     Args:
         paths: the videos.
         takes: of them; the order of the dataset.
-        tracks: what was seen in each video.
+        tracks: what the tracker found in each video.
 
     Attributes:
         takes: as given.
-        seen: landmarks of each take's frames, ``None`` where there is no face.
+        tracked: landmarks of each take's frames, ``None`` where there is no face.
     """
 
     def __init__(self, paths: list[Path], takes: tuple[Take, ...], tracks: list[Track]) -> None:
         self.takes, self._paths = takes, paths
-        self.seen = [tracks[take.video].landmarks[take.first : take.last] for take in takes]
+        self.tracked = [tracks[take.video].landmarks[take.first : take.last] for take in takes]
 
     @property
     def faces(self) -> list[list[Landmarks]]:
         """Landmarks of each take's frames that show a face: those are kept."""
-        return [[one for one in take if one is not None] for take in self.seen]
+        return [[landmarks for landmarks in take if landmarks is not None] for take in self.tracked]
 
     @property
     def all_faces(self) -> list[Landmarks]:
         """The same of all takes."""
-        return [one for take in self.faces for one in take]
+        return [landmarks for take in self.faces for landmarks in take]
 
     def cut_out(self, crop: Crop, rate: float, frames: ImageFile) -> None:
         """Cut the square with the face out of every frame that shows one, in the takes' order."""
@@ -206,9 +207,9 @@ class Footage:
                 moments = resampled(opened, rate)
                 of_video = [n for n, take in enumerate(self.takes) if take.video == video]
                 for number in sorted(of_video, key=lambda n: self.takes[n].first):
-                    length = len(self.seen[number])
+                    length = len(self.tracked[number])
                     places = itertools.count(begins[number])
-                    for moment, face in zip(itertools.islice(moments, length), self.seen[number], strict=True):
+                    for moment, face in zip(itertools.islice(moments, length), self.tracked[number], strict=True):
                         if face is not None:
                             frames[next(places)] = crop.image(moment.image)
 
@@ -219,20 +220,20 @@ def follow(
     """The live fit of every frame that shows a face, in the crop's px, and its ``_error`` ``[F]``."""
     basis = LandmarkBasis(model)
     faces, errors = [], []
-    for take in footage.seen:
+    for take in footage.tracked:
         fit = LiveFit(model, identity)
         for number, landmarks in enumerate(take):
-            found = fit.step(landmarks, number / rate)
-            if landmarks is not None and found is not None:
-                faces.append(crop.parameters(found))
-                errors.append(_error(basis, landmarks, found))
+            face = fit.step(landmarks, number / rate)
+            if landmarks is not None and face is not None:
+                faces.append(crop.parameters(face))
+                errors.append(_error(basis, landmarks, face))
     return faces, np.array(errors)
 
 
-def _error(basis: LandmarkBasis, landmarks: Landmarks, found: FaceParameters) -> float:
+def _error(basis: LandmarkBasis, landmarks: Landmarks, face: FaceParameters) -> float:
     """Mean reprojection error of the inner face over the inter-ocular distance, by the landmarks' own camera."""
-    camera = landmarks_camera(basis, found.camera, FitSettings())
-    return reprojection_error(basis, landmarks, camera, found.identity, found.expression, inner_face())
+    camera = landmarks_camera(basis, face.camera, FitSettings())
+    return reprojection_error(basis, landmarks, camera, face.identity, face.expression, inner_face())
 
 
 def _hash_of_video(path: Path) -> str:

@@ -9,7 +9,7 @@ import numpy as np
 
 from face.parameters import IDENTITY_SIZE
 
-# Skin reflectance (linear RGB) from light to dark; a person's skin lies between two neighbours.
+# Skin reflectance (linear RGB) from light to dark; a person's skin lies between two neighbors.
 _SKIN = np.array([[0.84, 0.62, 0.50], [0.72, 0.48, 0.35], [0.50, 0.30, 0.20], [0.26, 0.14, 0.09], [0.14, 0.07, 0.05]])
 _HAIR = np.array([[0.50, 0.36, 0.18], [0.20, 0.10, 0.05], [0.07, 0.04, 0.03], [0.02, 0.018, 0.016], [0.32, 0.10, 0.04]])
 _IRIS = np.array([[0.20, 0.10, 0.04], [0.10, 0.05, 0.02], [0.16, 0.26, 0.34], [0.15, 0.24, 0.12], [0.28, 0.30, 0.30]])
@@ -17,7 +17,7 @@ _IRIS = np.array([[0.20, 0.10, 0.04], [0.10, 0.05, 0.02], [0.16, 0.26, 0.34], [0
 
 @dataclass(frozen=True)
 class Look:
-    """Everything about a person but the shape: colours in linear RGB ``[3]``, light as direction and colour."""
+    """Everything about a person but the shape: colors in linear RGB ``[3]``, light as direction and color."""
 
     skin: np.ndarray
     lips: np.ndarray

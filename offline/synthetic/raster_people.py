@@ -1,7 +1,7 @@
-"""Synthetic people with exact truth: any seed a person, any parameters a picture. Fast, for tests and pre-training.
+"""Synthetic people with exact truth: any seed a person, any parameters an image. Fast, for tests and pre-training.
 
 The demo people whom users see are path-traced (``offline/synthetic/blender``); these are drawn in milliseconds from the
-morphable model alone, and every picture comes with the parameters, landmarks, NMFC and flow that made it.
+morphable model alone, and every image comes with the parameters, landmarks, NMFC and flow that made it.
 
     python -m offline.people OUT.mp4 --seed 3 --frames 100     a video with OUT.npz, its truth
     python -m offline.people OUT.png --sheet                   a contact sheet of twelve people
@@ -147,11 +147,11 @@ class Person:
         """Drawn mesh ``[V', 3]`` float32, model frame, eyes turned to the gaze."""
         vertices = self.model.subdivision @ self.model.shape(parameters.identity, parameters.expression)
         vertices += self._hair_shell
-        centres = self.model.eye_centres(parameters.identity)
+        centers = self.model.eye_centres(parameters.identity)
         turn = gaze_rotation(parameters.gaze)
-        for centre, part in zip(centres, (Part.LEFT_EYE, Part.RIGHT_EYE), strict=True):
+        for center, part in zip(centers, (Part.LEFT_EYE, Part.RIGHT_EYE), strict=True):
             side = self.vertex_parts == part
-            vertices[side] = (vertices[side] - centre) @ turn.T + centre
+            vertices[side] = (vertices[side] - center) @ turn.T + center
         return vertices.astype(np.float32)
 
     def project(self, parameters: FaceParameters, scale: float = 1.0) -> np.ndarray:
@@ -167,7 +167,7 @@ class Person:
         return (points * scale).astype(np.float32)
 
     def render(self, parameters: FaceParameters, height: int = 256, width: int = 256) -> np.ndarray:
-        """A picture of the person, ``[H, W, 3]`` uint8 sRGB. ``parameters.identity`` is taken as it is."""
+        """An image of the person, ``[H, W, 3]`` uint8 sRGB. ``parameters.identity`` is taken as it is."""
         big = SUPERSAMPLING
         points = self.project(parameters, big)
         index, _ = rasterise(points, self._triangles, height * big, width * big)
@@ -187,11 +187,11 @@ class Person:
     def _eye_local(self, vertices: np.ndarray, parameters: FaceParameters) -> np.ndarray:
         """Position on the eyeball in its own frame ``[V', 3]``, unit radius, pupil at +z; zero elsewhere."""
         local = np.zeros_like(vertices)
-        centres = self.model.eye_centres(parameters.identity)
+        centers = self.model.eye_centres(parameters.identity)
         turn = gaze_rotation(parameters.gaze)
-        for centre, part in zip(centres, (Part.LEFT_EYE, Part.RIGHT_EYE), strict=True):
+        for center, part in zip(centers, (Part.LEFT_EYE, Part.RIGHT_EYE), strict=True):
             side = self.vertex_parts == part
-            local[side] = (vertices[side] - centre) @ turn / self.model.eye_radius
+            local[side] = (vertices[side] - center) @ turn / self.model.eye_radius
         return local
 
     def _shade(self, image: np.ndarray, parts: np.ndarray) -> np.ndarray:
@@ -235,23 +235,23 @@ class Person:
         """An out-of-focus room, linear RGB ``[H, W, 3]`` float32."""
         if (height, width) not in self._backdrop_cache:
             rng = np.random.default_rng(self.look.backdrop_seed)
-            picture = np.full((64, 64, 3), rng.uniform(0.08, 0.5), np.float32) * rng.uniform(0.8, 1.2, 3)
+            background = np.full((64, 64, 3), rng.uniform(0.08, 0.5), np.float32) * rng.uniform(0.8, 1.2, 3)
             for _ in range(14):
                 x, y = rng.integers(0, 64, 2)
                 w, h = rng.integers(2, 18, 2)
-                picture[y : y + h, x : x + w] = rng.uniform(0.03, 0.6) * rng.uniform(0.7, 1.2, 3)
-            picture = cv2.GaussianBlur(picture.astype(np.float32), (0, 0), 3)
-            self._backdrop_cache[height, width] = cv2.resize(picture, (width, height), interpolation=cv2.INTER_CUBIC)
+                background[y : y + h, x : x + w] = rng.uniform(0.03, 0.6) * rng.uniform(0.7, 1.2, 3)
+            background = cv2.GaussianBlur(background.astype(np.float32), (0, 0), 3)
+            self._backdrop_cache[height, width] = cv2.resize(background, (width, height), interpolation=cv2.INTER_CUBIC)
         return self._backdrop_cache[height, width]
 
     def landmarks(self, parameters: FaceParameters) -> np.ndarray:
         """True places of the 478 landmarks in the image, ``[478, 2]`` px (irises turned with the gaze)."""
         vertices = self.model.shape(parameters.identity, parameters.expression)
         points = self.model.landmarks_of(vertices)
-        centres = self.model.eye_centres(parameters.identity)
+        centers = self.model.eye_centres(parameters.identity)
         turn = gaze_rotation(parameters.gaze)
-        for centre, side in zip(centres, (slice(473, 478), slice(468, 473)), strict=True):
-            points[side] = (points[side] - centre) @ turn.T + centre
+        for center, side in zip(centers, (slice(473, 478), slice(468, 473)), strict=True):
+            points[side] = (points[side] - center) @ turn.T + center
         return parameters.camera.project(points)[:, :2]
 
     def flow(self, before: FaceParameters, after: FaceParameters, height: int, width: int) -> np.ndarray:
@@ -263,7 +263,7 @@ class Person:
 
 
 def act(person: Person, motion: Motion, size: int) -> list[FaceParameters]:
-    """Parameters of a person who makes a motion before a still camera, for a picture of ``size`` px."""
+    """Parameters of a person who makes a motion before a still camera, for an image of ``size`` px."""
     scale = size * 0.34
     middle = np.array([size / 2, size * 0.44])
     return [
@@ -296,12 +296,12 @@ def film(person: Person, acted: list[FaceParameters], size: int, path: Path) -> 
 
 def contact_sheet(model: MorphableModel, size: int = 256) -> np.ndarray:
     """Twelve people in mid-motion, ``[2·size, 6·size, 3]`` uint8."""
-    pictures = []
+    images = []
     for seed in range(12):
         person = Person(model, seed)
         parameters = act(person, natural_motion(40, seed), size)[25]
-        pictures.append(person.render(parameters, size, size))
-    return np.vstack([np.hstack(pictures[:6]), np.hstack(pictures[6:])])
+        images.append(person.render(parameters, size, size))
+    return np.vstack([np.hstack(images[:6]), np.hstack(images[6:])])
 
 
 @one_sentence
@@ -310,7 +310,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         prog="python -m offline.people", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("out", type=Path, help="a video (.mp4) or, with --sheet, a picture (.png)")
+    parser.add_argument("out", type=Path, help="a video (.mp4) or, with --sheet, an image (.png)")
     parser.add_argument("--seed", type=int, default=0, help="decides person and motion (default 0)")
     parser.add_argument("--frames", type=int, default=100)
     parser.add_argument("--size", type=int, default=256, help="height and width in px (default 256)")

@@ -173,7 +173,7 @@ class Trainer:
             history.add(output, sequences.frames[:, t])
             for name, value in losses.items():
                 sums[name] = sums.get(name, torch.zeros((), device=self.device)) + value.detach() / count
-        self._follow()
+        self._update_average()
         means = self.ranks.average(sums)
         if not all(math.isfinite(value) for value in means.values()):
             raise UserError(f"The loss is not finite at sequence {self.step}: lower the learning rate and resume.")
@@ -241,7 +241,7 @@ class Trainer:
         self.d_scaler.update()
 
     @torch.no_grad()
-    def _follow(self) -> None:
+    def _update_average(self) -> None:
         """The averaged generator follows the one that learns."""
         decay = min(self.profile.average_decay, (1 + self.step) / (10 + self.step))
         for slow, fast in zip(self.average.parameters(), self.generator.parameters(), strict=True):
@@ -283,7 +283,7 @@ class Trainer:
             shown: ``[T, H, 3W, 3]`` uint8 RGB, NMFC, output and truth side by side.
             apd: mean distance of outputs and truth, 0…255.
         """
-        errors, shown = [], []
+        errors, frames = [], []
         for person, dataset in enumerate(self.people):
             self._textures.load(self.average, person)
             network = torch_network(self.average, self.device)
@@ -293,8 +293,8 @@ class Trainer:
                     roll_out(network, conditionings), truths, conditionings, strict=True
                 ):
                     errors.append(distances(image, truth).mean())
-                    shown.append(np.hstack([conditioning[..., :3], image, truth]))
-        return np.stack(shown), float(np.mean(errors))
+                    frames.append(np.hstack([conditioning[..., :3], image, truth]))
+        return np.stack(frames), float(np.mean(errors))
 
 
 def _common_size(people: Sequence[Dataset]) -> int:

@@ -25,12 +25,12 @@ pytestmark = pytest.mark.unit
 
 
 class Brightness:
-    """Stands in for LPIPS: how much brighter one picture is than the other."""
+    """Stands in for LPIPS: how much brighter one image is than the other."""
 
     name = "brightness"
 
-    def distance(self, picture, truth):
-        return abs(float(picture.mean()) - float(truth.mean()))
+    def distance(self, image, truth):
+        return abs(float(image.mean()) - float(truth.mean()))
 
 
 class Redness:
@@ -38,10 +38,10 @@ class Redness:
 
     hash = "of no file"
 
-    def embedding(self, picture, seen):
+    def embedding(self, image, seen):
         return np.array([1.0, 0.0])
 
-    def similarity(self, pictures, seen, reference):
+    def similarity(self, images, seen, reference):
         return float(reference[0])
 
 

@@ -45,18 +45,18 @@ def test_lpips_by_hand():
     features = torch.zeros(2, 2, 1, 1)
     features[0, 0], features[1, 1] = 7.0, 3.0
     lpips = Lpips(lambda _: [features, features], [torch.tensor([0.5, 0.25]), torch.tensor([1.0, 1.0])], "lpips")
-    picture = np.zeros((1, 1, 3), np.uint8)
-    assert lpips.distance(picture, picture) == pytest.approx(0.75 + 2.0)
+    image = np.zeros((1, 1, 3), np.uint8)
+    assert lpips.distance(image, image) == pytest.approx(0.75 + 2.0)
 
 
 def test_same_pictures_are_not_apart_and_others_are(files):
     rng = np.random.default_rng(0)
     lpips = load_lpips(*files)
     assert lpips is not None and lpips.name == "lpips_like"
-    picture = rng.integers(0, 255, (64, 64, 3)).astype(np.uint8)
-    little, much = (np.clip(picture + rng.normal(0, s, picture.shape), 0, 255).astype(np.uint8) for s in (5, 60))
-    assert lpips.distance(picture, picture) == 0
-    assert 0 < lpips.distance(little, picture) < lpips.distance(much, picture)
+    image = rng.integers(0, 255, (64, 64, 3)).astype(np.uint8)
+    little, much = (np.clip(image + rng.normal(0, s, image.shape), 0, 255).astype(np.uint8) for s in (5, 60))
+    assert lpips.distance(image, image) == 0
+    assert 0 < lpips.distance(little, image) < lpips.distance(much, image)
 
 
 def test_torchvisions_vgg16_is_read_by_its_names(trunk_weights):
@@ -66,9 +66,9 @@ def test_torchvisions_vgg16_is_read_by_its_names(trunk_weights):
         for n, name in zip(numbers, Vgg16Trunk.LAYERS, strict=True)
         for kind in ("weight", "bias")
     }
-    picture = torch.rand(1, 3, 32, 32) * 2 - 1
-    first = lpips.imagenet_trunk(state)(picture)[0]
-    x = ((picture + 1) / 2 - torch.tensor([0.485, 0.456, 0.406]).view(1, 3, 1, 1)) / torch.tensor(
+    image = torch.rand(1, 3, 32, 32) * 2 - 1
+    first = lpips.imagenet_trunk(state)(image)[0]
+    x = ((image + 1) / 2 - torch.tensor([0.485, 0.456, 0.406]).view(1, 3, 1, 1)) / torch.tensor(
         [0.229, 0.224, 0.225]
     ).view(1, 3, 1, 1)
     for n in (0, 2):
@@ -85,19 +85,19 @@ def test_without_heads_it_is_left_out_and_said(monkeypatch, capsys):
 def test_the_face_stands_upright_in_the_recognizers_crop(model):
     face = FaceParameters(np.zeros(80), units(), camera(0, 0, 20, scale=60), np.zeros(2))
     seen = true_landmarks(model, face, units())
-    picture = np.zeros((256, 256, 3), np.uint8)
-    for eye, colour in ((LEFT_EYE, 0), (RIGHT_EYE, 1)):
+    image = np.zeros((256, 256, 3), np.uint8)
+    for eye, color in ((LEFT_EYE, 0), (RIGHT_EYE, 1)):
         x, y = np.round(seen.points[list(eye)].mean(0)).astype(int)
-        picture[y - 2 : y + 3, x - 2 : x + 3, colour] = 255
-    crop = face_crop(picture, seen)
-    for colour, place in ((1, (38, 52)), (0, (74, 52))):  # the subject's right eye is on the picture's left
-        rows, columns = np.nonzero(crop[..., colour] > 100)
+        image[y - 2 : y + 3, x - 2 : x + 3, color] = 255
+    crop = face_crop(image, seen)
+    for color, place in ((1, (38, 52)), (0, (74, 52))):  # the subject's right eye is on the image's left
+        rows, columns = np.nonzero(crop[..., color] > 100)
         assert np.hypot(columns.mean() - place[0], rows.mean() - place[1]) < 6
 
 
 @pytest.fixture
 def colour_recognizer(tmp_path):
-    """Tells people by their mean colour."""
+    """Tells people by their mean color."""
     node = onnx.helper.make_node("GlobalAveragePool", ["face"], ["embedding"])
     tensor = onnx.helper.make_tensor_value_info
     graph = onnx.helper.make_graph(

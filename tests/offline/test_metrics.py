@@ -25,13 +25,13 @@ def moving_noise(frames=6, size=64, step=2):
 
 def test_distances_by_hand():
     truth = np.zeros((2, 64, 64, 3), np.uint8)
-    pictures = truth.copy()
-    pictures[:, :32] = [3, 4, 0]  # 5 away in the upper half
-    pictures[1, 40, 40] = 255
+    images = truth.copy()
+    images[:, :32] = [3, 4, 0]  # 5 away in the upper half
+    images[1, 40, 40] = 255
     truth[1, 40, 40] = 251
     conditionings = np.zeros((2, 64, 64, 6), np.uint8)
     conditionings[:, 16:48, :, 0] = 1
-    scores = score_images(pictures, truth, conditionings, np.array([[32.0, 16.0]] * 2))
+    scores = score_images(images, truth, conditionings, np.array([[32.0, 16.0]] * 2))
     far = np.sqrt(3 * 16)  # the one pixel
     assert scores.apd == pytest.approx((5 * 2048 * 2 + far) / 8192)
     assert scores.masked_apd == pytest.approx((5 * 1024 * 2 + far) / 4096)
@@ -81,7 +81,7 @@ def test_a_blurred_video_is_less_sharp():
     blurred = np.stack([cv2.GaussianBlur(frame, (0, 0), 2.0) for frame in video])
     conditionings = np.full((*video.shape[:3], 6), 255, np.uint8)
     mouths = np.full((len(video), 2), 32.0)
-    same, soft = (score_images(pictures, video, conditionings, mouths) for pictures in (video, blurred))
+    same, soft = (score_images(images, video, conditionings, mouths) for images in (video, blurred))
     assert same.sharpness == same.mouth_sharpness == 1
     assert soft.sharpness < 0.8 and soft.mouth_sharpness < 0.8
     brighter = score_images((video // 2 + 60).astype(np.uint8), video, conditionings, mouths)

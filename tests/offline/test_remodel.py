@@ -19,7 +19,7 @@ FORMER = "f" * 64
 
 @pytest.fixture
 def former(tmp_path, monkeypatch, target_info):
-    """A target and its 8-bit twin of a former model with 52 directions of expression."""
+    """A target and its int8 twin of a former model with 52 directions of expression."""
     monkeypatch.setattr(export, "_PREDECESSORS", (FORMER,))
     info = replace(target_info, model_hash=FORMER, neutral_expression=[0.25] * 52)
     for name in ("ann.onnx", "ann.int8.onnx"):

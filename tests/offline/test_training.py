@@ -27,7 +27,7 @@ from offline.export.options import TargetLabels
 from offline.export.target_export import export
 from offline.export.target_info import describe
 from offline.networks.discriminators import MultiScaleDiscriminator
-from offline.networks.exported_step import NO_OUTPUT_VALUE, ExportedStep, picture_bytes
+from offline.networks.exported_step import NO_OUTPUT_VALUE, ExportedStep, image_bytes
 from offline.networks.paper_generator import PaperGenerator
 from offline.synthetic.motion import natural_motion
 from offline.synthetic.raster_people import Person, act
@@ -127,7 +127,7 @@ def test_training_begins_a_sequence_as_the_exported_step_does(dataset_folder, mo
     exported_blank = torch.from_numpy(inputs["output_1"]).permute(2, 0, 1)[None].float() / 127.5 - 1
     assert torch.equal(previous, exported_blank.repeat(1, 2, 1, 1))
     with torch.no_grad():
-        trained = picture_bytes(trainer.generator(x[:, :3].flatten(1, 2), previous))
+        trained = image_bytes(trainer.generator(x[:, :3].flatten(1, 2), previous))
         exported = ExportedStep(trainer.generator)(*(torch.from_numpy(inputs[name].copy()) for name in INPUTS))
     assert torch.equal(trained, exported)
 
