@@ -15,7 +15,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import uvicorn
-from platformdirs import user_data_path
 
 from face.errors import UserError
 from face.morphable import MorphableModel
@@ -34,10 +33,9 @@ from live.streaming.webrtc.ice import parse_server
 from live.target_gallery import Gallery
 from live.target_loading import load_target
 from live.warm_up import warm_up
+from trt_engines.folders import TARGET_FOLDERS
 from trt_engines.gpu import Gpu
 
-TARGETS = Path(__file__).parents[1] / "trt_engines"
-TARGET_FOLDERS = (TARGETS, user_data_path("head2head") / "targets")  # where names are looked up, in this order
 CERTIFICATES = Path.home() / ".config" / "head2head"
 TOKEN_VARIABLE, ICE_VARIABLE = "HEAD2HEAD_TOKEN", "HEAD2HEAD_ICE"
 PUBLISH_VARIABLE = "HEAD2HEAD_PUBLISH_TOKEN"

@@ -23,6 +23,7 @@ from offline.dataset.dataset import Dataset
 from offline.export.engine import export_engine
 from offline.export.remodel import remodel
 from offline.export.target_export import add_options, export_with_options, need_names
+from trt_engines.folders import new_target_folder
 from trt_engines.graph import Precision
 
 
@@ -33,7 +34,7 @@ def main() -> int:
                                      formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip
     parser.add_argument("source", type=Path, metavar="DATASET|TARGET.onnx")
     parser.add_argument("--run", type=Path, help="folder written by offline.learn")
-    parser.add_argument("--out", type=Path, default=Path("trt_engines"), help="(default trt_engines)")
+    parser.add_argument("--out", type=Path, default=new_target_folder(), help="(default %(default)s)")
     engine = parser.add_argument_group("engine")
     engine.add_argument("--engine", action="store_true", help="build a TensorRT engine from an ONNX target")
     engine.add_argument("--precision", choices=[p.value for p in Precision], default=Precision.FP16.value,

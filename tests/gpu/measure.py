@@ -225,7 +225,7 @@ def live_loop(gpu: Gpu, frames: int) -> None:
 
 def stream(pictures: Path | None) -> None:
     """``run_live.py --target NAME.engine`` as a user starts it, watched by an aiortc peer on loopback."""
-    from measure.viewers import join
+    from benchmarks.viewers import join
 
     async def watch(address: str) -> tuple[float, np.ndarray]:
         connection, first = await join(address)

@@ -9,7 +9,7 @@ import torch
 
 from face.gaze_estimation import HEIGHT, WIDTH, eye_crops, eye_places
 from face.landmarks import COUNT, UNIT_NAMES, EyePicture
-from offline.gaze.augmentation import cropped
+from offline.gaze.augmentation import cropped, mirror_half
 from offline.gaze.network import GazeNetwork, export
 from offline.gaze.samples import HIGH, WIDE
 from offline.synthetic.motion import free_lids, natural_motion

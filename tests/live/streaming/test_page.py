@@ -9,10 +9,10 @@ from dataclasses import replace
 import cv2
 import numpy as np
 import pytest
+from benchmarks.sync import film as flash_and_beep
 from browser import fake_camera, opened, received, until
 from conftest import real_clip
 from live_serving import serving
-from measure.sync import film as flash_and_beep
 
 from face.fit_online import OnlineFitter
 from face.landmarks import EYE_CORNERS
