@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from enum import StrEnum
@@ -25,6 +26,8 @@ from live.metrics import Metrics
 from live.sources.sources import Source
 
 _PRIORITY = -10  # of the thread that a frame's time is spent on, as `nice` counts
+_STALLED_S, _PAUSED_S = 1.0, 4.0  # without a frame of a live source
+_REST_S, _REST_INTERVAL_S = 2.0, 0.04  # of a stalled source: how long the target eases to rest, a frame each interval
 
 
 class State(StrEnum):
@@ -34,6 +37,8 @@ class State(StrEnum):
     CALIBRATING = "calibrating"
     LIVE = "live"
     FACE_LOST = "face lost"
+    STALLED = "stalled"
+    PAUSED = "camera paused"
     CLOSED = "closed"
 
 
@@ -64,7 +69,7 @@ class Pipeline:
     def __init__(
         self, model: MorphableModel, loaded: LoadedTarget, source: Source, drop: bool = True, alone: bool = True
     ) -> None:
-        self._alone = alone
+        self._alone, self._live = alone, drop
         self.metrics = Metrics()
         self.settings = RetargetSettings()
         self.state = State.WAITING
@@ -80,6 +85,8 @@ class Pipeline:
         self._stop = threading.Event()
         self._recalibrate = threading.Event()
         self._guest: str | None = None
+        self._own_source_delivers = False
+        self._heard_s: float | None = None  # when a frame last came
         self._threads = [
             threading.Thread(target=self._guarded, args=(work, name), name=name, daemon=True)
             for name, work in (("capture", self._capture), ("face", self._face), ("generate", self._generate_all))
@@ -139,11 +146,18 @@ class Pipeline:
         if self._guest == guest:
             self._guest = None
             self.recalibrate()
+            if not self._own_source_delivers:
+                self.state = State.WAITING
 
     def deliver(self, guest: str, media: Frame | Sound) -> None:
         """A frame or sound from the guest."""
         if self._guest == guest:
             self._put(media)
+
+    @property
+    def guest(self) -> str | None:
+        """Whose frames are shown in place of the source's."""
+        return self._guest
 
     @property
     def source_name(self) -> str:
@@ -184,10 +198,12 @@ class Pipeline:
                 sink(media)
             return
         self.metrics.count("in")
+        self._heard_s = time.monotonic()
         self._frames.put(media)
 
     def _capture(self) -> None:
         def emit(media: Frame | Sound) -> None:
+            self._own_source_delivers = True
             if self._guest is None:
                 self._put(media)
 
@@ -199,32 +215,57 @@ class Pipeline:
             _take_first_processor()
         loaded: LoadedTarget | None = None
         while True:
-            frame = self._frames.take()
+            frame = self._next_frame()
             if loaded is not self.loaded:
                 loaded = self.loaded
                 self._retargeter.change_target(loaded.info)
                 camera_map = CameraMap(self.model, np.array(loaded.info.camera_map))
-            if self._recalibrate.is_set():
-                self._recalibrate.clear()
-                self._fit.recalibrate()
-                self._retargeter.recalibrate()
-            with self._stage("track"):
-                landmarks = tracker.track(frame.image, round(frame.captured_s * 1000))
+            captured_s = time.monotonic() if frame is None else frame.captured_s
+            landmarks = None
+            if frame is not None:
+                self._recalibrate_if_asked()
+                with self._stage("track"):
+                    landmarks = tracker.track(frame.image, round(captured_s * 1000))
             if landmarks is None:
-                found = self._fit.step(None, frame.captured_s, camera_map)
-                self.state = State.FACE_LOST
+                found = self._fit.step(None, captured_s, camera_map)
+                if frame is not None:
+                    self.state = State.FACE_LOST
             else:
                 with self._stage("fit"):
-                    found = self._fit.step(landmarks, frame.captured_s, camera_map)
+                    found = self._fit.step(landmarks, captured_s, camera_map)
                 self.state = State.LIVE if self._fit.calibration >= 1 else State.CALIBRATING
-            shown = self._retargeter.step(found, self.settings, frame.captured_s)
+            shown = self._retargeter.step(found, self.settings, captured_s)
             with self._stage("render"):
                 conditioning = loaded.renderer.render(shown)
-            conditioned = Conditioned(conditioning, loaded, shown, landmarks, frame.captured_s)
+            conditioned = Conditioned(conditioning, loaded, shown, landmarks, captured_s)
             if loaded.generator.on_processor:
                 self._generate(conditioned)
             else:
                 self._conditioned.put(conditioned)
+
+    def _next_frame(self) -> Frame | None:
+        """The next frame; ``None`` where a live source is silent and the target is to ease to rest."""
+        while True:
+            heard_s = self._heard_s
+            if not self._live or heard_s is None:
+                return self._frames.take()
+            silent_s = time.monotonic() - heard_s
+            try:
+                return self._frames.take(max(_STALLED_S - silent_s, _REST_INTERVAL_S))
+            except TimeoutError:
+                silent_s = time.monotonic() - heard_s
+            if self._guest is None and not self._own_source_delivers:
+                self.state = State.WAITING
+            elif silent_s >= _STALLED_S:
+                self.state = State.PAUSED if silent_s >= _PAUSED_S else State.STALLED
+            if _STALLED_S <= silent_s < _STALLED_S + _REST_S:
+                return None
+
+    def _recalibrate_if_asked(self) -> None:
+        if self._recalibrate.is_set():
+            self._recalibrate.clear()
+            self._fit.recalibrate()
+            self._retargeter.recalibrate()
 
     def _generate_all(self) -> None:
         while True:
