@@ -32,6 +32,7 @@ from offline.reconstruct.reconstruction import reconstruct
 from offline.training import options as training_options
 from offline.training.distributed import Ranks
 from offline.training.options import TrainingOptions
+from trt_engines.folders import new_target_folder
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     export_options.add_options(parser)
     evaluation_options.add_options(parser)
     parser.add_argument("--out", type=Path, help="folder for dataset, run and report (default runs/NAME)")
-    parser.add_argument("--targets", type=Path, default=Path("trt_engines"), help="folder for the target")
+    parser.add_argument(
+        "--targets", type=Path, default=new_target_folder(), help="folder for the target (default %(default)s)"
+    )
 
 
 def make_target(model: MorphableModel, folder: Path, options: TargetOptions, ranks: Ranks) -> None:

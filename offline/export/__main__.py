@@ -25,6 +25,7 @@ from offline.export.engine import export_engine
 from offline.export.options import add_options, target_labels
 from offline.export.remodel import remodel
 from offline.export.target_export import export
+from trt_engines.folders import new_target_folder
 from trt_engines.graph import Precision
 
 
@@ -35,7 +36,7 @@ def main() -> int:
                                      formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip
     parser.add_argument("source", type=Path, metavar="DATASET|TARGET.onnx")
     parser.add_argument("--run", type=Path, help="folder written by offline.learn")
-    parser.add_argument("--out", type=Path, default=Path("trt_engines"), help="(default trt_engines)")
+    parser.add_argument("--out", type=Path, default=new_target_folder(), help="(default %(default)s)")
     engine = parser.add_argument_group("engine")
     engine.add_argument("--engine", action="store_true", help="build a TensorRT engine from an ONNX target")
     engine.add_argument("--precision", choices=[p.value for p in Precision], default=Precision.FP16.value,

@@ -19,7 +19,7 @@ from face.compact_constants import CAMERA_PIXELS, FINE_PATCH, HALF_RANGE, HEAD_E
 from face.recurrence import CONDITIONING_FRAMES, PREVIOUS_FRAMES
 from offline.networks.compact_generator import CompactGenerator
 from offline.networks.exported_step import image_bytes
-from offline.networks.head_warp import head_grid, implied_camera
+from offline.networks.head_warp import head_sampling_grid, implied_camera
 
 _OFFSET = 0.5 / HALF_RANGE  # what an image's byte, whose zero lies at 127.5, stands for beyond that
 _FINER = 2  # places per texel of the head's map and direction that a lookup tells apart
@@ -82,7 +82,7 @@ class CpuStep(nn.Module):
         features, camera, depth_map, warp_field = self.generator.consider(
             implied, self.generator.conditioning_encoder(_channels(conditioning_patches)), history
         )
-        places = head_grid(camera, depth_map, warp_field, height)
+        places = head_sampling_grid(camera, depth_map, warp_field, height)
         head = self.head_table[self._head_rows(places).flatten()].view(height, width, 4)
         face = self.face_table[now[..., 0].int() + 256 * now[..., 1].int()]
         detail_patches = _patches(FINE_PATCH, torch.cat([now, head, face], 2))

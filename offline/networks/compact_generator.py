@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from face.compact_constants import CAMERA_PIXELS, FINE_PATCH, HEAD_EXTENT, PATCH
 from face.recurrence import CONDITIONING_FRAMES, PREVIOUS_FRAMES
-from offline.networks.head_warp import CAMERA_NUMBERS, face_mask, head_grid, implied_camera
+from offline.networks.head_warp import CAMERA_NUMBERS, face_mask, head_sampling_grid, implied_camera
 
 FACE_TEXELS, HEAD_TEXELS, DEPTH_TEXELS = 256, 352, 32
 _CONTEXT = 96
@@ -113,7 +113,7 @@ class CompactGenerator(nn.Module):
         conditioning_features = self.conditioning_encoder(conditioning)
         history_features = self.previous_encoder(previous)
         features, camera, depth_map, warp_field = self.consider(implied, conditioning_features, history_features)
-        places = head_grid(camera, depth_map, warp_field, now.shape[2])
+        places = head_sampling_grid(camera, depth_map, warp_field, now.shape[2])
         batch = now.shape[0]
         head = _sample(self.head.expand(batch, -1, -1, -1), places / HEAD_EXTENT)
         face = _sample(self.face.expand(batch, -1, -1, -1), now[:, :2])
@@ -123,7 +123,7 @@ class CompactGenerator(nn.Module):
     def consider(
         self, implied: Tensor, conditioning_features: tuple[Tensor, ...], history_features: tuple[Tensor, ...]
     ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Features [B, quarter, H/4, W/4], and what ``head_grid`` takes: camera, depth map and warp field.
+        """Features [B, quarter, H/4, W/4], and what ``head_sampling_grid`` takes: camera, depth map and warp field.
 
         Args:
             implied: the camera that the newest NMFC implies, [B, 8].

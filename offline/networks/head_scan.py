@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from face.compact_constants import HEAD_EXTENT
-from offline.networks.head_warp import head_grid
+from offline.networks.head_warp import head_sampling_grid
 
 _DEPTHS = np.linspace(1.0, -6.0, 15)  # planes tried for the depth map
 _SWEEP_TEXELS = 128
@@ -28,7 +28,7 @@ class Shots:
         """Where each frame's pixels lie on a depth map ``[h, w]``, ``[H, W, 2]`` in units of the head's extent."""
         surface = torch.from_numpy(flat_sheet(depth_map))[None]
         size = self.frames.shape[1]
-        grids = (head_grid(camera[None], surface, None, size)[0] for camera in self.cameras)
+        grids = (head_sampling_grid(camera[None], surface, None, size)[0] for camera in self.cameras)
         return [grid.permute(1, 2, 0).numpy() / HEAD_EXTENT for grid in grids]
 
     def moments(self, depth_map: np.ndarray, texels: int) -> np.ndarray:
@@ -41,7 +41,7 @@ class Shots:
 
 
 def flat_sheet(depth_map: np.ndarray) -> np.ndarray:
-    """A depth map ``[h, w]`` without shifts, ``[3, h, w]`` float32, as ``head_grid`` takes it."""
+    """A depth map ``[h, w]`` without shifts, ``[3, h, w]`` float32, as ``head_sampling_grid`` takes it."""
     return np.concatenate([depth_map[None], np.zeros((2, *depth_map.shape))]).astype(np.float32)
 
 

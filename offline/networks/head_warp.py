@@ -54,7 +54,7 @@ def implied_camera(coordinates: Tensor) -> Tensor:
     return torch.cat([*rows, offset], dim=1).flatten(1)
 
 
-def head_grid(camera: Tensor, depth_map: Tensor, warp_field: Tensor | None, size: int) -> Tensor:
+def head_sampling_grid(camera: Tensor, depth_map: Tensor, warp_field: Tensor | None, size: int) -> Tensor:
     """Where on the head each pixel looks, [B, 2, size, size]: coordinates right and up of the point it sees.
 
     Each pixel's ray is followed to the depth map in a few steps (parallax mapping), at a quarter of the size.

@@ -23,7 +23,7 @@ from face.morphable import MorphableModel
 from face.nmfc import nmfc_box
 from face.parameters import FaceParameters
 from offline.networks.head_scan import Shots, flat_sheet, mean_of, sweep_depth_map
-from offline.networks.head_warp import head_grid
+from offline.networks.head_warp import head_sampling_grid
 
 _SIZE = 96  # px that frames are aligned at
 _TEXELS = 192
@@ -80,7 +80,7 @@ class _Head:
 
     def render(self, cameras: list[ScaledOrthographicCamera]) -> np.ndarray:
         """What cameras see, ``[N, 4, _SIZE, _SIZE]``."""
-        places = head_grid(_affine(cameras, self.box, self.size), self.depth_map, None, _SIZE) / HEAD_EXTENT
+        places = head_sampling_grid(_affine(cameras, self.box, self.size), self.depth_map, None, _SIZE) / HEAD_EXTENT
         layers = self.texture.expand(len(cameras), -1, -1, -1)
         return F.grid_sample(layers, places.permute(0, 2, 3, 1), align_corners=False).numpy()
 

@@ -26,8 +26,8 @@ from face.morphable import MorphableModel
 from face.parameters import FaceParameters
 from face.target import read_info, write_onnx
 from live.generators.tensorrt import TensorRtGenerator
-from live.loaded_target import load_target
 from live.renderers.cuda import CudaConditioning
+from live.target_loading import load_target
 from offline.rollout import onnx_network, roll_out
 from offline.synthetic.motion import natural_motion
 from offline.synthetic.raster_people import Person, act
@@ -136,7 +136,7 @@ def steps_from(past: list[np.ndarray], conditionings: list[np.ndarray], made: Te
     images = []
     for k, conditioning in enumerate(conditionings):
         images.append(made.step(conditioning))
-        latest = made._pictures[(made._steps - 1) % len(made._pictures)]
+        latest = made._outputs[(made._steps - 1) % len(made._outputs)]
         latest.copy_from(made._gpu.upload(past[k]), stream=made._gpu.stream)
         made._gpu.stream.sync()
     return images
@@ -223,7 +223,7 @@ def live_loop(gpu: Gpu, frames: int) -> None:
 
 def stream(images: Path | None) -> None:
     """``run_live.py --target NAME.engine`` as a user starts it, watched by an aiortc peer on loopback."""
-    from measure.viewers import join
+    from benchmarks.viewers import join
 
     async def watch(address: str) -> tuple[float, np.ndarray]:
         connection, first = await join(address)

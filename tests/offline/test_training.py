@@ -218,9 +218,10 @@ def test_half_precision_learns_what_single_does(dataset_folder, model, tmp_path,
         return Trainer([Dataset(dataset_folder, model)], tmp_path / name, short, PyramidDistance(), precision=precision)
 
     half, single = trainer("half", precision), trainer("single", Precision.FP32)
-    assert half.train_step() == pytest.approx(single.train_step(), rel=0.05, abs=1e-3)
-    # Adam's first update is the gradient's sign: where a gradient is nearly zero, rounding decides it.
-    assert half.train_step() == pytest.approx(single.train_step(), rel=0.25, abs=1e-3)
+    # The scaler of fp16 leaves updates out until its scale fits: discriminators that follow see an older generator.
+    near = 0.05 if precision is Precision.BF16 else 0.2
+    for _ in range(2):
+        assert half.train_step() == pytest.approx(single.train_step(), rel=near, abs=1e-3)
     half.save()
     again = trainer("half", precision)
     assert again.step == 2 and again.d_scaler.state_dict() == half.d_scaler.state_dict()
