@@ -55,7 +55,7 @@ MUTATIONS = (
              "self.conditioning_encoder(conditioning) +", "self.conditioning_encoder(conditioning * 0) +", LOSSES),
     Mutation("the first step hangs on rounding", "offline/networks/paper_generator.py",
              "torch.where(has_history, history,", "torch.where(has_history | True, history,",
-             "tests/offline/test_training.py -k rounding"),
+             "tests/offline/test_networks_and_losses.py -k rounding"),
     Mutation("training begins from zero", "offline/training/trainer.py",
              "self.device)[:, None, None, None]\n",
              "self.device)[:, None, None, None]\n        previous = previous * 0\n",

@@ -5,86 +5,36 @@ from __future__ import annotations
 import argparse
 import asyncio
 import shutil
-import statistics
 import subprocess
 import sys
 import threading
 import time
-import traceback
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import cv2
 import numpy as np
+from gpu.figures import WARM_UP, attempt, decibel, faces, keep, row, timed
 
 from face.conditioning import CpuConditioning
 from face.errors import UserError
 from face.morphable import MorphableModel
-from face.parameters import FaceParameters
 from face.target import read_info, write_onnx
 from live.generators.tensorrt import TensorRtGenerator
 from live.renderers.cuda import CudaConditioning
 from live.target_loading import load_target
 from offline.rollout import onnx_network, roll_out
-from offline.synthetic.motion import natural_motion
-from offline.synthetic.raster_people import Person, act
 from trt_engines.engines import engine_for
 from trt_engines.gpu import Gpu
 from trt_engines.graph import Precision
 from trt_engines.library import tensorrt
 
 DEMO = Path("trt_engines/demo.onnx")
-WARM_UP, PARITY_FRAMES = 50, 100
+PARITY_FRAMES = 100
 STREAM_S = 10
 PACED_S = 4
 PAPER_GFLOP = {256: 168, 512: 4 * 168}
-
-
-def timed(work: Callable[[int], object], frames: int) -> tuple[float, float]:
-    """Median and 95th percentile of a call's time in ms, after a warm-up."""
-    spent = []
-    for k in range(frames + WARM_UP):
-        begin = time.perf_counter()
-        work(k)
-        spent.append((time.perf_counter() - begin) * 1000)
-    spent = sorted(spent[WARM_UP:])
-    return statistics.median(spent), spent[int(len(spent) * 0.95)]
-
-
-def row(name: str, figures: tuple[float, float] | str) -> None:
-    print(f"| {name} | " + (figures if isinstance(figures, str) else f"{figures[0]:.3f} | {figures[1]:.3f}") + " |",
-          flush=True)  # fmt: skip
-
-
-@contextmanager
-def attempt(name: str) -> Iterator[None]:
-    """What fails is a row of the table, and the rest is still measured."""
-    try:
-        yield
-    except UserError as error:
-        row(name, f"refused: {error} | ")
-    except Exception as error:
-        traceback.print_exc()
-        row(name, f"FAILED: {type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''} | ")
-
-
-def faces(model: MorphableModel, size: int, count: int) -> list[FaceParameters]:
-    return act(Person(model, 4), natural_motion(count, 4), size)
-
-
-def decibel(made: list[np.ndarray], expected: list[np.ndarray]) -> float:
-    error = np.mean([((a.astype(float) - b) ** 2).mean() for a, b in zip(made, expected, strict=True)])
-    return float(10 * np.log10(255**2 / max(error, 1e-9)))
-
-
-def keep(folder: Path | None, name: str, rows: list[list[np.ndarray]]) -> None:
-    """Images side by side, to be looked at."""
-    if folder:
-        sheet = np.vstack([np.hstack(images) for images in rows])
-        cv2.imwrite(str(folder / f"{name}.png"), np.ascontiguousarray(sheet[..., ::-1]))
 
 
 def renderer(model: MorphableModel, size: int, gpu: Gpu, frames: int, images: Path | None) -> None:
