@@ -129,8 +129,8 @@ def align(shapes: np.ndarray, region: np.ndarray, rounds: int = 3) -> np.ndarray
             scale = (sizes * np.diag(turn)).sum() / ((face - middle) ** 2).sum()
             aligned[k] = (shape - middle) @ (u @ turn @ vt) * scale + center
         size = np.linalg.norm(aligned.mean(0)[region] - aligned.mean(0)[region].mean(0))
-        wanted = np.mean([np.linalg.norm(s[region] - s[region].mean(0)) for s in shapes])
-        aligned *= wanted / size
+        expected = np.mean([np.linalg.norm(s[region] - s[region].mean(0)) for s in shapes])
+        aligned *= expected / size
     return aligned
 
 
@@ -168,7 +168,7 @@ def outer_skin(model: MorphableModel) -> np.ndarray:
     The cut runs where the lips meet and where the lids meet the eyeball, whatever a box would say: both eyes
     open and eyes closed count, seen from many sides.
     """
-    seen = np.zeros(len(model.triangles), bool)
+    visible = np.zeros(len(model.triangles), bool)
     blink = of_units(np.array([n.startswith("eyeBlink") for n in model.unit_names], np.float64))
     for expression in (0 * blink, blink):
         fine = model.subdivision @ model.shape(np.zeros(IDENTITY_SIZE), expression)
@@ -179,8 +179,8 @@ def outer_skin(model: MorphableModel) -> np.ndarray:
                 points = fine @ (turn_x @ turn_y).T * [420, -420, 420] + [512, 420, 0]
                 drawn = ~np.isin(model.triangle_parts, (Part.LASHES, Part.HAIR))
                 index, _ = rasterise(points.astype(np.float32), model.triangles[drawn], 1024, 1024)
-                seen[np.where(drawn)[0][np.unique(index[index != BACKGROUND])]] = True
-    quads = seen.reshape(-1, 2).any(1) & (np.repeat(model.quad_parts, 4) == Part.SKIN)
+                visible[np.where(drawn)[0][np.unique(index[index != BACKGROUND])]] = True
+    quads = visible.reshape(-1, 2).any(1) & (np.repeat(model.quad_parts, 4) == Part.SKIN)
     return _largest_patch(model, quads)
 
 

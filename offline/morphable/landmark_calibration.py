@@ -52,7 +52,7 @@ def _observe(heads: MorphableModel, painted: bool, seed: int) -> np.ndarray:
     occluding = np.concatenate([drawn, heads.triangles[(heads.triangle_parts != Part.LASHES)]])
     observed: list[list[np.ndarray]] = [[] for _ in range(COUNT)]
     mild = [k for k, n in enumerate(heads.unit_names) if n in ("jawOpen", "mouthSmileLeft", "mouthSmileRight")]
-    found = 0
+    faces = 0
     tracker = FaceTracker(video=False)
     for image in tqdm(range(_IMAGES), desc="calibrating landmarks", unit="image"):
         person = Person(heads, seed * 1000 + image // 4, identity=sample_identity(rng) * 0.7, painted=painted)
@@ -65,13 +65,13 @@ def _observe(heads: MorphableModel, painted: bool, seed: int) -> np.ndarray:
         landmarks = tracker.track(person.render(parameters, _SIZE, _SIZE))
         if landmarks is None:
             continue
-        found += 1
+        faces += 1
         points = person.project(parameters)
         index, _ = rasterise(points, occluding, _SIZE, _SIZE)
         index[index >= len(drawn)] = -1
         for k, place in _back_project(landmarks.points, points, drawn, index, fine):
             observed[k].append(place)
-    print(f"landmarks: a face in {found} of {_IMAGES} images")
+    print(f"landmarks: a face in {faces} of {_IMAGES} images")
     eyes = heads.eye_centres(np.zeros(len(heads.identity))) + [0, 0, heads.eye_radius]
     places = np.stack([np.median(o, axis=0) if o else np.full(3, np.nan) for o in observed])
     places[468:473], places[473:478] = eyes[1], eyes[0]

@@ -117,7 +117,7 @@ class MakeHuman:
             for n in self._names
             if n.endswith(".target.gz") and n.split("/")[-2] in _DETAIL_FOLDERS
         }
-        found, used = [], set()
+        sliders, used = [], set()
         for stem in sorted(stems):
             folder, leaf = stem.split("/")
             if leaf.startswith("measure-"):
@@ -129,7 +129,7 @@ class MakeHuman:
                     partner = f"{folder}/{re.sub(rf'-{low}$', f'-{high}', leaf)}"
                     if partner in stems:
                         name = f"{folder}/{re.sub(rf'-{low}$', f'-{high}', bare)}"
-                        found.append(Slider(name, side, stem, partner))
+                        sliders.append(Slider(name, side, stem, partner))
                         used |= {stem, partner}
-        found += [Slider(re.sub(r"/[lr]-", "/", s), "", "", s) for s in sorted(stems - used) if "measure-" not in s]
-        return sorted(found, key=lambda s: (s.name, s.side))
+        sliders += [Slider(re.sub(r"/[lr]-", "/", s), "", "", s) for s in sorted(stems - used) if "measure-" not in s]
+        return sorted(sliders, key=lambda s: (s.name, s.side))

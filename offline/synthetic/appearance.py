@@ -16,7 +16,7 @@ _IRIS = np.array([[0.20, 0.10, 0.04], [0.10, 0.05, 0.02], [0.16, 0.26, 0.34], [0
 
 
 @dataclass(frozen=True)
-class Look:
+class Appearance:
     """Everything about a person but the shape: colors in linear RGB ``[3]``, light as direction and color."""
 
     skin: np.ndarray
@@ -38,14 +38,14 @@ def sample_identity(rng: np.random.Generator) -> np.ndarray:
     return np.clip(rng.normal(0, 0.8, IDENTITY_SIZE), -2, 2)
 
 
-def sample_look(rng: np.random.Generator) -> Look:
+def sample_appearance(rng: np.random.Generator) -> Appearance:
     """Skin, hair, eyes, clothes and light at random."""
     tone = rng.uniform(0, len(_SKIN) - 1.001)
     low, part = int(tone), tone % 1
     skin = (_SKIN[low] * (1 - part) + _SKIN[low + 1] * part) * rng.normal(1, 0.04, 3)
     darker_iris = tone > 2
     angle, height = np.radians(rng.uniform(-60, 60)), np.radians(rng.uniform(15, 50))
-    return Look(
+    return Appearance(
         skin=skin,
         lips=skin * [0.98, 0.62, 0.64] + [0.03, 0, 0.01],
         hair=_HAIR[rng.choice([2, 3] if darker_iris else len(_HAIR))] * rng.uniform(0.8, 1.2),
