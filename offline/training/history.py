@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from torch import Tensor
 
 from offline.training.gan import STRIDES, Motion
-from offline.training.loader import Pair
+from offline.training.loader import FramePair
 from offline.training.losses import warping_l1
 
 
@@ -18,7 +18,7 @@ class History:
         flows: between frames of the sequences, [B, 2, H, W] px.
     """
 
-    def __init__(self, flows: Mapping[Pair, Tensor]) -> None:
+    def __init__(self, flows: Mapping[FramePair, Tensor]) -> None:
         self._flows = flows
         self._outputs: list[Tensor] = []
         self._truths: list[Tensor] = []

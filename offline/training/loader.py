@@ -18,7 +18,7 @@ from offline.training.distributed import Ranks
 from offline.training.gan import STRIDES
 from offline.training.profiles import Profile, Weights
 
-Pair = tuple[int, int]  # numbers of a frame and of an earlier one in a sequence
+FramePair = tuple[int, int]  # numbers of a frame and of an earlier one in a sequence
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Batch:
 
     person: int
     clips: list[Clip]
-    flows: dict[Pair, np.ndarray]
+    flows: dict[FramePair, np.ndarray]
     begun: list[bool]
     crops: list[Crops]
     weights: np.ndarray | None
@@ -95,9 +95,9 @@ class Loader:
         return Batch(person, clips, flows, begun, crops, weights)
 
 
-def needed_flows(length: int, weights: Weights) -> set[Pair]:
+def needed_flows(length: int, weights: Weights) -> set[FramePair]:
     """The frames of a sequence between which its losses need flows."""
-    pairs: set[Pair] = set()
+    pairs: set[FramePair] = set()
     if weights.warping:
         pairs |= {(t, t - 1) for t in range(1, length)}
     if weights.dynamics:

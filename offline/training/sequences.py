@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from offline.training.crops import Crops
-from offline.training.loader import Batch, Pair
+from offline.training.loader import Batch, FramePair
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Sequences:
     conditionings: Tensor
     frames: Tensor
     weights: Tensor | None
-    flows: dict[Pair, Tensor]
+    flows: dict[FramePair, Tensor]
     crops: list[Crops]
 
     @staticmethod

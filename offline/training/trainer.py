@@ -151,7 +151,7 @@ class Trainer:
         The generator rolls out on its own outputs; gradients go through one step, and each frame is learned from
         at once: neighboring frames are so alike that adding their gradients up would waste them.
 
-        The device is waited for once a step, not once a frame.
+        The host waits for the device once a step, not once a frame (but in fp16, whose scaler looks at gradients).
 
         Raises:
             UserError: a loss is not finite.
@@ -280,7 +280,7 @@ class Trainer:
         """Roll out the averaged generator on the held-out takes, or on the first one of training if there are none.
 
         Returns:
-            shown: ``[T, H, 3W, 3]`` uint8 RGB, NMFC, output and truth side by side.
+            frames: ``[T, H, 3W, 3]`` uint8 RGB, NMFC, output and truth side by side.
             apd: mean distance of outputs and truth, 0…255.
         """
         errors, frames = [], []
