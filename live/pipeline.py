@@ -194,7 +194,7 @@ class Pipeline:
         self.source.run(emit, self._stop)
 
     def _face(self) -> None:
-        tracker = FaceTracker()
+        tracker = FaceTracker(person=self._fit.person)
         if self._alone and self.loaded.generator.on_processor:
             _take_first_processor()
         loaded: LoadedTarget | None = None
@@ -207,7 +207,7 @@ class Pipeline:
             if self._recalibrate.is_set():
                 self._recalibrate.clear()
                 self._fit.recalibrate()
-                self._retargeter.recalibrate()
+                tracker.reset()
             with self._stage("track"):
                 landmarks = tracker.track(frame.image, round(frame.captured_s * 1000))
             if landmarks is None:
@@ -217,6 +217,8 @@ class Pipeline:
                 with self._stage("fit"):
                     found = self._fit.step(landmarks, frame.captured_s, camera_map)
                 self.state = State.LIVE if self._fit.calibration >= 1 else State.CALIBRATING
+            if self._fit.newcomer:
+                self._retargeter.recalibrate()
             shown = self._retargeter.step(found, self.settings, frame.captured_s)
             with self._stage("render"):
                 conditioning = loaded.renderer.render(shown)

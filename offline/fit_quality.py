@@ -37,7 +37,9 @@ from face.landmarks import (
     inner_face,
 )
 from face.morphable import MorphableModel
+from face.occlusion import OcclusionFilter
 from face.parameters import FaceParameters
+from face.skin_colors import SkinColors
 from face.tracking import FaceTracker
 from face.video import VideoReader
 
@@ -125,16 +127,16 @@ def live_fit(
     model: MorphableModel, seen: Sequence[Landmarks | None], settings: FitSettings
 ) -> tuple[list[FaceParameters | None], float]:
     """What the live loop's fit finds in each frame, and the median of its milliseconds."""
-    fitter = OnlineFitter(model, settings)
+    fitter, occlusion = OnlineFitter(model, settings), OcclusionFilter(SkinColors())
     found: list[FaceParameters | None] = []
     took_s: list[float] = []
-    for one in seen:
+    for number, one in enumerate(seen):
         if one is None:
             fitter.lost()
             found.append(None)
             continue
         begin = time.perf_counter()
-        found.append(fitter.fit(one))
+        found.append(fitter.fit(occlusion.clear(one, number / 25)))
         took_s.append(time.perf_counter() - begin)
     return found, 1000 * float(np.median(took_s))
 

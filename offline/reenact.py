@@ -99,11 +99,19 @@ def reenact(model: MorphableModel, target: Path, info: TargetInfo, source: Path,
     renderer = CpuConditioning(model, info.size)
     if mode == SELF:
         fit, own = LiveFit(model, np.array(info.identity)), Own(info, source)
-        place = lambda found, _: own.step(found)  # noqa: E731
+
+        def place(found: FaceParameters | None, time_s: float) -> FaceParameters:
+            return own.step(found)
+
     else:
         fit, retargeter, settings = LiveFit(model), Retargeter(info, model), RetargetSettings(mode=Mode(mode))
-        place = lambda found, time_s: retargeter.step(found, settings, time_s)  # noqa: E731
-    tracker, camera_map = FaceTracker(), CameraMap(model, np.array(info.camera_map))
+
+        def place(found: FaceParameters | None, time_s: float) -> FaceParameters:
+            if fit.newcomer:
+                retargeter.recalibrate()
+            return retargeter.step(found, settings, time_s)
+
+    tracker, camera_map = FaceTracker(person=fit.person), CameraMap(model, np.array(info.camera_map))
     latest: list[tuple[float, Landmarks | None, FaceParameters, np.ndarray]] = []
 
     def conditionings() -> Iterator[np.ndarray]:

@@ -35,8 +35,10 @@ from face.errors import UserError
 from face.files import sha256
 from face.landmarks import UNIT_NAMES
 from face.morphable import MorphableModel
+from face.motion_range import motion_ellipsoid
 from face.parameters import of_units
 from face.recurrence import INPUTS, Recurrence
+from face.resting_face import activity
 from face.target import TargetInfo, read_any_info, read_info, write_onnx
 from offline.cli_errors import one_sentence
 from offline.dataset.dataset import Dataset
@@ -116,7 +118,8 @@ def describe(dataset: Dataset, profile: str, name: str, title: str, provenance: 
     expression, scale = p["expression"][chosen], p["scale"][chosen]
     place = p["translation"][chosen] / scale[:, None]
     euler = Rotation.from_matrix(p["rotation"][chosen]).as_euler("YXZ", degrees=True)
-    calm = expression[np.argsort(expression.sum(1))[: max(1, len(expression) // 20)]]
+    calm = expression[np.argsort(activity(expression))[: max(1, len(expression) // 20)]]
+    center, whitening = motion_ellipsoid(euler, expression)
     first, last = max(dataset.train, key=lambda r: r[1] - r[0])
     motion = slice(first, min(last, first + _MOTION_FRAMES))
     own = np.column_stack([
@@ -135,13 +138,14 @@ def describe(dataset: Dataset, profile: str, name: str, title: str, provenance: 
         head_motion=_rounded(own), provenance=provenance,
         versions={"torch": torch.__version__, "onnx": onnx.__version__},
         camera_map=_rounded(dataset.camera_map, 6),
+        motion_center=_rounded(center), motion_whitening=_rounded(whitening, 5),
         portrait=portrait(dataset.frames[chosen[_most_at_rest(expression, euler, p["gaze"][chosen])]]),
     )  # fmt: skip
 
 
 def _most_at_rest(expression: np.ndarray, euler_deg: np.ndarray, gaze_deg: np.ndarray) -> int:
     """Which of some frames shows the face most at rest, looking at the viewer with open eyes and a faint smile."""
-    calm = np.abs(euler_deg).sum(1) / 10 + np.abs(gaze_deg).sum(1) / 10 + expression.sum(1)
+    calm = np.abs(euler_deg).sum(1) / 10 + np.abs(gaze_deg).sum(1) / 10 + activity(expression)
     smile = [UNIT_NAMES.index(name) for name in ("mouthSmileLeft", "mouthSmileRight")]
     return int(np.argmin(calm - 2 * np.minimum(expression[:, smile], 0.3).sum(1)))
 
