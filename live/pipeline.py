@@ -10,20 +10,16 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from enum import StrEnum
 
-import numpy as np
-
-from face.camera_map import CameraMap
 from face.errors import UserError
-from face.live_fit import LiveFit
+from face.frame_chain import FrameChain
 from face.morphable import MorphableModel
 from face.retarget import Retargeter, RetargetSettings
 from face.target import TargetInfo
-from face.tracking import FaceTracker
 from live.frames import Conditioned, Frame, Generated, Sound
 from live.loaded_target import LoadedTarget
 from live.mailbox import Closed, Mailbox
 from live.metrics import Metrics
-from live.sources.sources import Source
+from live.sources.source import Source
 
 _PRIORITY = -10  # of the thread that a frame's time is spent on, as `nice` counts
 _STALLED_S, _PAUSED_S = 1.0, 4.0  # without a frame of a live source
@@ -51,19 +47,19 @@ class StageError(RuntimeError):
 
 
 class Pipeline:
-    """Source to pictures of the target.
+    """Source frames to images of the target.
 
-    Threads: one captures, one finds and draws the face, one generates where a GPU does that. On a processor both would
-    run on the same cores: finding the next face meanwhile only makes either slower and every picture older, so the
-    face's thread generates too, one frame after the other. ``sinks`` get every picture on the generating thread,
-    ``sound_sinks`` the source's sound on the source's; neither may block.
+    Threads: one captures, one runs the frame chain (track, fit, retarget, render), one generates on a GPU. On a CPU
+    chain and generator would share the cores: tracking the next frame meanwhile only slows both down and ages every
+    image. So the chain's thread generates too, one frame after the other. ``sinks`` get every image on the generating
+    thread, ``sound_sinks`` the source's sound on the source's; neither may block.
 
     Args:
         model: the morphable model.
-        loaded: who is shown.
+        loaded: the target to show.
         source: where frames come from.
         drop: the newest frame wins (live); otherwise every frame is processed in turn.
-        alone: no other loop runs beside this one, so that it may keep to a processor.
+        alone: no other loop runs beside this one, so that it may keep to one CPU.
     """
 
     def __init__(
@@ -79,12 +75,12 @@ class Pipeline:
         self.latest: Generated | None = None
         self.sinks: list[Callable[[Generated], None]] = []
         self.sound_sinks: list[Callable[[Sound], None]] = []
-        self._fit, self._retargeter = LiveFit(model), Retargeter(loaded.info, model)
         self._frames: Mailbox[Frame] = Mailbox(drop)
         self._conditioned: Mailbox[Conditioned] = Mailbox(drop)
         self._stop = threading.Event()
         self._recalibrate = threading.Event()
         self._guest: str | None = None
+        self.calibration = 0.0  # how far the source's identity is fitted, 0…1
         self._own_source_delivers = False
         self._heard_s: float | None = None  # when a frame last came
         self._threads = [
@@ -112,7 +108,7 @@ class Pipeline:
         self._end()
 
     def recalibrate(self) -> None:
-        """Find the source's identity and neutral anew."""
+        """Fit the source's identity and neutral anew."""
         self._recalibrate.set()
 
     def show(self, loaded: LoadedTarget) -> None:
@@ -121,7 +117,7 @@ class Pipeline:
 
     @property
     def target(self) -> TargetInfo:
-        """Who is shown."""
+        """The target that is shown."""
         return self.loaded.info
 
     def update(self, **changes: object) -> None:
@@ -210,35 +206,30 @@ class Pipeline:
         self.source.run(emit, self._stop)
 
     def _face(self) -> None:
-        tracker = FaceTracker()
-        if self._alone and self.loaded.generator.on_processor:
-            _take_first_processor()
-        loaded: LoadedTarget | None = None
+        loaded = self.loaded
+        chain = FrameChain(self.model, loaded.info, loaded.renderer, Retargeter(loaded.info, self.model),
+                           stage=self._stage)  # fmt: skip
+        if self._alone and loaded.generator.on_cpu:
+            _pin_to_first_cpu()
         while True:
             frame = self._next_frame()
             if loaded is not self.loaded:
                 loaded = self.loaded
-                self._retargeter.change_target(loaded.info)
-                camera_map = CameraMap(self.model, np.array(loaded.info.camera_map))
-            captured_s = time.monotonic() if frame is None else frame.captured_s
-            landmarks = None
-            if frame is not None:
-                self._recalibrate_if_asked()
-                with self._stage("track"):
-                    landmarks = tracker.track(frame.image, round(captured_s * 1000))
-            if landmarks is None:
-                found = self._fit.step(None, captured_s, camera_map)
-                if frame is not None:
-                    self.state = State.FACE_LOST
+                chain.change_target(loaded.info, loaded.renderer)
+            if frame is None:
+                step = chain.rest(time.monotonic(), self.settings)
             else:
-                with self._stage("fit"):
-                    found = self._fit.step(landmarks, captured_s, camera_map)
-                self.state = State.LIVE if self._fit.calibration >= 1 else State.CALIBRATING
-            shown = self._retargeter.step(found, self.settings, captured_s)
-            with self._stage("render"):
-                conditioning = loaded.renderer.render(shown)
-            conditioned = Conditioned(conditioning, loaded, shown, landmarks, captured_s)
-            if loaded.generator.on_processor:
+                if self._recalibrate.is_set():
+                    self._recalibrate.clear()
+                    chain.recalibrate()
+                step = chain.step(frame.image, frame.captured_s, self.settings)
+                if step.landmarks is None:
+                    self.state = State.FACE_LOST
+                else:
+                    self.state = State.LIVE if chain.calibration >= 1 else State.CALIBRATING
+            self.calibration = chain.calibration
+            conditioned = Conditioned(step.conditioning, loaded, step.parameters, step.landmarks, step.time_s)
+            if loaded.generator.on_cpu:
                 self._generate(conditioned)
             else:
                 self._conditioned.put(conditioned)
@@ -261,12 +252,6 @@ class Pipeline:
             if _STALLED_S <= silent_s < _STALLED_S + _REST_S:
                 return None
 
-    def _recalibrate_if_asked(self) -> None:
-        if self._recalibrate.is_set():
-            self._recalibrate.clear()
-            self._fit.recalibrate()
-            self._retargeter.recalibrate()
-
     def _generate_all(self) -> None:
         while True:
             self._generate(self._conditioned.take())
@@ -281,8 +266,8 @@ class Pipeline:
             sink(generated)
 
 
-def _take_first_processor() -> None:
-    """Keep the calling thread on the first of its processors, ahead of others there, where the system can be told.
+def _pin_to_first_cpu() -> None:
+    """Keep the calling thread on the first of its CPUs, ahead of others there, where the system allows it.
 
     ONNX Runtime keeps its helpers off that one. Left to itself the system often wakes a helper where the thread runs
     that waits for it, and lets others (a browser, the encoder) run there first: some milliseconds a frame each.

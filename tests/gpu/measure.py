@@ -27,8 +27,8 @@ from face.morphable import MorphableModel
 from face.parameters import FaceParameters
 from face.target import read_info, write_onnx
 from live.generators.tensorrt import TensorRtGenerator
-from live.loaded_target import load_target
 from live.renderers.cuda import CudaConditioning
+from live.target_loading import load_target
 from offline.export.target_export import roll_out
 from offline.synthetic.motion import natural_motion
 from offline.synthetic.raster_people import Person, act
@@ -139,7 +139,7 @@ def steps_from(past: list[np.ndarray], conditionings: list[np.ndarray], made: Te
     pictures = []
     for k, conditioning in enumerate(conditionings):
         pictures.append(made.step(conditioning))
-        latest = made._pictures[(made._steps - 1) % len(made._pictures)]
+        latest = made._outputs[(made._steps - 1) % len(made._outputs)]
         latest.copy_from(made._gpu.upload(past[k]), stream=made._gpu.stream)
         made._gpu.stream.sync()
     return pictures

@@ -9,7 +9,10 @@ import pytest
 
 from face.errors import UserError
 from live.mailbox import Closed
-from live.sources.sources import DEMO_CLIP, CameraSource, FileSource, NoSource, open_source
+from live.sources.browser import NoSource
+from live.sources.camera import CameraSource
+from live.sources.open import open_source
+from live.sources.video_file import DEMO_CLIP, FileSource
 
 pytestmark = pytest.mark.unit
 

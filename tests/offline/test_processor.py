@@ -9,7 +9,7 @@ import torch
 
 from face.compact_constants import SEAMS
 from face.recurrence import NO_OUTPUT, Recurrence
-from live.generators.cpu_int8 import ProcessorGenerator
+from live.generators.cpu_int8 import CpuInt8Generator
 from offline.dataset.dataset import Dataset
 from offline.export.cpu_step import ProcessorStep, RowShuffle, _by_rows, _level
 from offline.export.int8 import quantise
@@ -93,7 +93,7 @@ def test_cut_at_its_seams_it_paints_the_same(generator, dataset):
     whole = ort.InferenceSession(small.SerializeToString())
     conditioning = dataset.conditionings[3]
     wanted = whole.run(None, Recurrence().inputs(conditioning))[0]
-    picture = ProcessorGenerator(small, "small.int8.onnx").step(np.array(conditioning))
+    picture = CpuInt8Generator(small, "small.int8.onnx").step(np.array(conditioning))
     difference = np.abs(picture.astype(int) - wanted)
     assert difference.mean() < 0.1 and np.quantile(difference, 0.99) <= 1
 

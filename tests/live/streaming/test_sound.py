@@ -15,7 +15,7 @@ from face.video import VideoWriter
 from live.frames import SOUND_RATE, Frame, Sound
 from live.metrics import Metrics
 from live.sources.sound_file import read_sound
-from live.sources.sources import _SOUND_AHEAD_S, FileSource
+from live.sources.video_file import _SOUND_AHEAD_S, FileSource
 from live.streaming.media.audio_relay import _PLAYER_S, SoundRelay
 from live.streaming.media.codecs import SOUND_FRAME
 from live.streaming.media.video_encoder import Subscription

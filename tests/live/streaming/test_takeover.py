@@ -14,7 +14,8 @@ from live_parts import pipeline
 from live_serving import serving
 
 from live.pipeline import State
-from live.sources.sources import DEMO_CLIP, FileSource, NoSource
+from live.sources.browser import NoSource
+from live.sources.video_file import DEMO_CLIP, FileSource
 
 pytestmark = pytest.mark.unit
 SDP = {"Content-Type": "application/sdp"}
