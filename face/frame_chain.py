@@ -97,17 +97,15 @@ class FrameChain:
         self._camera_map = CameraMap(self._model, np.array(target.camera_map))
         self._retargeting.change_target(target)
 
-    def step(self, image: np.ndarray, time_s: float, settings: RetargetSettings) -> ConditionedFrame:
-        """The conditioning of a frame ``[H, W, 3]`` uint8 RGB, captured at a time that never goes back."""
-        with self._stage("track"):
-            landmarks = self._tracker.track(image, round(time_s * 1000))
-        return self._render(landmarks, time_s, settings)
+    def step(self, image: np.ndarray | None, time_s: float, settings: RetargetSettings) -> ConditionedFrame:
+        """The conditioning of a frame ``[H, W, 3]`` uint8 RGB, captured at a time that never goes back.
 
-    def rest(self, time_s: float, settings: RetargetSettings) -> ConditionedFrame:
-        """The conditioning at a time for which the source has no frame: as without a face, the target eases to rest."""
-        return self._render(None, time_s, settings)
-
-    def _render(self, landmarks: Landmarks | None, time_s: float, settings: RetargetSettings) -> ConditionedFrame:
+        ``None`` is for a moment without a frame: the target eases to rest, as without a face.
+        """
+        landmarks = None
+        if image is not None:
+            with self._stage("track"):
+                landmarks = self._tracker.track(image, round(time_s * 1000))
         if landmarks is None:
             source = self._fit.step(None, time_s)
         else:

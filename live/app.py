@@ -13,8 +13,6 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
-from platformdirs import user_data_path
-
 from face.errors import UserError
 from face.morphable import MorphableModel
 from face.retarget import Mode
@@ -36,10 +34,9 @@ from live.streaming.webrtc.ice import parse_server
 from live.target_gallery import Gallery
 from live.target_loading import load_target
 from live.warm_up import warm_up
+from trt_engines.folders import TARGET_FOLDERS
 from trt_engines.gpu import Gpu
 
-TARGETS = Path(__file__).parents[1] / "trt_engines"
-TARGET_FOLDERS = (TARGETS, user_data_path("head2head") / "targets")  # where names are looked up, in this order
 CERTIFICATES = Path.home() / ".config" / "head2head"
 TOKEN_VARIABLE, VIEW_VARIABLE, ICE_VARIABLE = "HEAD2HEAD_TOKEN", "HEAD2HEAD_VIEW_TOKEN", "HEAD2HEAD_ICE"
 PUBLISH_VARIABLE = "HEAD2HEAD_PUBLISH_TOKEN"

@@ -217,7 +217,7 @@ class Pipeline:
                 loaded = self.loaded
                 chain.change_target(loaded.info, loaded.renderer)
             if frame is None:
-                step = chain.rest(time.monotonic(), self.settings)
+                step = chain.step(None, time.monotonic(), self.settings)
             else:
                 if self._recalibrate.is_set():
                     self._recalibrate.clear()

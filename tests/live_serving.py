@@ -7,11 +7,11 @@ import contextlib
 import threading
 from collections.abc import Iterator
 
-from live.app import TARGETS
 from live.pipeline import Pipeline
 from live.streaming.http.server import Server, ServerSettings
 from live.streaming.http.serving import listen, serve
 from live.target_gallery import Gallery
+from trt_engines.folders import SHIPPED
 
 
 class _Announcing(Server):
@@ -31,7 +31,7 @@ def serving(loop: Pipeline, settings: ServerSettings | None = None, gallery: Gal
     """Serve a loop, and start it; gives the address."""
     server, bound, ended = _Announcing(settings), listen("127.0.0.1", 0), threading.Event()
     loop.on_end = ended.set
-    parts = loop, gallery or Gallery(loop.model, [TARGETS])
+    parts = loop, gallery or Gallery(loop.model, [SHIPPED])
     thread = threading.Thread(target=lambda: asyncio.run(serve(server, bound, ended, lambda: parts)), name="serve")
     thread.start()
     try:

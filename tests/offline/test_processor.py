@@ -13,9 +13,10 @@ from live.generators.cpu_int8 import CpuInt8Generator
 from offline.dataset.dataset import Dataset
 from offline.export.cpu_step import ProcessorStep, RowShuffle, _by_rows, _level
 from offline.export.int8 import quantise
-from offline.export.target_export import roll_out, to_onnx
+from offline.export.onnx_step import to_onnx
 from offline.networks.compact_generator import CompactGenerator
 from offline.networks.exported_step import ExportedStep
+from offline.rollout import onnx_network, roll_out
 
 pytestmark = pytest.mark.unit
 
@@ -80,7 +81,7 @@ def test_rows_are_shuffled_as_pixels_are(level):
 def test_eight_bits_paint_nearly_the_same(generator, dataset):
     conditionings = dataset.conditionings[:6]
     exact, rough = (
-        np.stack(list(roll_out(ort.InferenceSession(one.SerializeToString()), conditionings))).astype(float)
+        np.stack(list(roll_out(onnx_network(one.SerializeToString()), conditionings))).astype(float)
         for one in (to_onnx(ExportedStep(generator), 128),
                     quantise(to_onnx(ProcessorStep(generator), 128, SEAMS), dataset))
     )  # fmt: skip

@@ -1,6 +1,6 @@
 """Every reach into aiortc's private parts, each with its reason. ``tests/live/streaming/test_patches.py`` guards them.
 
-Written for aiortc 1.16.0 and aioice 0.13.0.
+Written for the versions that ``aiortc_version`` requires.
 """
 
 from __future__ import annotations
