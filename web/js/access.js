@@ -10,5 +10,8 @@ const token = sessionStorage.getItem('token');
 /** Headers of a request, with the token if there is one. */
 export const headers = (others = {}) => (token ? { ...others, Authorization: `Bearer ${token}` } : others);
 
+const base64url = (text) =>
+  btoa(String.fromCharCode(...new TextEncoder().encode(text))).replaceAll('+', '-').replaceAll('/', '_').replaceAll('=', '');
+
 /** Subprotocols of a WebSocket: it cannot be given headers. */
-export const subprotocols = () => (token ? ['head2head', `token.${token}`] : ['head2head']);
+export const subprotocols = () => (token ? ['head2head', `token.${base64url(token)}`] : ['head2head']);

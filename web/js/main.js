@@ -35,6 +35,7 @@ function showFigures(figures) {
   if (figures.error) return note(figures.error);
   if (figures.ending) return stream.serverEnds();
   showState(figures.state);
+  if (!figures.target) return; // the server is getting ready
   lips.soundAhead = figures.sound_ahead_ms;
   const parts = [`${figures.fps.toFixed(1)} fps`];
   if (figures.latency_ms !== null) parts.push(`${figures.latency_ms.toFixed(0)} ms camera to network`);
