@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
 import hmac
 import time
 from collections import OrderedDict
@@ -119,11 +121,19 @@ class Guard:
 
 
 def shown_token(headers: Headers) -> str:
-    """The token that a request carries, in its ``Authorization`` or among its WebSocket subprotocols."""
+    """The token that a request carries, in its ``Authorization`` or, as base64url, among its WebSocket subprotocols."""
     kind, _, value = headers.get("authorization", "").partition(" ")
     if kind.lower() == "bearer":
         return value.strip()
     for one in headers.get("sec-websocket-protocol", "").split(","):
         if one.strip().startswith(_TOKEN_SUBPROTOCOL):
-            return one.strip().removeprefix(_TOKEN_SUBPROTOCOL)
+            return _decoded(one.strip().removeprefix(_TOKEN_SUBPROTOCOL))
     return ""
+
+
+def _decoded(text: str) -> str:
+    """A token from base64url without padding; empty if it is none."""
+    try:
+        return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)).decode()
+    except (binascii.Error, UnicodeError):
+        return ""

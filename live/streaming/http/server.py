@@ -10,6 +10,7 @@ from pathlib import Path
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
+from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Mount, Route, WebSocketRoute
@@ -88,7 +89,7 @@ class Server:
                 Route("/targets/{name}.jpg", self._portrait),
                 WebSocketRoute("/live", self._control.talk),
                 WebSocketRoute("/sessions/{session}/live", self._control.talk),
-                Mount("/", StaticFiles(directory=WEB, html=True)),
+                Mount("/", GZipMiddleware(StaticFiles(directory=WEB, html=True))),
             ],
             middleware=[
                 Middleware(Cors, origins=origins),

@@ -103,7 +103,7 @@ def test_the_socket_takes_the_token(model, module_target):
 
         async def talk():
             place = address.replace("http", "ws") + "/live"
-            async with websockets.connect(place, subprotocols=["head2head", "token.plain"]) as socket:
+            async with websockets.connect(place, subprotocols=["head2head", "token.cGxhaW4"]) as socket:
                 await socket.recv()
                 return socket.subprotocol
 
