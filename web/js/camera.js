@@ -21,6 +21,8 @@ export class CameraCard {
   /** @type {MediaStreamTrack | null} */
   #microphone = null;
   #publisher;
+  /** @type {Record<'device' | 'connection' | 'action', string>} what is wrong with each, in a sentence; '' if nothing */
+  #troubles = { device: '', connection: '', action: '' };
   #busy = false;
   #placeAt = 0; // when the server last showed this page's camera
 
@@ -34,7 +36,7 @@ export class CameraCard {
     this.#publisher = new Publisher((endpoint) => {
       this.#placeAt = performance.now();
       watch(endpoint);
-    }, (sentence) => this.#say(sentence));
+    }, (sentence) => this.#say('connection', sentence));
     this.#button.addEventListener('click', () => this.#exclusively(() => (this.#camera ? this.stop() : this.#start())));
     this.#microphoneButton.addEventListener('click', () => this.#exclusively(() => this.#toggleMicrophone()));
     this.#cameras.addEventListener('change', () => this.#exclusively(() => this.#turnTo('camera', this.#cameras.value)));
@@ -68,8 +70,9 @@ export class CameraCard {
     this.#camera?.stop();
     this.#microphone?.stop();
     this.#camera = this.#microphone = null;
+    this.#troubles = { device: '', connection: '', action: '' };
+    this.#say('action', '');
     this.#show();
-    this.#say('');
     this.watch(undefined);
   }
 
@@ -120,8 +123,8 @@ export class CameraCard {
   #take(camera) {
     this.#camera = camera;
     const mine = () => camera === this.#camera;
-    camera.addEventListener('mute', () => mine() && this.#say(MUTED));
-    camera.addEventListener('unmute', () => mine() && this.#say(''));
+    camera.addEventListener('mute', () => mine() && this.#say('device', MUTED));
+    camera.addEventListener('unmute', () => mine() && this.#say('device', ''));
     camera.addEventListener('ended', () => mine() && this.#comeBack());
     this.#show();
   }
@@ -132,16 +135,16 @@ export class CameraCard {
    */
   async #comeBack() {
     const gone = this.#camera;
-    this.#say(ENDED);
+    this.#say('device', ENDED);
     await new Promise((next) => setTimeout(next, AGAIN_MS));
     if (!gone || gone !== this.#camera) return;
     try {
       await this.#turnTo('camera', choices.get('camera') ?? '');
-      this.#say('');
+      this.#say('device', '');
     } catch (error) {
       if (!(error instanceof DeviceError) || error.reason !== 'NotAllowedError') return this.#comeBack();
       this.stop();
-      this.#say(error.message);
+      this.#say('action', error.message);
     }
   }
 
@@ -152,11 +155,11 @@ export class CameraCard {
   async #exclusively(action) {
     if (this.#busy) return;
     this.#busy = true;
-    this.#say('');
+    this.#say('action', '');
     try {
       await action();
     } catch (error) {
-      this.#say(error instanceof Error ? error.message : String(error));
+      this.#say('action', error instanceof Error ? error.message : String(error));
     }
     this.#busy = false;
     this.#show();
@@ -183,8 +186,13 @@ export class CameraCard {
     if (this.#microphone) fill(this.#microphones, 'microphone', this.#microphone);
   }
 
-  /** @param {string} sentence */
-  #say(sentence) {
-    say(element('note', HTMLElement), sentence);
+  /**
+   * @param {'device' | 'connection' | 'action'} what
+   * @param {string} sentence
+   */
+  #say(what, sentence) {
+    this.#troubles[what] = sentence;
+    const { device, connection, action } = this.#troubles;
+    say(element('note', HTMLElement), action || device || connection);
   }
 }

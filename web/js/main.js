@@ -104,7 +104,7 @@ function update() {
   bar.hidden = progress === null;
   if (progress !== null) bar.value = progress;
   if (word !== announced.word) announced = { word, since: now };
-  if (now - announced.since > SETTLED_MS) element('announcement', HTMLElement).textContent = sentence || word;
+  if (now - announced.since > SETTLED_MS) say(element('announcement', HTMLElement), sentence || word);
 }
 
 const tokenForm = element('token-form', HTMLFormElement);
