@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 import pytest
-from live.sources.sources import DEMO_CLIP
+from live.sources.browser import DEMO_CLIP
 
 from face.conditioning import CpuConditioning
 from face.fit_online import OnlineFitter
