@@ -13,7 +13,7 @@ from offline.export.target_export import export_onnx, roll_out
 from offline.networks.paper_generator import PaperGenerator
 from trt_engines.graph import Precision, for_tensorrt
 
-pytestmark = pytest.mark.unit
+pytestmark = pytest.mark.fast
 
 
 def pictures(model: onnx.ModelProto) -> np.ndarray:

@@ -24,7 +24,7 @@ from live.target_gallery import Gallery
 from offline.synthetic.motion import natural_motion
 from offline.synthetic.raster_people import Person, act
 
-pytestmark = pytest.mark.unit
+pytestmark = pytest.mark.fast
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ from face.errors import UserError
 from live.mailbox import Closed
 from live.sources.sources import DEMO_CLIP, CameraSource, FileSource, NoSource, open_source
 
-pytestmark = pytest.mark.unit
+pytestmark = pytest.mark.fast
 
 
 def collect(source, most):

@@ -17,7 +17,7 @@ from offline.evaluate.evaluation import Judges, evaluate, evaluate_driven, read_
 from offline.export.target_export import describe, export_onnx
 from offline.networks.compact_generator import CompactGenerator
 
-pytestmark = pytest.mark.unit
+pytestmark = pytest.mark.slow
 
 
 class Brightness:

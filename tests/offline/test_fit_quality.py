@@ -9,7 +9,7 @@ from face.landmarks import INNER_LIPS
 from face.parameters import FaceParameters
 from offline.fit_quality import MOVEMENTS, compare, fit_quality, line, track
 
-pytestmark = pytest.mark.unit
+pytestmark = pytest.mark.slow
 
 FRAMES = 40
 CONSECUTIVE = np.ones(FRAMES - 2, bool)

@@ -9,7 +9,7 @@ from offline import flow_learning
 from offline.flow.refinement_unet import FlowNetwork
 from offline.flow_learning import compare, film_pairs, learn, masked_endpoint_error
 
-pytestmark = pytest.mark.unit
+pytestmark = pytest.mark.slow
 
 
 def test_masked_endpoint_error_by_hand():

@@ -12,7 +12,7 @@ from face.landmarks import COUNT, UNIT_NAMES, EyePicture
 from offline.gaze_network import _HIGH, _WIDE, GazeNetwork, _framed, _mirrored, export
 from offline.synthetic.motion import free_lids, natural_motion
 
-pytestmark = pytest.mark.unit
+pytestmark = pytest.mark.slow
 RNG = np.random.default_rng(3)
 
 

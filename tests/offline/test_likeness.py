@@ -13,7 +13,7 @@ from offline.evaluate import likeness
 from offline.evaluate.likeness import Lpips, Recogniser, face_crop, load_lpips
 from offline.training.perceptual import Vgg16Trunk
 
-pytestmark = pytest.mark.unit
+pytestmark = pytest.mark.slow
 WIDTHS = (64, 128, 256, 512, 512)
 
 

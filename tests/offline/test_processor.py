@@ -17,7 +17,7 @@ from offline.export.target_export import roll_out, to_onnx
 from offline.networks.compact_generator import CompactGenerator
 from offline.networks.exported_step import ExportedStep
 
-pytestmark = pytest.mark.unit
+pytestmark = pytest.mark.fast
 
 
 @pytest.fixture(scope="module")

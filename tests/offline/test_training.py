@@ -40,7 +40,7 @@ from offline.training.perceptual import PerceptualKind, PyramidDistance, load_pe
 from offline.training.profiles import COMPACT, PAPER, PROFILES, Phase, Weights
 from offline.training.trainer import Precision, Trainer
 
-pytestmark = pytest.mark.unit
+pytestmark = pytest.mark.slow
 
 
 def test_losses_by_hand():

@@ -14,7 +14,7 @@ from live_serving import serving
 from live.sources.sources import DEMO_CLIP, FileSource, NoSource
 from live.target_gallery import Gallery
 
-pytestmark = pytest.mark.unit
+pytestmark = pytest.mark.server
 
 
 @pytest.mark.parametrize("command", [b"junk", "[" * 4000, '{"strength": 1' + 400 * "0" + "}"])

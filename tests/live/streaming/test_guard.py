@@ -20,7 +20,7 @@ from live.streaming.http.access import Allowance, Guard
 from live.streaming.http.server import ServerSettings
 from live.streaming.http.tls import self_signed
 
-pytestmark = pytest.mark.unit
+pytestmark = pytest.mark.server
 TOKEN = "correct horse"
 FRIEND, STRANGER = "https://friend.example", "https://stranger.example"
 SHOWN = {"Authorization": f"Bearer {TOKEN}"}

@@ -23,7 +23,7 @@ from live.streaming.http.server import ServerSettings
 from offline.synthetic.motion import natural_motion
 from offline.synthetic.raster_people import Person, act
 
-pytestmark = pytest.mark.unit
+pytestmark = pytest.mark.server
 SDP = {"Content-Type": "application/sdp"}
 
 
