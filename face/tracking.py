@@ -1,10 +1,12 @@
-"""Landmarks from a picture, as MediaPipe's face landmarker finds them, from the model file that ships.
+"""Landmarks from an image, as MediaPipe's face landmarker finds them, from the model file that ships.
 
 MediaPipe's own package runs the same networks on one thread in twice the time, and reports its use to Google
 (github.com/google-ai-edge/mediapipe/issues/6291), which nobody before a camera has agreed to.
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 import cv2
 import numpy as np
@@ -20,11 +22,11 @@ _AROUND_EYES = 0.3  # of the eyes' distance, shown beyond their points
 
 
 class FaceTracker:
-    """Follows the largest face through a video, or finds it in single pictures.
+    """Follows the largest face through a video, or finds it in single images.
 
     Args:
         video: frames follow each other: the face is looked for where it was, and its points are smoothed over time;
-            otherwise every picture is searched anew.
+            otherwise every image is searched anew.
 
     Raises:
         UserError: the tracker's model file is missing.
@@ -43,7 +45,7 @@ class FaceTracker:
         ``time_ms`` is the capture time; in video mode a time that does not advance is taken as one later.
         """
         if self._region is None:
-            points = max(self._faces(image), key=lambda face: np.ptp(face, axis=0).prod(), default=None)
+            points = self._search(image)
             self._filter = OneEuroFilter()
         else:
             points = self._landmarker.points(image, self._region)
@@ -54,17 +56,25 @@ class FaceTracker:
             self._last_ms = max(time_ms, self._last_ms + 1)
             self._region = around(points.min(0), points.max(0), points[list(EYE_CORNERS)])
             points = self._filter.smooth(points, self._last_ms / 1000)
-        height, width = image.shape[:2]
-        return Landmarks(points, self._landmarker.units(points), width, height, _eyes(image, points))
+        return self._landmarks(image, points)
 
     def count(self, image: np.ndarray) -> int:  # [H, W, 3] uint8 RGB
-        """How many faces a picture shows, up to ``_CANDIDATES``; what is followed stays as it is."""
-        return len(self._faces(image))
+        """How many faces fill a good part of a frame, up to ``_CANDIDATES``; what is followed stays as it is."""
+        return len(self._faces(image, self._detector.find))
 
-    def _faces(self, image: np.ndarray) -> list[np.ndarray]:
+    def _search(self, image: np.ndarray) -> np.ndarray | None:
+        """Points ``[478, 2]`` px of the largest face; small ones are looked for where there is no large one."""
+        faces = self._faces(image, self._detector.find) or self._faces(image, self._detector.find_small)
+        return max(faces, key=lambda face: np.ptp(face, axis=0).prod(), default=None)
+
+    def _faces(self, image: np.ndarray, find: Callable[[np.ndarray, int], list[Region]]) -> list[np.ndarray]:
         """Points ``[478, 2]`` px of each face."""
-        regions = self._detector.find(image, _CANDIDATES)
+        regions = find(image, _CANDIDATES)
         return [points for region in regions if (points := self._landmarker.points(image, region)) is not None]
+
+    def _landmarks(self, image: np.ndarray, points: np.ndarray) -> Landmarks:
+        height, width = image.shape[:2]
+        return Landmarks(points, self._landmarker.units(points), width, height, _eyes(image, points))
 
 
 def _eyes(image: np.ndarray, points: np.ndarray) -> EyePicture:

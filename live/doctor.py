@@ -18,7 +18,8 @@ from face.target import find_target, read_info
 from face.tflite import MODEL_PATH
 from live.device import Device, choose
 from live.generators.cpu_int8 import choose_precision
-from live.sources.sources import DEMO_CLIP, cameras
+from live.sources.camera import cameras
+from live.sources.video_file import DEMO_CLIP
 from live.streaming.media.codecs import h264_encoder
 from trt_engines.folders import BUILT, TARGET_FOLDERS
 from trt_engines.library import tensorrt

@@ -34,7 +34,7 @@ from face.threads import compute_on_one_thread
 from face.video import VideoReader
 from live.app import build_pipeline
 from live.bench import memory_mb
-from live.sources.sources import DEMO_CLIP
+from live.sources.video_file import DEMO_CLIP
 from live.streaming.http.server import ServerSettings
 
 SDP = {"Content-Type": "application/sdp"}

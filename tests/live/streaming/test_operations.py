@@ -16,7 +16,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from face.errors import UserError
 from live import logs
-from live.sources.sources import DEMO_CLIP, FileSource, NoSource
+from live.sources.browser import NoSource
+from live.sources.video_file import DEMO_CLIP, FileSource
 from live.target_gallery import Gallery
 from trt_engines.folders import SHIPPED
 
