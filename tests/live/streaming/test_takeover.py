@@ -16,7 +16,7 @@ from live_serving import serving
 
 from live.pipeline import State
 
-pytestmark = pytest.mark.unit
+pytestmark = pytest.mark.server
 SDP = {"Content-Type": "application/sdp"}
 
 
