@@ -5,7 +5,6 @@ from __future__ import annotations
 import cv2
 import numpy as np
 import pytest
-from live.sources.browser import DEMO_CLIP
 
 from face.conditioning import CpuConditioning
 from face.fit_online import OnlineFitter
@@ -14,6 +13,7 @@ from face.live_fit import LiveFit
 from face.retarget import Retargeter, RetargetSettings
 from face.tracking import FaceTracker
 from face.video import VideoReader
+from live.sources.browser import DEMO_CLIP
 from offline.synthetic.motion import natural_motion
 from offline.synthetic.raster_people import Person, act
 

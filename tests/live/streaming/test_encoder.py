@@ -22,7 +22,7 @@ from live.streaming.media.codecs import Codec, h264_encoder, open_video, yuv_fra
 from live.streaming.media.video_encoder import SharedEncoder, Subscription
 from live.streaming.session import Session, Sessions
 
-pytestmark = pytest.mark.unit
+pytestmark = pytest.mark.fast
 
 
 def packet(key: bool = False) -> av.Packet:

@@ -7,9 +7,10 @@ from urllib.parse import urljoin
 import httpx
 import pytest
 from browser import fake_camera, opened, until
-from live.sources.browser import DEMO_CLIP, NoSource
 from live_parts import pipeline
 from live_serving import serving
+
+from live.sources.browser import DEMO_CLIP, NoSource
 
 pytestmark = pytest.mark.browser
 

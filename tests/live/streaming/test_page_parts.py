@@ -9,11 +9,11 @@ import cv2
 import pytest
 from browser import opened, until
 from conftest import REPOSITORY
-from live.sources.browser import NoSource
 from live_parts import pipeline
 from live_serving import serving
 from page_parts import FAKE_LIVE, BlankSource
 
+from live.sources.browser import NoSource
 from live.streaming.http.server import ServerSettings
 
 pytestmark = pytest.mark.browser

@@ -6,10 +6,11 @@ import cv2
 import numpy as np
 import pytest
 from browser import opened, until
-from live.sources.browser import NoSource
 from live_parts import pipeline
 from live_serving import serving
 from page_parts import FAKE_LIVE, BlankSource
+
+from live.sources.browser import NoSource
 
 pytestmark = pytest.mark.browser
 _KEEP_WORDS = """
