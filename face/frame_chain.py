@@ -78,7 +78,8 @@ class FrameChain:
         stage: Callable[[str], AbstractContextManager[object]] = nullcontext,
     ) -> None:  # fmt: skip
         self._model, self._retargeting, self._stage = model, retargeting, stage
-        self._tracker, self._fit = FaceTracker(), LiveFit(model, identity)
+        self._fit = LiveFit(model, identity)
+        self._tracker = FaceTracker(person=self._fit.person)
         self.change_target(target, renderer)
 
     @property
@@ -89,7 +90,7 @@ class FrameChain:
     def recalibrate(self) -> None:
         """Forget the person: identity (unless it is known) and neutral are fitted anew."""
         self._fit.recalibrate()
-        self._retargeting.recalibrate()
+        self._tracker.reset()
 
     def change_target(self, target: TargetInfo, renderer: ConditioningRenderer) -> None:
         """Go on with another target; what is known of the source stays known."""
@@ -97,15 +98,22 @@ class FrameChain:
         self._camera_map = CameraMap(self._model, np.array(target.camera_map))
         self._retargeting.change_target(target)
 
-    def step(self, image: np.ndarray, time_s: float, settings: RetargetSettings) -> ConditionedFrame:
-        """The conditioning of a frame ``[H, W, 3]`` uint8 RGB, captured at a time that never goes back."""
-        with self._stage("track"):
-            landmarks = self._tracker.track(image, round(time_s * 1000))
+    def step(self, image: np.ndarray | None, time_s: float, settings: RetargetSettings) -> ConditionedFrame:
+        """The conditioning of a frame ``[H, W, 3]`` uint8 RGB, captured at a time that never goes back.
+
+        ``None`` is for a moment without a frame: the target eases to rest, as without a face.
+        """
+        landmarks = None
+        if image is not None:
+            with self._stage("track"):
+                landmarks = self._tracker.track(image, round(time_s * 1000))
         if landmarks is None:
             source = self._fit.step(None, time_s)
         else:
             with self._stage("fit"):
                 source = self._fit.step(landmarks, time_s, self._camera_map)
+        if self._fit.newcomer:
+            self._retargeting.recalibrate()
         parameters = self._retargeting.step(source, settings, time_s)
         with self._stage("render"):
             conditioning = self._renderer.render(parameters)

@@ -18,9 +18,7 @@ def parse(words: list[str] | None = None) -> Options:
 
 
 def _parser() -> argparse.ArgumentParser:
-    top = argparse.ArgumentParser(
-        prog="run_live.py", description="A person before a camera moves another person in a browser.",
-    )  # fmt: skip
+    top = argparse.ArgumentParser(description="A person before a camera moves another person in a browser.")
     _add_what(top.add_argument_group("what is shown"))
     _add_camera(top.add_argument_group("the camera"))
     _add_outputs(top.add_argument_group("where it goes"))
@@ -33,7 +31,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _add_what(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--target", default=Options.target, metavar="NAME|FILE",
-                       help="who is shown: a name in trt_engines/, or a target file (default: demo)")  # fmt: skip
+                       help="who is shown: a target's name (see --doctor), or its file (default: demo)")  # fmt: skip
     group.add_argument("--source", default=Options.source, metavar="SOURCE",
                        help="who moves it: auto (the first webcam, else the demo clip), camera:N, a video or photo "
                             "FILE, browser, or demo; list names the cameras (default: auto)")  # fmt: skip
@@ -63,8 +61,11 @@ def _add_outputs(group: argparse._ArgumentGroup) -> None:
 
 
 def _add_network(group: argparse._ArgumentGroup) -> None:
-    group.add_argument("--token", help="what everybody must show; wherever others can connect one is made up if none "
+    group.add_argument("--token", help="what operators must show; wherever others can connect one is made up if none "
                                        "is given (also HEAD2HEAD_TOKEN)")  # fmt: skip
+    group.add_argument("--view-token", metavar="TOKEN",
+                       help="what viewers must show, who may watch and change nothing; made up likewise (also "
+                            "HEAD2HEAD_VIEW_TOKEN)")  # fmt: skip
     group.add_argument("--tls-cert", type=Path, metavar="FILE", help="certificate to serve by https with")
     group.add_argument("--tls-key", type=Path, metavar="FILE", help="its key")
     group.add_argument("--self-signed", action="store_true", help="make a certificate for a local network")

@@ -17,10 +17,12 @@ def main(words: list[str] | None = None) -> int:
     """
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     from live.arguments import parse
+    from live.streaming.webrtc import aiortc_version
     from trt_engines.gpu import GpuLost
 
     options = parse(words)
     try:
+        aiortc_version.check()
         if options.doctor:
             from live.doctor import report
 

@@ -17,7 +17,6 @@ from face.errors import UserError
 from face.morphable import DEFAULT_PATH, MorphableModel
 from face.target import find_target
 from face.tflite import MODEL_PATH
-from live.app import TARGET_FOLDERS
 from live.device import choose
 from live.generators.cpu_int8 import choose_precision
 from live.options import Options
@@ -25,6 +24,7 @@ from live.sources.camera import cameras
 from live.sources.open import open_source
 from live.streaming.media.codecs import h264_encoder
 from live.target_loading import load_target
+from trt_engines.folders import BUILT, TARGET_FOLDERS
 from trt_engines.library import tensorrt
 
 _PACKAGES = ("numpy", "numba", "scipy", "ai-edge-litert", "onnxruntime", "onnx", "aiortc", "av", "starlette", "uvicorn")
@@ -97,6 +97,8 @@ def _machine() -> list[tuple[str, str]]:
         ("Packages", ", ".join(f"{p} {_version(p)}" for p in _PACKAGES) + f", opencv {cv2.__version__}"),
         ("Tracker model", str(MODEL_PATH) if MODEL_PATH.exists() else "MISSING"),
         ("Morphable model", str(DEFAULT_PATH) if DEFAULT_PATH.exists() else "MISSING"),
+        ("Targets in", ", ".join(str(folder) for folder in TARGET_FOLDERS)),
+        ("Engines in", str(BUILT)),
     ]
 
 

@@ -32,6 +32,7 @@ class Options:
     overwrite: bool = False
     frames: int | None = None
     token: str | None = None
+    view_token: str | None = None
     tls_cert: Path | None = None
     tls_key: Path | None = None
     self_signed: bool = False

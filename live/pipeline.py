@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from enum import StrEnum
@@ -21,6 +22,8 @@ from live.metrics import Metrics
 from live.sources.source import Source
 
 _PRIORITY = -10  # of the thread that a frame's time is spent on, as `nice` counts
+_STALLED_S, _PAUSED_S = 1.0, 4.0  # without a frame of a live source
+_REST_S, _REST_INTERVAL_S = 2.0, 0.04  # of a stalled source: how long the target eases to rest, a frame each interval
 
 
 class State(StrEnum):
@@ -31,6 +34,8 @@ class State(StrEnum):
     LIVE = "live"
     FACE_LOST = "face lost"
     CAMERA_GONE = "camera gone"
+    STALLED = "stalled"
+    PAUSED = "camera paused"
     CLOSED = "closed"
 
 
@@ -61,7 +66,7 @@ class Pipeline:
     def __init__(
         self, model: MorphableModel, loaded: LoadedTarget, source: Source, drop: bool = True, alone: bool = True
     ) -> None:
-        self._alone = alone
+        self._alone, self._live = alone, drop
         self.metrics = Metrics()
         self.settings = RetargetSettings()
         self.state = State.WAITING
@@ -69,7 +74,7 @@ class Pipeline:
         self.error: Exception | None = None
         self.on_end: Callable[[], None] = lambda: None
         self.latest: Generated | None = None
-        self.detail: str | None = None  # a sentence for people on why the source delivers nothing
+        self.gone: str | None = None  # why the own source delivers nothing for now, a sentence
         self.sinks: list[Callable[[Generated], None]] = []
         self.sound_sinks: list[Callable[[Sound], None]] = []
         self._frames: Mailbox[Frame] = Mailbox(drop)
@@ -77,6 +82,9 @@ class Pipeline:
         self._stop = threading.Event()
         self._recalibrate = threading.Event()
         self._guest: str | None = None
+        self.calibration = 0.0  # how far the source's identity is fitted, 0…1
+        self._own_source_delivers = False
+        self._heard_s: float | None = None  # when a frame last came
         self._threads = [
             threading.Thread(target=self._guarded, args=(work, name), name=name, daemon=True)
             for name, work in (("capture", self._capture), ("face", self._face), ("generate", self._generate_all))
@@ -136,11 +144,18 @@ class Pipeline:
         if self._guest == guest:
             self._guest = None
             self.recalibrate()
+            if not self._own_source_delivers:
+                self.state = State.WAITING
 
     def deliver(self, guest: str, media: Frame | Sound) -> None:
         """A frame or sound from the guest."""
         if self._guest == guest:
             self._put(media)
+
+    @property
+    def guest(self) -> str | None:
+        """Whose frames are shown in place of the source's."""
+        return self._guest
 
     @property
     def source_name(self) -> str:
@@ -181,16 +196,15 @@ class Pipeline:
                 sink(media)
             return
         self.metrics.count("in")
+        self._heard_s = time.monotonic()
         self._frames.put(media)
 
     def _capture(self) -> None:
         def emit(media: Media) -> None:
-            self.detail = media.reason if isinstance(media, SourceGone) else None
-            if self._guest is None:
-                if isinstance(media, SourceGone):
-                    self.state = State.CAMERA_GONE
-                else:
-                    self._put(media)
+            self._own_source_delivers = True
+            self.gone = media.reason if isinstance(media, SourceGone) else None
+            if self._guest is None and not isinstance(media, SourceGone):
+                self._put(media)
 
         self.source.run(emit, self._stop)
 
@@ -201,23 +215,47 @@ class Pipeline:
         if self._alone and loaded.generator.on_cpu:
             _pin_to_first_cpu()
         while True:
-            frame = self._frames.take()
+            frame = self._next_frame()
             if loaded is not self.loaded:
                 loaded = self.loaded
                 chain.change_target(loaded.info, loaded.renderer)
-            if self._recalibrate.is_set():
-                self._recalibrate.clear()
-                chain.recalibrate()
-            step = chain.step(frame.image, frame.captured_s, self.settings)
-            if step.landmarks is None:
-                self.state = State.FACE_LOST
+            if frame is None:
+                step = chain.step(None, time.monotonic(), self.settings)
             else:
-                self.state = State.LIVE if chain.calibration >= 1 else State.CALIBRATING
-            conditioned = Conditioned(step.conditioning, loaded, step.parameters, step.landmarks, frame.captured_s)
+                if self._recalibrate.is_set():
+                    self._recalibrate.clear()
+                    chain.recalibrate()
+                step = chain.step(frame.image, frame.captured_s, self.settings)
+                if step.landmarks is None:
+                    self.state = State.FACE_LOST
+                else:
+                    self.state = State.LIVE if chain.calibration >= 1 else State.CALIBRATING
+            self.calibration = chain.calibration
+            conditioned = Conditioned(step.conditioning, loaded, step.parameters, step.landmarks, step.time_s)
             if loaded.generator.on_cpu:
                 self._generate(conditioned)
             else:
                 self._conditioned.put(conditioned)
+
+    def _next_frame(self) -> Frame | None:
+        """The next frame; ``None`` where a live source is silent and the target is to ease to rest."""
+        while True:
+            heard_s = self._heard_s
+            if not self._live or heard_s is None:
+                return self._frames.take()
+            silent_s = time.monotonic() - heard_s
+            try:
+                return self._frames.take(max(_STALLED_S - silent_s, _REST_INTERVAL_S))
+            except TimeoutError:
+                silent_s = time.monotonic() - heard_s
+            if self._guest is None and self.gone is not None:
+                self.state = State.CAMERA_GONE
+            elif self._guest is None and not self._own_source_delivers:
+                self.state = State.WAITING
+            elif silent_s >= _STALLED_S:
+                self.state = State.PAUSED if silent_s >= _PAUSED_S else State.STALLED
+            if _STALLED_S <= silent_s < _STALLED_S + _REST_S:
+                return None
 
     def _generate_all(self) -> None:
         while True:

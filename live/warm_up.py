@@ -1,24 +1,28 @@
-"""One frame through the whole loop before anyone watches."""
+"""One frame's way through the loop before anyone watches."""
 
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 
 from live.frames import Generated
 from live.pipeline import Pipeline
 from live.sources.video_file import DEMO_CLIP, FileSource
 from live.streaming.media.codecs import yuv_frame
 
+_STAGES = 4  # track, fit, render, generate
 
-def warm_up(pipeline: Pipeline, ended: threading.Event) -> None:
+
+def warm_up(pipeline: Pipeline, ended: threading.Event, tell: Callable[[float], None] = lambda _: None) -> None:
     """Compile and load everything that a frame needs, with a face of the demo clip; may take half a minute.
 
-    Kernels are compiled for the CPU when they are first called, and kept (numba): on a machine's first start the first
-    frame would take that long, and all that came meanwhile be dropped. The pipeline itself is left as it was.
+    Kernels are compiled for the processor when they are first called, and kept (numba): on a machine's first start the
+    first frame would take that long, and all that came meanwhile be dropped. The pipeline itself is left as it was.
 
     Args:
         pipeline: the loop that is to run.
         ended: set when it no longer is.
+        tell: called with the progress, 0…1, from time to time.
 
     Raises:
         UserError, StageError: a stage failed.
@@ -35,7 +39,7 @@ def warm_up(pipeline: Pipeline, ended: threading.Event) -> None:
     trial.on_end = done.set
     trial.start()
     while not (done.wait(0.1) or ended.is_set()):
-        pass
+        tell(len(trial.metrics.percentiles()) / _STAGES)
     trial.stop()
     if trial.error is not None:
         raise trial.error

@@ -7,7 +7,7 @@ import pytest
 
 from face.folders import writable
 
-pytestmark = pytest.mark.unit
+pytestmark = pytest.mark.fast
 
 
 def test_a_folder_that_can_be_made_is_taken(tmp_path, caplog):

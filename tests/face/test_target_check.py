@@ -11,7 +11,7 @@ from face.errors import UserError
 from face.target import read_info, write_engine
 from face.target_check import problem
 
-pytestmark = pytest.mark.unit
+pytestmark = pytest.mark.fast
 
 
 def test_a_good_target_has_no_problem(target_info):

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 
 import cv2
@@ -16,7 +17,7 @@ from live.sources.video_file import DEMO_CLIP
 from offline.synthetic.motion import natural_motion
 from offline.synthetic.raster_people import Person, act
 
-pytestmark = pytest.mark.unit
+pytestmark = pytest.mark.fast
 
 
 @pytest.fixture(scope="module")
@@ -141,12 +142,41 @@ def test_region_turns_with_the_eyes():
     assert np.allclose(region.centre, [30, 30]) and region.side == 60 and np.isclose(region.angle, np.pi / 4)
 
 
+@pytest.fixture(scope="module")
+def demo_frames():
+    """Ten frames of the demo clip, ``[288, 288, 3]`` uint8."""
+    with VideoReader(DEMO_CLIP) as video:
+        return [image for image, _ in itertools.islice(video, 10)]
+
+
 def test_detector_finds_each_face_once(portrait):
     image, _ = portrait
     both = np.hstack([image, np.zeros((256, 128, 3), np.uint8), image])
     found = FaceDetector().find(both, 4)
     assert len(found) == 2 and abs(found[0].centre[0] - found[1].centre[0]) > 300
     assert len(FaceDetector().find(both, 1)) == 1
+
+
+@pytest.mark.parametrize("width, height", [(1280, 720), (1920, 1080), (720, 1280)])
+def test_a_face_of_eight_percent_is_found_in_the_first_frame_and_held(demo_frames, width, height):
+    alone = FaceTracker()
+    expected = [alone.track(frame, 40 * k) for k, frame in enumerate(demo_frames)]
+    scale = 0.08 * min(width, height) / np.ptp(expected[0].points[:468, 1])
+    left, top = int(0.71 * width), int(0.55 * height)
+    tracker = FaceTracker()
+    for k, (frame, reference) in enumerate(zip(demo_frames, expected, strict=True)):
+        small = cv2.resize(frame, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+        room = np.full((height, width, 3), 110, np.uint8)
+        room[top : top + len(small), left : left + small.shape[1]] = small
+        found = tracker.track(room, 40 * k)
+        error = np.linalg.norm((found.points - [left, top]) / scale - reference.points, axis=1).mean()
+        assert error < 0.05 * reference.interocular_px
+
+
+def test_tiles_are_searched_only_where_no_face_is_followed(demo_frames, monkeypatch):
+    tracker = FaceTracker()
+    monkeypatch.setattr(FaceDetector, "find_small", lambda *_: pytest.fail("searched tile by tile"))
+    assert all(tracker.track(frame, 40 * k) for k, frame in enumerate(demo_frames))
 
 
 def test_filter_calms_what_rests_and_follows_what_moves():

@@ -16,7 +16,7 @@ from live.pipeline import State
 from live.sources import camera
 from live.sources.camera import CameraSettings, CameraSource, describe_cameras
 
-pytestmark = pytest.mark.unit
+pytestmark = pytest.mark.fast
 
 MJPG, YUYV = (cv2.VideoWriter.fourcc(*name) for name in ("MJPG", "YUYV"))
 
@@ -129,12 +129,12 @@ def test_the_loop_says_that_the_camera_is_gone_and_goes_on(model, target_info, w
     class Watched(threading.Event):
         def wait(self, timeout=None):  # between two tries
             if loop.state is State.CAMERA_GONE:
-                assert loop.detail == "The camera 0 is gone: plug it in again."
+                assert loop.gone == "The camera 0 is gone: plug it in again."
                 gone.set()
             return super().wait(0.001)
 
     loop._stop = Watched()
-    loop.sinks.append(lambda _: (back if gone.is_set() and loop.detail is None else come).set())
+    loop.sinks.append(lambda _: (back if gone.is_set() and loop.gone is None else come).set())
     loop.start()
     try:
         assert come.wait(60)
@@ -142,7 +142,7 @@ def test_the_loop_says_that_the_camera_is_gone_and_goes_on(model, target_info, w
         assert gone.wait(60)
         webcam.plugged_in = True
         assert back.wait(60)
-        assert loop.state is State.FACE_LOST and loop.detail is None and loop.error is None
+        assert loop.state is State.FACE_LOST and loop.gone is None and loop.error is None
     finally:
         loop.stop()
 

@@ -18,13 +18,13 @@ from conftest import DEMO_TARGET, REPOSITORY
 from face.errors import UserError
 from face.target import write_engine
 from face.video import VideoReader
-from live.app import listen
 from live.arguments import parse
 from live.device import Device
 from live.doctor import report
 from live.options import Options
+from live.streaming.http.serving import listen
 
-pytestmark = pytest.mark.unit
+pytestmark = pytest.mark.slow
 WITHOUT_GPU = pytest.mark.skipif(shutil.which("nvidia-smi") is not None, reason="there is a GPU")
 
 

@@ -10,7 +10,7 @@ from face.video import VideoReader
 from live.frames import Generated
 from live.recorder import Recorder, check_output
 
-pytestmark = pytest.mark.unit
+pytestmark = pytest.mark.fast
 
 
 @pytest.mark.parametrize(

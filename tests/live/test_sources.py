@@ -16,7 +16,7 @@ from live.sources.open import SourceSettings, open_source
 from live.sources.orientation import Orientation
 from live.sources.video_file import DEMO_CLIP, FileSource
 
-pytestmark = pytest.mark.unit
+pytestmark = pytest.mark.fast
 
 
 def collect(source, most):
