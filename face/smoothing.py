@@ -49,7 +49,7 @@ class CameraFilter:
     """Smooths the camera of a face over time.
 
     One speed, that of all six numbers together, decides how much: it is far less noisy than each number's own, so that
-    the filter lets go as soon as the head moves at all.
+    the filter lets go as soon as the head moves at all. At an even speed, the speed makes up for what lag is left.
 
     Args:
         middle: ``[3]`` of the face, model frame, whose place is smoothed: the model's origin lies off it.
@@ -71,7 +71,10 @@ class CameraFilter:
         elif (elapsed := time_s - self._last_s) > 0:
             self._speed = _passed((numbers - self._raw) / elapsed, self._speed, _CAMERA_SPEED_HZ, elapsed)
             speed = float(np.linalg.norm(_LEVERS * self._speed))
-            self._smooth = _passed(numbers, self._smooth, _CAMERA_REST_HZ + _CAMERA_BETA * speed, elapsed)
+            weight = _weight(_CAMERA_REST_HZ + _CAMERA_BETA * speed, elapsed)
+            # A head in motion is expected where its speed takes it, one at rest where it was.
+            expected = self._smooth + weight**4 * elapsed * self._speed
+            self._smooth = weight * numbers + (1 - weight) * expected
             self._raw = numbers
         self._last_s = time_s
         return self._camera(self._smooth)
@@ -89,5 +92,10 @@ class CameraFilter:
 
 def _passed(new: np.ndarray, old: np.ndarray, cut_off_hz: float | np.ndarray, elapsed_s: float) -> np.ndarray:
     """One step of a low-pass filter."""
-    weight = 1 / (1 + 1 / (2 * np.pi * cut_off_hz * elapsed_s))
+    weight = _weight(cut_off_hz, elapsed_s)
     return weight * new + (1 - weight) * old
+
+
+def _weight(cut_off_hz: float | np.ndarray, elapsed_s: float) -> float | np.ndarray:
+    """What a new value counts in a low-pass filter, 0…1."""
+    return 1 / (1 + 1 / (2 * np.pi * cut_off_hz * elapsed_s))

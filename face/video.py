@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 import av
 import numpy as np
@@ -28,56 +29,60 @@ class VideoReader:
         rate: frames per second.
         frames: number of frames the file announces; 0 if it does not say.
         hdr: whether its brightness is coded for HDR screens (PQ or HLG).
+        start_s: the file's own time of the first frame, once that was read; recordings of streams seldom begin at 0.
 
     Raises:
         UserError: the file is missing, unreadable or has no picture.
     """
 
     def __init__(self, path: Path) -> None:
+        self._path, self._decoding = path, False
+        self._open()
+        self.rate = float(self._stream.average_rate or 25)
+        self.frames = self._stream.frames
+        self.hdr = self._stream.codec_context.color_trc in _HDR_TRANSFERS
+        self.start_s = 0.0
+
+    def _open(self) -> None:
         try:
-            self._container = av.open(str(path))
+            self._container = av.open(str(self._path))
         except (av.FFmpegError, OSError) as error:
-            raise UserError(f"Cannot read the video {path}: {error.strerror or error}.") from None
+            raise UserError(f"Cannot read the video {self._path}: {error.strerror or error}.") from None
         if not self._container.streams.video:
             self._container.close()
-            raise UserError(f"{path} has no picture: give a video file.")
-        stream = self._container.streams.video[0]
-        stream.thread_type = "AUTO"
-        self._path, self._stream = path, stream
-        self.rate = float(stream.average_rate or 25)
-        self.frames = stream.frames
-        self.hdr = stream.codec_context.color_trc in _HDR_TRANSFERS
+            raise UserError(f"{self._path} has no picture: give a video file.")
+        self._stream = self._container.streams.video[0]
+        self._stream.thread_type = "AUTO"
 
     def __iter__(self) -> Iterator[tuple[np.ndarray, float]]:
-        """Each frame ``[H, W, 3]`` uint8 RGB with its time in seconds, from the start.
+        """Each frame ``[H, W, 3]`` uint8 RGB as players show it, and its time in seconds; the first frame's is 0.
 
         A file that breaks off ends there, with a warning.
         """
-        decoded, time_s, broken = 0, 0.0, False
+        if self._decoding:  # once more: not every file can be rewound
+            self.close()
+            self._open()
+        self._decoding = True
+        decoded, latest_s, broken = 0, 0.0, False
         try:
-            self._container.seek(0)
             for frame in self._container.decode(self._stream):
-                time_s = float(frame.time if frame.time is not None else decoded / self.rate)
-                decoded += 1
-                image = np.rot90(frame.to_ndarray(format="rgb24"), frame.rotation // 90)  # a telephone held upright
-                yield np.ascontiguousarray(image), time_s
+                if not decoded:
+                    self.start_s = float(frame.time or 0.0)
+                time_s = decoded / self.rate if frame.time is None else float(frame.time) - self.start_s
+                decoded, latest_s = decoded + 1, max(latest_s, time_s)
+                yield np.ascontiguousarray(_upright(frame.to_ndarray(format="rgb24"), frame)), time_s
         except av.FFmpegError as error:
             if not decoded:
                 raise UserError(f"Cannot decode the video {self._path}: {error.strerror}.") from None
             broken = True
         if not decoded:
             raise UserError(f"{self._path} holds no frame.")
-        read_s, announced_s = time_s - self._start_s + 1 / self.rate, self._duration_s
+        read_s, announced_s = latest_s + 1 / self.rate, self._duration_s
         if broken or read_s < announced_s - _SLACK_S:
             logger.warning(
                 "%s breaks off: only its first %.1f s%s were read.", self._path, read_s,
                 f" of {announced_s:.1f} s" if announced_s > read_s else "",
             )  # fmt: skip
-
-    @property
-    def _start_s(self) -> float:
-        base = self._stream.time_base
-        return float((self._stream.start_time or 0) * base) if base is not None else 0.0
 
     @property
     def _duration_s(self) -> float:
@@ -97,6 +102,26 @@ class VideoReader:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _upright(image: np.ndarray, frame: av.VideoFrame) -> np.ndarray:  # [H, W, 3]
+    """A decoded image turned and mirrored as its file asks: a telephone held upright, a selfie camera.
+
+    The display matrix maps a source pixel ``(x, y)`` to ``(a x + c y, b x + d y)``. Only multiples of 90 degrees and
+    mirrors are heeded, as by players.
+    """
+    try:
+        data: Any = frame.side_data.get("DISPLAYMATRIX")
+    except ValueError:  # beside it stands what PyAV has no name for, as in photos: it tells the rotation alone
+        return np.rot90(image, frame.rotation // 90)
+    if data is None:
+        return image
+    (a, b, _), (c, d, _), _ = np.frombuffer(data, np.int32).reshape(3, 3)
+    if abs(b) > abs(a):
+        image, to_right, down = image.swapaxes(0, 1), c, b
+    else:
+        to_right, down = a, d
+    return image[:: -1 if down < 0 else 1, :: -1 if to_right < 0 else 1]
 
 
 class VideoWriter:
@@ -192,6 +217,8 @@ class _Sound:
         except (av.FFmpegError, OSError) as error:
             raise UserError(f"Cannot read the sound of {path}: {error.strerror or error}.") from None
         self._container = container
+        video = next(iter(self._source.streams.video), None)
+        self._start_s = float((video.start_time or 0) * (video.time_base or 0)) if video is not None else 0.0
         self._frames: Iterator[av.AudioFrame] = iter(())
         if self._source.streams.audio:
             found = self._source.streams.audio[0]
@@ -201,6 +228,10 @@ class _Sound:
     def write(self, until_s: float) -> None:
         """Take over the sound up to a time."""
         for frame in self._frames:
+            if frame.pts is not None and frame.time_base is not None:
+                frame.pts -= round(self._start_s / frame.time_base)
+                if frame.pts < 0:  # before the first picture
+                    continue
             self._container.mux(self._stream.encode(frame))
             if frame.time is not None and frame.time >= until_s:
                 return

@@ -15,7 +15,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import uvicorn
-from platformdirs import user_data_path
 
 from face.errors import UserError
 from face.morphable import MorphableModel
@@ -25,19 +24,18 @@ from face.threads import compute_on_one_thread
 from live import logs
 from live.device import Device, choose
 from live.frames import Generated
-from live.loaded_target import load_target
 from live.pipeline import Pipeline
 from live.recorder import Recorder
-from live.sources.sources import open_source
+from live.sources.open import open_source
 from live.streaming.http.server import Server, ServerSettings
 from live.streaming.http.tls import self_signed
 from live.streaming.webrtc.ice import parse_server
 from live.target_gallery import Gallery
-from live.warm_up import rehearse
+from live.target_loading import load_target
+from live.warm_up import warm_up
+from trt_engines.folders import TARGET_FOLDERS
 from trt_engines.gpu import Gpu
 
-TARGETS = Path(__file__).parents[1] / "trt_engines"
-TARGET_FOLDERS = (TARGETS, user_data_path("head2head") / "targets")  # where names are looked up, in this order
 CERTIFICATES = Path.home() / ".config" / "head2head"
 TOKEN_VARIABLE, ICE_VARIABLE = "HEAD2HEAD_TOKEN", "HEAD2HEAD_ICE"
 PUBLISH_VARIABLE = "HEAD2HEAD_PUBLISH_TOKEN"
@@ -228,7 +226,7 @@ def run(arguments: argparse.Namespace) -> None:
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: ended.set())
         print("getting ready (the first start compiles for this processor, up to half a minute)", flush=True)
-        rehearse(pipeline, ended)
+        warm_up(pipeline, ended)
         pipeline.start()
         if bound is None:
             ended.wait()

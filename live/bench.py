@@ -25,13 +25,14 @@ from face.errors import UserError
 from face.morphable import MorphableModel
 from face.target import find_target
 from face.threads import compute_on_one_thread
-from live.app import TARGET_FOLDERS
 from live.device import Device, choose
 from live.frames import Frame, Generated, Sound
-from live.loaded_target import load_target
 from live.pipeline import Pipeline
-from live.sources.sources import FileSource, open_source
+from live.sources.open import open_source
+from live.sources.video_file import FileSource
 from live.streaming.media.video_encoder import SharedEncoder
+from live.target_loading import load_target
+from trt_engines.folders import TARGET_FOLDERS
 from trt_engines.gpu import Gpu
 
 _FED_FPS = 25.0

@@ -13,12 +13,10 @@ from live.device import Device
 
 def parser() -> argparse.ArgumentParser:
     """All options, grouped."""
-    top = argparse.ArgumentParser(
-        prog="run_live.py", description="A person before a camera moves another person in a browser.",
-    )  # fmt: skip
+    top = argparse.ArgumentParser(description="A person before a camera moves another person in a browser.")
     what = top.add_argument_group("what is shown")
     what.add_argument("--target", default="demo", metavar="NAME|FILE",
-                      help="who is shown: a name in trt_engines/, or a target file (default: demo)")  # fmt: skip
+                      help="who is shown: a target's name (see --doctor) or a target file (default: demo)")  # fmt: skip
     what.add_argument("--source", default="auto", metavar="SOURCE",
                       help="who moves it: auto (the first webcam, else the demo clip), camera:N, a video FILE, "
                            "browser, or demo (default: auto)")  # fmt: skip
@@ -69,9 +67,11 @@ def main(words: list[str] | None = None) -> int:
     """Run; returns the exit status."""
     arguments = parser().parse_args(words)
     from face.errors import UserError
+    from live.streaming.webrtc import aiortc_version
     from trt_engines.gpu import GpuLost
 
     try:
+        aiortc_version.check()
         if arguments.doctor:
             from live.doctor import report
 

@@ -16,11 +16,12 @@ from face.errors import UserError
 from face.morphable import DEFAULT_PATH, MorphableModel
 from face.target import find_target, read_info
 from face.tflite import MODEL_PATH
-from live.app import TARGET_FOLDERS
 from live.device import Device, choose
 from live.generators.cpu_int8 import choose_precision
-from live.sources.sources import DEMO_CLIP, cameras
+from live.sources.camera import cameras
+from live.sources.video_file import DEMO_CLIP
 from live.streaming.media.codecs import h264_encoder
+from trt_engines.folders import BUILT, TARGET_FOLDERS
 from trt_engines.library import tensorrt
 
 _PACKAGES = ("numpy", "numba", "scipy", "ai-edge-litert", "onnxruntime", "onnx", "aiortc", "av", "starlette", "uvicorn")
@@ -79,6 +80,8 @@ def report(target: str, source: str) -> int:
         ("Packages", ", ".join(f"{p} {_version(p)}" for p in _PACKAGES) + f", opencv {cv2.__version__}"),
         ("Tracker model", str(MODEL_PATH) if MODEL_PATH.exists() else "MISSING"),
     ]
+    lines.append(("Targets in", ", ".join(str(folder) for folder in TARGET_FOLDERS)))
+    lines.append(("Engines in", str(BUILT)))
     try:
         model = MorphableModel.load(DEFAULT_PATH)
         lines.append(("Morphable model", f"{DEFAULT_PATH} ({model.hash[:12]})"))

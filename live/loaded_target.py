@@ -3,17 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
-from face.conditioning import ConditioningRenderer, CpuConditioning
-from face.errors import UserError
-from face.morphable import MorphableModel
-from face.target import TargetInfo, read_info
+from face.conditioning import ConditioningRenderer
+from face.target import TargetInfo
 from live.generators import Generator
-from live.generators.cpu_int8 import open_on_processor
-from trt_engines.engines import runnable
-from trt_engines.gpu import Gpu
-from trt_engines.graph import Precision
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,30 +29,3 @@ class LoadedTarget:
     def clone(self) -> LoadedTarget:
         """The same target for another loop: the network is shared, state and buffers are not."""
         return LoadedTarget(self.info, self.renderer.clone(), self.generator.clone())
-
-
-def load_target(path: Path, model: MorphableModel, gpu: Gpu | None = None) -> LoadedTarget:
-    """Open a target file.
-
-    Args:
-        path: an ONNX target or an engine.
-        model: the morphable model in use.
-        gpu: where it is to run; ``None`` for the processor.
-
-    Raises:
-        UserError: it is no target of this program, or needs what this machine lacks.
-    """
-    info = read_info(path, model.hash)
-    if gpu is not None:
-        from live.generators.tensorrt import TensorRtGenerator
-        from live.renderers.cuda import CudaConditioning
-
-        engine = runnable(path, info, gpu.capability, Precision.FP16)
-        return LoadedTarget(info, CudaConditioning(model, info.size, gpu), TensorRtGenerator(engine, Gpu()))
-    if path.suffix == ".engine":
-        source = path.with_suffix(".onnx")
-        if not source.exists():
-            raise UserError(f"{path} is a TensorRT engine, which needs an NVIDIA GPU: give the .onnx target instead.")
-        print(f"The engine {path} needs an NVIDIA GPU: {source.name} is used instead.")
-        return load_target(source, model)
-    return LoadedTarget(info, CpuConditioning(model, info.size), open_on_processor(path))

@@ -43,14 +43,19 @@ class Mailbox(Generic[T]):
             self._item, self._full = item, True
             self._changed.notify_all()
 
-    def take(self) -> T:
+    def take(self, timeout_s: float | None = None) -> T:
         """Wait for an item and take it.
+
+        Args:
+            timeout_s: how long to wait at most; ``None`` for as long as it takes.
 
         Raises:
             Closed: none will come.
+            TimeoutError: none came in time.
         """
         with self._changed:
-            self._changed.wait_for(lambda: self._full or self._closed)
+            if not self._changed.wait_for(lambda: self._full or self._closed, timeout_s):
+                raise TimeoutError
             if not self._full:
                 raise Closed
             item = self._item

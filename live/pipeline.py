@@ -5,26 +5,25 @@ from __future__ import annotations
 import contextlib
 import os
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from enum import StrEnum
 
-import numpy as np
-
-from face.camera_map import CameraMap
 from face.errors import UserError
-from face.live_fit import LiveFit
+from face.frame_chain import FrameChain
 from face.morphable import MorphableModel
 from face.retarget import Retargeter, RetargetSettings
 from face.target import TargetInfo
-from face.tracking import FaceTracker
 from live.frames import Conditioned, Frame, Generated, Sound
 from live.loaded_target import LoadedTarget
 from live.mailbox import Closed, Mailbox
 from live.metrics import Metrics
-from live.sources.sources import Source
+from live.sources.source import Source
 
 _PRIORITY = -10  # of the thread that a frame's time is spent on, as `nice` counts
+_STALLED_S, _PAUSED_S = 1.0, 4.0  # without a frame of a live source
+_REST_S, _REST_INTERVAL_S = 2.0, 0.04  # of a stalled source: how long the target eases to rest, a frame each interval
 
 
 class State(StrEnum):
@@ -34,6 +33,8 @@ class State(StrEnum):
     CALIBRATING = "calibrating"
     LIVE = "live"
     FACE_LOST = "face lost"
+    STALLED = "stalled"
+    PAUSED = "camera paused"
     CLOSED = "closed"
 
 
@@ -46,25 +47,25 @@ class StageError(RuntimeError):
 
 
 class Pipeline:
-    """Source to pictures of the target.
+    """Source frames to images of the target.
 
-    Threads: one captures, one finds and draws the face, one generates where a GPU does that. On a processor both would
-    run on the same cores: finding the next face meanwhile only makes either slower and every picture older, so the
-    face's thread generates too, one frame after the other. ``sinks`` get every picture on the generating thread,
-    ``sound_sinks`` the source's sound on the source's; neither may block.
+    Threads: one captures, one runs the frame chain (track, fit, retarget, render), one generates on a GPU. On a CPU
+    chain and generator would share the cores: tracking the next frame meanwhile only slows both down and ages every
+    image. So the chain's thread generates too, one frame after the other. ``sinks`` get every image on the generating
+    thread, ``sound_sinks`` the source's sound on the source's; neither may block.
 
     Args:
         model: the morphable model.
-        loaded: who is shown.
+        loaded: the target to show.
         source: where frames come from.
         drop: the newest frame wins (live); otherwise every frame is processed in turn.
-        alone: no other loop runs beside this one, so that it may keep to a processor.
+        alone: no other loop runs beside this one, so that it may keep to one CPU.
     """
 
     def __init__(
         self, model: MorphableModel, loaded: LoadedTarget, source: Source, drop: bool = True, alone: bool = True
     ) -> None:
-        self._alone = alone
+        self._alone, self._live = alone, drop
         self.metrics = Metrics()
         self.settings = RetargetSettings()
         self.state = State.WAITING
@@ -74,12 +75,13 @@ class Pipeline:
         self.latest: Generated | None = None
         self.sinks: list[Callable[[Generated], None]] = []
         self.sound_sinks: list[Callable[[Sound], None]] = []
-        self._fit, self._retargeter = LiveFit(model), Retargeter(loaded.info, model)
         self._frames: Mailbox[Frame] = Mailbox(drop)
         self._conditioned: Mailbox[Conditioned] = Mailbox(drop)
         self._stop = threading.Event()
         self._recalibrate = threading.Event()
         self._guest: str | None = None
+        self._own_source_delivers = False
+        self._heard_s: float | None = None  # when a frame last came
         self._threads = [
             threading.Thread(target=self._guarded, args=(work, name), name=name, daemon=True)
             for name, work in (("capture", self._capture), ("face", self._face), ("generate", self._generate_all))
@@ -105,7 +107,7 @@ class Pipeline:
         self._end()
 
     def recalibrate(self) -> None:
-        """Find the source's identity and neutral anew."""
+        """Fit the source's identity and neutral anew."""
         self._recalibrate.set()
 
     def show(self, loaded: LoadedTarget) -> None:
@@ -114,7 +116,7 @@ class Pipeline:
 
     @property
     def target(self) -> TargetInfo:
-        """Who is shown."""
+        """The target that is shown."""
         return self.loaded.info
 
     def update(self, **changes: object) -> None:
@@ -139,11 +141,18 @@ class Pipeline:
         if self._guest == guest:
             self._guest = None
             self.recalibrate()
+            if not self._own_source_delivers:
+                self.state = State.WAITING
 
     def deliver(self, guest: str, media: Frame | Sound) -> None:
         """A frame or sound from the guest."""
         if self._guest == guest:
             self._put(media)
+
+    @property
+    def guest(self) -> str | None:
+        """Whose frames are shown in place of the source's."""
+        return self._guest
 
     @property
     def source_name(self) -> str:
@@ -184,49 +193,62 @@ class Pipeline:
                 sink(media)
             return
         self.metrics.count("in")
+        self._heard_s = time.monotonic()
         self._frames.put(media)
 
     def _capture(self) -> None:
         def emit(media: Frame | Sound) -> None:
+            self._own_source_delivers = True
             if self._guest is None:
                 self._put(media)
 
         self.source.run(emit, self._stop)
 
     def _face(self) -> None:
-        tracker = FaceTracker(person=self._fit.person)
-        if self._alone and self.loaded.generator.on_processor:
-            _take_first_processor()
-        loaded: LoadedTarget | None = None
+        loaded = self.loaded
+        chain = FrameChain(self.model, loaded.info, loaded.renderer, Retargeter(loaded.info, self.model),
+                           stage=self._stage)  # fmt: skip
+        if self._alone and loaded.generator.on_cpu:
+            _pin_to_first_cpu()
         while True:
-            frame = self._frames.take()
+            frame = self._next_frame()
             if loaded is not self.loaded:
                 loaded = self.loaded
-                self._retargeter.change_target(loaded.info)
-                camera_map = CameraMap(self.model, np.array(loaded.info.camera_map))
-            if self._recalibrate.is_set():
-                self._recalibrate.clear()
-                self._fit.recalibrate()
-                tracker.reset()
-            with self._stage("track"):
-                landmarks = tracker.track(frame.image, round(frame.captured_s * 1000))
-            if landmarks is None:
-                found = self._fit.step(None, frame.captured_s, camera_map)
-                self.state = State.FACE_LOST
+                chain.change_target(loaded.info, loaded.renderer)
+            if frame is None:
+                step = chain.step(None, time.monotonic(), self.settings)
             else:
-                with self._stage("fit"):
-                    found = self._fit.step(landmarks, frame.captured_s, camera_map)
-                self.state = State.LIVE if self._fit.calibration >= 1 else State.CALIBRATING
-            if self._fit.newcomer:
-                self._retargeter.recalibrate()
-            shown = self._retargeter.step(found, self.settings, frame.captured_s)
-            with self._stage("render"):
-                conditioning = loaded.renderer.render(shown)
-            conditioned = Conditioned(conditioning, loaded, shown, landmarks, frame.captured_s)
-            if loaded.generator.on_processor:
+                if self._recalibrate.is_set():
+                    self._recalibrate.clear()
+                    chain.recalibrate()
+                step = chain.step(frame.image, frame.captured_s, self.settings)
+                if step.landmarks is None:
+                    self.state = State.FACE_LOST
+                else:
+                    self.state = State.LIVE if chain.calibration >= 1 else State.CALIBRATING
+            conditioned = Conditioned(step.conditioning, loaded, step.parameters, step.landmarks, step.time_s)
+            if loaded.generator.on_cpu:
                 self._generate(conditioned)
             else:
                 self._conditioned.put(conditioned)
+
+    def _next_frame(self) -> Frame | None:
+        """The next frame; ``None`` where a live source is silent and the target is to ease to rest."""
+        while True:
+            heard_s = self._heard_s
+            if not self._live or heard_s is None:
+                return self._frames.take()
+            silent_s = time.monotonic() - heard_s
+            try:
+                return self._frames.take(max(_STALLED_S - silent_s, _REST_INTERVAL_S))
+            except TimeoutError:
+                silent_s = time.monotonic() - heard_s
+            if self._guest is None and not self._own_source_delivers:
+                self.state = State.WAITING
+            elif silent_s >= _STALLED_S:
+                self.state = State.PAUSED if silent_s >= _PAUSED_S else State.STALLED
+            if _STALLED_S <= silent_s < _STALLED_S + _REST_S:
+                return None
 
     def _generate_all(self) -> None:
         while True:
@@ -242,8 +264,8 @@ class Pipeline:
             sink(generated)
 
 
-def _take_first_processor() -> None:
-    """Keep the calling thread on the first of its processors, ahead of others there, where the system can be told.
+def _pin_to_first_cpu() -> None:
+    """Keep the calling thread on the first of its CPUs, ahead of others there, where the system allows it.
 
     ONNX Runtime keeps its helpers off that one. Left to itself the system often wakes a helper where the thread runs
     that waits for it, and lets others (a browser, the encoder) run there first: some milliseconds a frame each.

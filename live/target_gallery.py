@@ -11,7 +11,8 @@ from pathlib import Path
 from face.errors import UserError
 from face.morphable import MorphableModel
 from face.target import TargetInfo, list_targets, read_info
-from live.loaded_target import LoadedTarget, load_target
+from live.loaded_target import LoadedTarget
+from live.target_loading import load_target
 from trt_engines.gpu import Gpu
 
 logger = logging.getLogger(__name__)

@@ -6,11 +6,11 @@ import threading
 
 from live.frames import Generated
 from live.pipeline import Pipeline
-from live.sources.sources import open_source
+from live.sources.open import open_source
 from live.streaming.media.codecs import yuv_frame
 
 
-def rehearse(pipeline: Pipeline, ended: threading.Event) -> None:
+def warm_up(pipeline: Pipeline, ended: threading.Event) -> None:
     """Have everything compiled and loaded that a picture needs, with a face of the demo clip; may take half a minute.
 
     Kernels are compiled for the processor when they are first called, and kept (numba): on a machine's first start the

@@ -14,7 +14,6 @@ import sys
 from pathlib import Path
 
 import numpy as np
-import onnxruntime as ort
 from tqdm import tqdm
 
 from face.errors import UserError
@@ -27,8 +26,8 @@ from offline.cli_errors import one_sentence
 from offline.dataset.dataset import Dataset
 from offline.dataset.store import made_by, refuse_foreign, stack_parameters, write_dataset
 from offline.export import target_export as export
-from offline.export.target_export import roll_out
 from offline.reenact import reenact
+from offline.rollout import onnx_network, roll_out
 from offline.train import add_options, make_target
 from offline.training.distributed import Ranks
 
@@ -53,21 +52,21 @@ def paint(model: MorphableModel, dataset: Dataset, teacher: Path, drivers: list[
     if made_by(out, recipe):
         print(f"{out} is up to date.")
         return
-    session = ort.InferenceSession(str(teacher), providers=["CPUExecutionProvider"])
+    network = onnx_network(teacher)
     painted, conditionings = np.array(dataset.frames), [np.asarray(dataset.conditionings)]
     faces: list[FaceParameters] = [dataset.face(k) for k in range(len(dataset.frames))]
     aligned: list[FaceParameters] = [dataset.aligned_face(k) for k in range(len(dataset.frames))]
     takes = [int(take) for take in dataset.parameters["take"]]
     for first, last in tqdm(dataset.train, desc="painting", unit="take"):
-        painted[first:last] = list(roll_out(session, conditionings[0][first:last]))
+        painted[first:last] = list(roll_out(network, conditionings[0][first:last]))
     frames = [painted]
     for number, driver in enumerate(drivers):
-        moments = list(reenact(model, teacher, info, driver, Mode.HEAD))
-        frames.append(np.stack([one.output for one in moments]))
-        conditionings.append(np.stack([one.conditioning for one in moments]))
-        faces += [one.drawn for one in moments]
-        aligned += [one.drawn for one in moments]
-        takes += [max(dataset.parameters["take"]) + 1 + number] * len(moments)
+        driven = list(reenact(model, teacher, info, driver, Mode.HEAD))
+        frames.append(np.stack([frame.output for frame in driven]))
+        conditionings.append(np.stack([frame.source.conditioning for frame in driven]))
+        faces += [frame.source.parameters for frame in driven]
+        aligned += [frame.source.parameters for frame in driven]
+        takes += [max(dataset.parameters["take"]) + 1 + number] * len(driven)
     parameters = stack_parameters(faces, aligned, np.array(takes), dataset.camera_map)
     write_dataset(out, np.concatenate(frames), np.concatenate(conditionings), parameters, dataset.manifest | recipe)
 

@@ -14,152 +14,24 @@ in ``samples/``, and what ``tensorboard --logdir RUN`` shows. Ctrl-C, or ``kill`
 from __future__ import annotations
 
 import argparse
-import contextlib
 import sys
-import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
-from filelock import FileLock, Timeout
-from torch.utils.tensorboard import SummaryWriter
-from tqdm import tqdm
 
 from face.errors import UserError
 from face.morphable import MorphableModel
-from face.video import VideoWriter
 from offline.cli_errors import one_sentence
 from offline.dataset.dataset import Dataset
 from offline.flow.stored_flows import store_flows
 from offline.training.config import read_config
 from offline.training.distributed import Ranks
 from offline.training.loader import needed_strides
+from offline.training.loop import SAMPLE_EVERY, learn
 from offline.training.perceptual import load_perceptual
 from offline.training.profiles import COMPACT, PROFILES, Profile
 from offline.training.trainer import Precision, Trainer
-
-_SAVE_SECONDS = 120
-_SAMPLE_EVERY, _LOG_EVERY = 500, 20  # steps
-_SHEET_EVERY = 12  # frames of a roll-out between two on the sheet
-
-
-def learn(trainer: Trainer, minutes: float | None, sample_every: int = _SAMPLE_EVERY) -> None:
-    """Train to the end of the schedule or for some minutes, saving and sampling on the way, and when interrupted.
-
-    Raises:
-        UserError: the GPU's memory does not suffice, the loss is no number any more, or somebody else trains this run.
-    """
-    if trainer.step >= trainer.last_step:
-        if trainer.ranks.first:
-            print(f"{trainer.run} is up to date.")
-        return
-    deadline = time.monotonic() + minutes * 60 if minutes else float("inf")
-    with _alone(trainer):
-        try:
-            _learn(trainer, deadline, sample_every)
-        except torch.OutOfMemoryError:
-            raise UserError(
-                "The GPU's memory does not suffice: lower --batch, or reconstruct with a smaller --size."
-            ) from None
-        except KeyboardInterrupt:
-            trainer.save()
-            raise
-        trainer.save()
-
-
-@contextlib.contextmanager
-def _alone(trainer: Trainer) -> Iterator[None]:
-    """Nobody else trains this run meanwhile; two would write over each other's checkpoints."""
-    if not trainer.ranks.first:
-        yield
-        return
-    lock = FileLock(trainer.run / ".lock", timeout=0)
-    try:
-        lock.acquire()
-    except Timeout:
-        raise UserError(f"{trainer.run} is being trained by another process: wait for it, or stop it.") from None
-    try:
-        yield
-    finally:
-        lock.release()
-
-
-def _learn(trainer: Trainer, deadline: float, sample_every: int) -> None:
-    saved = time.monotonic()
-    means: dict[str, float] = {}
-    speed = Speed(trainer)
-    log = SummaryWriter(str(trainer.run)) if trainer.ranks.first else None
-    with tqdm(total=trainer.last_step, initial=trainer.step, desc="training", unit="sequence", mininterval=5,
-              disable=log is None) as bar:  # fmt: skip
-        # All processes stop together: one that went on alone would wait for the others for ever.
-        while trainer.step < trainer.last_step and not trainer.ranks.any(time.monotonic() >= deadline):
-            with speed.measured():
-                losses = trainer.train_step()
-            for name, value in losses.items():
-                means[name] = means.get(name, value) * 0.98 + value * 0.02
-            bar.update()
-            bar.set_postfix({k: f"{v:.4f}" for k, v in means.items() if k != "rate"}, refresh=False)
-            if time.monotonic() - saved > _SAVE_SECONDS:
-                trainer.save()
-                saved = time.monotonic()
-            if log is None:
-                continue
-            if trainer.step % _LOG_EVERY == 0:
-                for name, value in means.items():
-                    log.add_scalar(f"training/{name}", value, trainer.step)
-                for name, value in speed.figures().items():
-                    log.add_scalar(f"speed/{name}", value, trainer.step)
-            if trainer.step % sample_every == 0:
-                bar.write(_show(trainer, log))
-        if log is not None and trainer.step % sample_every:
-            bar.write(_show(trainer, log))  # where training stops
-    if log is not None:
-        log.close()
-        print(", ".join(f"{name} {value:.2f}" for name, value in speed.figures().items()))
-
-
-class Speed:
-    """How fast steps are, from now on; samples and checkpoints do not count.
-
-    Args:
-        trainer: who trains.
-    """
-
-    def __init__(self, trainer: Trainer) -> None:
-        self._trainer, self._took_s = trainer, 1e-9
-        self._step, self._frames, self._waited_s = trainer.step, trainer.frames, trainer.loader.waited_s
-
-    @contextlib.contextmanager
-    def measured(self) -> Iterator[None]:
-        """Counts the time of a step."""
-        begin = time.perf_counter()
-        yield
-        self._took_s += time.perf_counter() - begin
-
-    def figures(self) -> dict[str, float]:
-        """Sequences and frames a second over all processes, share of the time spent waiting for data, GPU memory."""
-        trainer = self._trainer
-        found = {
-            "sequences/s": (trainer.step - self._step) * trainer.loader.size / self._took_s,
-            "frames/s": (trainer.frames - self._frames) / self._took_s,
-            "waiting for data, %": 100 * (trainer.loader.waited_s - self._waited_s) / self._took_s,
-        }
-        if trainer.device.type == "cuda":
-            found["GPU memory, MB"] = torch.cuda.max_memory_allocated() / 1e6
-        return found
-
-
-def _show(trainer: Trainer, log: SummaryWriter) -> str:
-    """Roll out on the held-out takes: a video and a sheet of samples, and the APD, which is logged and said."""
-    shown, apd = trainer.sample()
-    log.add_scalar("held out/APD", apd, trainer.step)
-    log.add_image("held out", shown[::_SHEET_EVERY].reshape(-1, *shown.shape[2:]), trainer.step, dataformats="HWC")
-    samples = trainer.run / "samples"
-    samples.mkdir(exist_ok=True)
-    with VideoWriter(samples / f"{trainer.step:06d}.mp4", float(trainer.people[0].manifest["rate"])) as video:
-        for picture in shown:
-            video.write(picture)
-    return f"sequence {trainer.step}: held-out APD {apd:.2f}"
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -171,8 +43,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--init", type=Path, metavar="RUN", help="to start from: another run, its checkpoint.pt, or a "
                                                                 "target NAME.onnx")  # fmt: skip
     parser.add_argument("--minutes", type=float, help="stop training after this long (default: the schedule's end)")
-    parser.add_argument("--sample-every", type=int, default=_SAMPLE_EVERY, metavar="N", help="steps between samples of "
-                        f"held-out takes (default {_SAMPLE_EVERY})")  # fmt: skip
+    parser.add_argument("--sample-every", type=int, default=SAMPLE_EVERY, metavar="N", help="steps between samples of "
+                        f"held-out takes (default {SAMPLE_EVERY})")  # fmt: skip
     parser.add_argument("--perceptual-weights", type=Path, metavar="NPZ", help="VGG16 trunk (default: VGG19, fetched)")
     parser.add_argument(
         "--precision", choices=[p.value for p in Precision],

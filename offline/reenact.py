@@ -18,27 +18,23 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-import onnxruntime as ort
 from tqdm import tqdm
 
-from face.camera_map import CameraMap
 from face.conditioning import CpuConditioning
 from face.drawing import draw_conditioning, draw_landmarks
 from face.errors import UserError
 from face.fit_online import CALIBRATION_FRAMES
-from face.landmarks import Landmarks
-from face.live_fit import LiveFit
+from face.frame_chain import ConditionedFrame, FrameChain
 from face.morphable import MorphableModel
 from face.parameters import FaceParameters
 from face.retarget import Mode, Retargeter, RetargetSettings
 from face.target import TargetInfo, read_info
-from face.tracking import FaceTracker
 from face.video import VideoReader, VideoWriter
 from offline.cli_errors import one_sentence
+from offline.dataset.crop import choose_crop
 from offline.evaluate import expressive_moments
-from offline.export.target_export import roll_out
-from offline.fit_quality import track
-from offline.reconstruct.reconstruction import choose_crop
+from offline.rollout import Rollout, onnx_network
+from offline.tracked import track
 
 _COLUMNS = 5  # of a sheet, per video
 
@@ -47,84 +43,67 @@ SELF = "self"  # self-reenactment: a video of the target person
 
 
 @dataclass(frozen=True)
-class Driven:
-    """A moment of a video.
+class DrivenFrame:
+    """A frame of a source and what the target makes of it.
 
     Attributes:
-        time_s: when it is, from the start.
-        seen: what the tracker saw.
-        drawn: what was drawn.
-        conditioning: ``[H, W, 6]`` uint8.
+        source: the frame after the chain, its time from the start of the video.
         output: ``[H, W, 3]`` uint8.
     """
 
-    time_s: float
-    seen: Landmarks | None
-    drawn: FaceParameters
-    conditioning: np.ndarray
+    source: ConditionedFrame
     output: np.ndarray
 
 
-class Own:
+class SelfReenactment:
     """Places a video of the target person as training did: pose, place and scale as filmed, in the video's crop.
 
     Args:
+        source: a video of the target person.
         target: the person.
-        source: a video of the same person.
 
     Raises:
         UserError: the video cannot be read, or shows no face.
     """
 
-    def __init__(self, target: TargetInfo, source: Path) -> None:
-        seen = [one for one in track(source) if one is not None]
-        if not seen:
+    def __init__(self, source: Path, target: TargetInfo) -> None:
+        faces = [landmarks for landmarks in track(source) if landmarks is not None]
+        if not faces:
             raise UserError(f"No face was found in {source}: give a video that shows {target.title}.")
-        self._crop, self._shown = choose_crop(seen, target.size), target.resting()
+        self._faces = faces
+        self.change_target(target)
 
-    def step(self, found: FaceParameters | None) -> FaceParameters:
-        """Parameters to draw: what was found, or what was drawn last."""
-        if found is not None:
-            self._shown = self._crop.parameters(found)
-        return self._shown
+    def change_target(self, target: TargetInfo) -> None:
+        """Crop for another target."""
+        self._crop, self._last = choose_crop(self._faces, target.size), target.resting()
+
+    def recalibrate(self) -> None:
+        """Nothing is learned from the source."""
+
+    def step(self, source: FaceParameters | None, settings: RetargetSettings, time_s: float) -> FaceParameters:
+        """Parameters to render: the source's in the crop, or the last ones where there is no face."""
+        if source is not None:
+            self._last = self._crop.parameters(source)
+        return self._last
 
 
-def reenact(model: MorphableModel, target: Path, info: TargetInfo, source: Path, mode: str) -> Iterator[Driven]:
+def reenact(model: MorphableModel, target: Path, info: TargetInfo, source: Path, mode: str) -> Iterator[DrivenFrame]:
     """Every frame of a video and what it makes the target do, in one of the live loop's modes or ``SELF``.
 
     Raises:
         UserError: the video cannot be read, or shows no face although it is to show the target person.
     """
-    session = ort.InferenceSession(str(target), providers=["CPUExecutionProvider"])
-    renderer = CpuConditioning(model, info.size)
+    renderer, generator = CpuConditioning(model, info.size), Rollout(onnx_network(target))
     if mode == SELF:
-        fit, own = LiveFit(model, np.array(info.identity)), Own(info, source)
-
-        def place(found: FaceParameters | None, time_s: float) -> FaceParameters:
-            return own.step(found)
-
+        own, settings = SelfReenactment(source, info), RetargetSettings()
+        chain = FrameChain(model, info, renderer, own, identity=np.array(info.identity))
     else:
-        fit, retargeter, settings = LiveFit(model), Retargeter(info, model), RetargetSettings(mode=Mode(mode))
-
-        def place(found: FaceParameters | None, time_s: float) -> FaceParameters:
-            if fit.newcomer:
-                retargeter.recalibrate()
-            return retargeter.step(found, settings, time_s)
-
-    tracker, camera_map = FaceTracker(person=fit.person), CameraMap(model, np.array(info.camera_map))
-    latest: list[tuple[float, Landmarks | None, FaceParameters, np.ndarray]] = []
-
-    def conditionings() -> Iterator[np.ndarray]:
-        for image, time_s in tqdm(video, total=video.frames or None, desc=source.name, unit="frame"):
-            seen = tracker.track(image, round(time_s * 1000))
-            parameters = place(fit.step(seen, time_s, camera_map), time_s)
-            conditioning = renderer.render(parameters)
-            latest[:] = [(time_s, seen, parameters, conditioning)]
-            yield conditioning
-
+        settings = RetargetSettings(mode=Mode(mode))
+        chain = FrameChain(model, info, renderer, Retargeter(info, model))
     with VideoReader(source) as video:
-        for output in roll_out(session, conditionings()):
-            yield Driven(*latest[0], output)
+        for image, time_s in tqdm(video, total=video.frames or None, desc=source.name, unit="frame"):
+            frame = chain.step(image, time_s, settings)
+            yield DrivenFrame(frame, generator.step(frame.conditioning))
 
 
 def _square(image: np.ndarray, size: int) -> np.ndarray:
@@ -135,29 +114,31 @@ def _square(image: np.ndarray, size: int) -> np.ndarray:
     return cv2.resize(image[top : top + side, left : left + side], (size, size), interpolation=cv2.INTER_AREA)
 
 
-def _compared(source: Path, moments: Iterator[Driven], size: int) -> Iterator[tuple[np.ndarray, float]]:
+def _compared(source: Path, frames: Iterator[DrivenFrame], size: int) -> Iterator[tuple[np.ndarray, float]]:
     """Source, NMFC and output side by side, ``[size, 3 size, 3]`` uint8, frame by frame, with its time."""
     with VideoReader(source) as video:
-        for moment, (image, time_s) in zip(moments, video, strict=True):
-            yield np.hstack([_square(image, size), draw_conditioning(moment.conditioning), moment.output]), time_s
+        for frame, (image, time_s) in zip(frames, video, strict=True):
+            conditioning = draw_conditioning(frame.source.conditioning)
+            yield np.hstack([_square(image, size), conditioning, frame.output]), time_s
 
 
-def _rows(moments: list[Driven]) -> np.ndarray:
-    """Three rows: landmarks, conditionings, outputs; moments spread over the video once identity is found."""
-    begin = min(CALIBRATION_FRAMES, len(moments) // 3)
-    return np.hstack([_column(moments[k]) for k in np.linspace(begin, len(moments) - 1, _COLUMNS).astype(int)])
+def _rows(frames: list[DrivenFrame]) -> np.ndarray:
+    """Three rows: landmarks, conditionings, outputs; frames spread over the video once identity is fitted."""
+    begin = min(CALIBRATION_FRAMES, len(frames) // 3)
+    return np.hstack([_column(frames[k]) for k in np.linspace(begin, len(frames) - 1, _COLUMNS).astype(int)])
 
 
-def _column(moment: Driven) -> np.ndarray:
-    """Landmarks, conditioning and output of a moment, one below the other."""
-    size = moment.output.shape[0]
-    return np.vstack([draw_landmarks(moment.seen, size), draw_conditioning(moment.conditioning), moment.output])
+def _column(frame: DrivenFrame) -> np.ndarray:
+    """Landmarks, conditioning and output of a frame, one below the other."""
+    source, size = frame.source, frame.output.shape[0]
+    return np.vstack([draw_landmarks(source.landmarks, size), draw_conditioning(source.conditioning), frame.output])
 
 
-def _expressive_rows(videos: list[list[Driven]]) -> np.ndarray:
+def _expressive_rows(videos: list[list[DrivenFrame]]) -> np.ndarray:
     """Three rows for each kind of expression: landmarks, conditionings, outputs of its strongest moments."""
-    chosen = expressive_moments.moments([[m.seen for m in video] for video in videos], CALIBRATION_FRAMES)
-    rows = [np.hstack([_column(videos[number][frame]) for number, frame in found]) for found in chosen.values()]
+    tracked = [[frame.source.landmarks for frame in video] for video in videos]
+    chosen = expressive_moments.moments(tracked, CALIBRATION_FRAMES)
+    rows = [np.hstack([_column(videos[number][frame]) for number, frame in kind]) for kind in chosen.values()]
     width = max(row.shape[1] for row in rows)
     return np.vstack([np.pad(row, ((0, 0), (0, width - row.shape[1]), (0, 0))) for row in rows])
 
@@ -185,17 +166,17 @@ def main() -> int:
     info = read_info(arguments.target, model.hash)
     driven = (reenact(model, arguments.target, info, source, arguments.mode) for source in arguments.source)
     if arguments.sheet:
-        videos = [list(moments) for moments in driven]
+        videos = [list(frames) for frames in driven]
         sheet = _expressive_rows(videos) if arguments.expressive else np.vstack([_rows(video) for video in videos])
         cv2.imwrite(str(arguments.sheet), cv2.cvtColor(sheet, cv2.COLOR_RGB2BGR))
         return 0
-    source, moments = arguments.source[0], next(driven)
-    pictures = _compared(source, moments, info.size) if arguments.compare else ((m.output, m.time_s) for m in moments)
+    source, frames = arguments.source[0], next(driven)
+    shown = _compared(source, frames, info.size) if arguments.compare else ((f.output, f.source.time_s) for f in frames)
     with VideoReader(source) as video:
         rate = video.rate
     with VideoWriter(arguments.out, rate, sound_of=source) as written:
-        for picture, time_s in pictures:
-            written.write(picture, time_s)
+        for image, time_s in shown:
+            written.write(image, time_s)
     return 0
 
 

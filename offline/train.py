@@ -22,6 +22,7 @@ from offline.evaluate import evaluation as evaluate
 from offline.export import target_export as export
 from offline.reconstruct import reconstruction as reconstruct
 from offline.training.distributed import Ranks
+from trt_engines.folders import new_target_folder
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -30,7 +31,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     export.add_options(parser)
     evaluate.add_options(parser)
     parser.add_argument("--out", type=Path, help="folder for dataset, run and report (default runs/NAME)")
-    parser.add_argument("--targets", type=Path, default=Path("trt_engines"), help="folder for the target")
+    parser.add_argument(
+        "--targets", type=Path, default=new_target_folder(), help="folder for the target (default %(default)s)"
+    )
 
 
 def make_target(model: MorphableModel, folder: Path, arguments: argparse.Namespace, ranks: Ranks) -> None:

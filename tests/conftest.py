@@ -75,7 +75,7 @@ def network():
     """A small generator, untrained, exported."""
     import torch
 
-    from offline.export.target_export import export_onnx
+    from offline.export.onnx_step import export_onnx
     from offline.networks.compact_generator import CompactGenerator
 
     torch.manual_seed(0)

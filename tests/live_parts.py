@@ -33,7 +33,7 @@ class NmfcGenerator:
     """Shows the NMFC itself: a picture that follows the conditioning, at no cost."""
 
     description = "the NMFC itself"
-    on_processor = True
+    on_cpu = True
 
     def __init__(self) -> None:
         self.steps = 0

@@ -7,16 +7,17 @@ import contextlib
 import threading
 from collections.abc import Iterator
 
-from live.app import TARGETS, listen, serve
+from live.app import listen, serve
 from live.pipeline import Pipeline
 from live.streaming.http.server import Server, ServerSettings
 from live.target_gallery import Gallery
+from trt_engines.folders import SHIPPED
 
 
 @contextlib.contextmanager
 def serving(loop: Pipeline, settings: ServerSettings | None = None, gallery: Gallery | None = None) -> Iterator[str]:
     """Start the pipeline and serve it; gives the address."""
-    server = Server(loop, gallery or Gallery(loop.model, [TARGETS]), settings)
+    server = Server(loop, gallery or Gallery(loop.model, [SHIPPED]), settings)
     bound = listen("127.0.0.1", 0)
     ended = threading.Event()
     loop.on_end = ended.set

@@ -46,9 +46,7 @@ def test_live_and_face_load_without_torch():
     assert done.returncode == 0, done.stderr
 
 
-@pytest.mark.parametrize(
-    "module", ["live.generators.onnx_runtime", "offline.export.target_export", "face.gaze_estimation"]
-)
+@pytest.mark.parametrize("module", ["live.generators.onnx_runtime", "offline.rollout", "face.gaze_estimation"])
 def test_onnx_runtime_reports_to_nobody(module, tmp_path):
     """Where it would report, it keeps its reports in the user's cache; it holds back only where CI is set."""
     code = (

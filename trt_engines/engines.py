@@ -13,10 +13,10 @@ from tqdm import tqdm
 from face.errors import UserError
 from face.files import sha256, write_whole
 from face.target import TargetInfo, read_info, write_engine
+from trt_engines.folders import BUILT
 from trt_engines.graph import Precision, for_tensorrt
 from trt_engines.library import TensorRt, tensorrt
 
-BUILT = Path(__file__).parent / "built"
 _WORKSPACE_BYTES = 4 << 30
 
 

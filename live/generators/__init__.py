@@ -1,4 +1,4 @@
-"""Generators: one interface, ONNX Runtime on a CPU (``onnx.py``), TensorRT on a GPU."""
+"""Generators: one interface, ONNX Runtime on a CPU (``onnx_runtime.py``, ``cpu_int8.py``), TensorRT on a GPU."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ class Generator(Protocol):
     """A recurrent video generator (Eq. 4) that owns its state."""
 
     description: str
-    on_processor: bool  # it computes on the cores that also find the face
+    on_cpu: bool  # it runs on the cores that also track the face
 
     def step(self, conditioning: np.ndarray) -> np.ndarray:
-        """Next picture ``[H, W, 3]`` uint8 RGB from a conditioning ``[H, W, 6]`` uint8."""
+        """Next image ``[H, W, 3]`` uint8 RGB from a conditioning ``[H, W, 6]`` uint8."""
         ...
 
     def reset(self) -> None:
-        """Forget the past: the next picture is the first."""
+        """Forget previous frames: the next image is the first."""
         ...
 
     def clone(self) -> Generator:

@@ -1,7 +1,7 @@
-"""What lies between the convolutions of the compact generator, on a processor: where each pixel looks, and painting.
+"""What lies between the compact generator's convolutions, on a CPU: sampling grids, layer lookup, compositing.
 
-The same maths as ``offline/networks/head_warp.py`` and ``CompactGenerator.paint``, for one frame and as loops over
-its pixels. Constants are float32, lest everything about them becomes float64, which takes twice the time.
+The same maths as ``offline/networks/head_warp.py`` and the compact generator's own compositing, for one frame and as
+loops over its pixels. Constants are float32, or everything they touch becomes float64, which takes twice the time.
 """
 
 from __future__ import annotations
@@ -27,27 +27,27 @@ from face.compact_constants import (
 
 _FIRST, _EACH = CAMERA_PIXELS.start, CAMERA_PIXELS.step
 _MIDDLE, _HALF_RANGE, _HALF, _ONE, _ZERO, _BYTE = (np.float32(v) for v in (MIDDLE, HALF_RANGE, 0.5, 1, 0, 255))
-# The sigmoid at 4096 places up to ±16: a third of the time of an exponential, and as good as bytes can tell.
-_PLACES = np.float32(128.0)  # for each step of one
+# The sigmoid at 4096 points up to ±16: a third of the time of an exponential, and as good as bytes can tell.
+_POINTS_PER_UNIT = np.float32(128.0)
 _SIGMOID = expit((np.arange(4096) - 2048) / 128.0).astype(np.float32)
 _LAST = np.float32(len(_SIGMOID) - 1)
 
 
-def remember(patches: np.ndarray, picture: np.ndarray) -> None:
-    """Move the pictures of a stack one on, the oldest out, and add the newest.
+def push_frame(patches: np.ndarray, frame: np.ndarray) -> None:
+    """Append a frame to a history of patches and drop its oldest.
 
     Args:
-        patches: ``[H/4, W/4, pictures · 16C]`` uint8, the oldest first, a patch's pixels by row, column, channel.
-        picture: ``[H, W, C]`` uint8, contiguous.
+        patches: ``[H/4, W/4, frames · 16C]`` uint8, the oldest first, a patch's pixels by row, column, channel.
+        frame: ``[H, W, C]`` uint8, contiguous.
     """
-    height, width, channels = picture.shape
-    # Four bytes at a time: a patch's row of any picture is a multiple of that.
-    rows = picture.reshape(height, width // PATCH, PATCH * channels).view(np.uint32)
-    _remember(patches.view(np.uint32), rows)
+    height, width, channels = frame.shape
+    # Four bytes at a time: a patch's row of any frame is a multiple of that.
+    rows = frame.reshape(height, width // PATCH, PATCH * channels).view(np.uint32)
+    _push(patches.view(np.uint32), rows)
 
 
 @njit(cache=True, nogil=True)
-def _remember(patches: np.ndarray, rows: np.ndarray) -> None:  # [H/4, W/4, ·], [H, W/4, ·] uint32
+def _push(patches: np.ndarray, rows: np.ndarray) -> None:  # [H/4, W/4, ·], [H, W/4, ·] uint32
     height, width, size = patches.shape
     row = rows.shape[2]
     older = size - PATCH * row
@@ -111,79 +111,81 @@ def _at(plane: np.ndarray, x: np.float32, y: np.float32) -> np.float32:  # plane
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def head_places(
+def head_sampling_grid(
     camera: np.ndarray,  # [8] float32
-    relief: np.ndarray,  # [3, h, h] float32
-    bend: np.ndarray,  # [2, n/2, n/2] float32
+    depth_map: np.ndarray,  # [3, h, h] float32
+    warp: np.ndarray,  # [2, n/2, n/2] float32
 ) -> np.ndarray:
-    """Where on the head the pixels of a picture of a quarter of the size look, ``[2, n, n]`` float32: right and up."""
-    count = 2 * bend.shape[1]
-    places = np.empty((2, count, count), np.float32)
+    """Where on the head the pixels of a frame of a quarter of the size sample, ``[2, n, n]`` float32: right and up."""
+    count = 2 * warp.shape[1]
+    grid = np.empty((2, count, count), np.float32)
     xu, xv, xw, yu, yv, yw, x0, y0 = camera
     area = xu * yv - xv * yu
     step_u, step_v = (xw * yv - yw * xv) / area, (yw * xu - xw * yu) / area
     extent = np.float32(HEAD_EXTENT)
-    scale = np.float32(relief.shape[1] / (2 * HEAD_EXTENT))
-    mean = relief[0].mean()
+    scale = np.float32(depth_map.shape[1] / (2 * HEAD_EXTENT))
+    mean = depth_map[0].mean()
     for i in range(count):
         y = np.float32((2 * i + 1) / count - 1) - y0
         for j in range(count):
             x = np.float32((2 * j + 1) / count - 1) - x0
             across, down = np.float32(0.5 * j - 0.25), np.float32(0.5 * i - 0.25)
-            u = (x * yv - y * xv) / area + _at(bend[0], across, down)
-            v = (y * xu - x * yu) / area + _at(bend[1], across, down)
+            u = (x * yv - y * xv) / area + _at(warp[0], across, down)
+            v = (y * xu - x * yu) / area + _at(warp[1], across, down)
             depth = mean
             for _ in range(LOOKS):
                 across = (u - step_u * depth + extent) * scale - _HALF
                 down = (v - step_v * depth + extent) * scale - _HALF
-                depth = _at(relief[0], across, down)
-            places[0, i, j] = u - step_u * depth + _at(relief[1], across, down)
-            places[1, i, j] = v - step_v * depth + _at(relief[2], across, down)
-    return places
+                depth = _at(depth_map[0], across, down)
+            grid[0, i, j] = u - step_u * depth + _at(depth_map[1], across, down)
+            grid[1, i, j] = v - step_v * depth + _at(depth_map[2], across, down)
+    return grid
 
 
-def show(
+def sample_layers(
     conditioning: np.ndarray,
-    places: np.ndarray,
+    grid: np.ndarray,
     head: np.ndarray,
     face: np.ndarray,
-    seen: np.ndarray,
+    layers: np.ndarray,
 ) -> None:
-    """Look up head and face at each pixel, and lay both beside the conditioning.
+    """Sample the head and face layers at each pixel, beside the conditioning.
 
     Args:
         conditioning: ``[H, W, 6]`` uint8.
-        places: ``[2, H/4, W/4]`` float32, from ``head_places``.
+        grid: ``[2, H/4, W/4]`` float32, from ``head_sampling_grid``.
         head: table ``[side · side, 4]`` uint8.
         face: table ``[256 · 256, 4]`` uint8.
-        seen: ``[H/2, W/2, 2, 2, 14]`` uint8, written: patches' pixels, each its conditioning, head and face.
+        layers: ``[H/2, W/2, 2, 2, 14]`` uint8, written: patches' pixels, each its conditioning, head and face.
     """
-    # Two bytes at a time; those of the NMFC's first two colours are the number of the face's row.
-    _show(*(each.view("<u2") for each in (conditioning, head, face, seen)), places)
+    # Two bytes at a time; those of the NMFC's first two colors are the number of the face's row.
+    _sample_layers(*(each.view("<u2") for each in (conditioning, head, face, layers)), grid)
 
 
 @njit(cache=True, nogil=True)
-def _show(conditioning: np.ndarray, head: np.ndarray, face: np.ndarray, seen: np.ndarray, places: np.ndarray) -> None:
+def _sample_layers(
+    conditioning: np.ndarray, head: np.ndarray, face: np.ndarray, layers: np.ndarray, grid: np.ndarray
+) -> None:
     height, width = conditioning.shape[:2]
-    count = places.shape[1]
+    count = grid.shape[1]
     side = np.int32(math.sqrt(head.shape[0]))
     half, last = np.float32(side / 2), np.float32(side - 1)
     scale = np.float32(side / (2 * HEAD_EXTENT))
     left, right, across = np.empty(width, np.int32), np.empty(width, np.int32), np.empty(width, np.float32)
     for j in range(width):
         left[j], right[j], across[j] = _between(np.float32((j + 0.5) / PATCH - 0.5), count)
-    line = np.empty((2, count), np.float32)  # where a row of pixels looks, in texels
+    line = np.empty((2, count), np.float32)  # where a row of pixels samples, in texels
     rows = np.empty(width, np.int32)
     for i in range(height):
         above, below, down = _between(np.float32((i + 0.5) / PATCH - 0.5), count)
         for k in range(2):
             for j in range(count):
-                line[k, j] = (places[k, above, j] + down * (places[k, below, j] - places[k, above, j])) * scale + half
+                line[k, j] = (grid[k, above, j] + down * (grid[k, below, j] - grid[k, above, j])) * scale + half
         for j in range(width):
             u = line[0, left[j]] + across[j] * (line[0, right[j]] - line[0, left[j]])
             v = line[1, left[j]] + across[j] * (line[1, right[j]] - line[1, left[j]])
             rows[j] = np.int32(min(last, max(_ZERO, u))) + side * np.int32(min(last, max(_ZERO, v)))
-        patches = seen[i // FINE_PATCH, :, i % FINE_PATCH]
+        patches = layers[i // FINE_PATCH, :, i % FINE_PATCH]
         for j in range(width):
             pixel = patches[j // FINE_PATCH, j % FINE_PATCH]
             for k in range(3):
@@ -194,43 +196,43 @@ def _show(conditioning: np.ndarray, head: np.ndarray, face: np.ndarray, seen: np
 
 
 @njit(cache=True, nogil=True, fastmath=True)
-def paint(
-    seen: np.ndarray,  # [H/2, W/2, 2, 2, 14] uint8, from show
+def composite(
+    layers: np.ndarray,  # [H/2, W/2, 2, 2, 14] uint8, from sample_layers
     corrections: np.ndarray,  # [H/2, W/2, 2, 2, 4] uint8
-    backdrop: np.ndarray,  # [3, H, W] float32 -1…1
+    background: np.ndarray,  # [3, H, W] float32 -1…1
     head_step: np.ndarray,  # [4] float32: what one step of a byte is worth
     face_step: np.ndarray,  # [4] float32
     correction_step: np.ndarray,  # [4] float32
     no_correction: np.float32,  # the byte that stands for none
 ) -> np.ndarray:
-    """The layers, painted over each other as they are corrected: a picture ``[H, W, 3]`` uint8."""
-    height, width = FINE_PATCH * seen.shape[0], FINE_PATCH * seen.shape[1]
-    picture = np.empty((height, width, 3), np.uint8)
-    head, face = np.empty(width, np.float32), np.empty(width, np.float32)  # coverages of a row of pixels
+    """The corrected layers, composited back to front: an image ``[H, W, 3]`` uint8."""
+    height, width = FINE_PATCH * layers.shape[0], FINE_PATCH * layers.shape[1]
+    image = np.empty((height, width, 3), np.uint8)
+    head, face = np.empty(width, np.float32), np.empty(width, np.float32)  # alpha of a row of pixels
     for i in range(height):
-        layers, more = seen[i // FINE_PATCH, :, i % FINE_PATCH], corrections[i // FINE_PATCH, :, i % FINE_PATCH]
+        row, more = layers[i // FINE_PATCH, :, i % FINE_PATCH], corrections[i // FINE_PATCH, :, i % FINE_PATCH]
         for p in range(width // FINE_PATCH):
             for q in range(FINE_PATCH):
                 j = FINE_PATCH * p + q
                 correction = (np.float32(more[p, q, 3]) - no_correction) * correction_step[3]
-                head[j] = _sigmoid((np.float32(layers[p, q, 9]) - _MIDDLE) * head_step[3] + correction)
-                face[j] = _sigmoid((np.float32(layers[p, q, 13]) - _MIDDLE) * face_step[3] + correction)
-                if layers[p, q, 0] == 0:  # the background; a face has no colour of zero
+                head[j] = _sigmoid((np.float32(row[p, q, 9]) - _MIDDLE) * head_step[3] + correction)
+                face[j] = _sigmoid((np.float32(row[p, q, 13]) - _MIDDLE) * face_step[3] + correction)
+                if row[p, q, 0] == 0:  # the background; a face has no color of zero
                     face[j] = _ZERO
         for k in range(3):
             for p in range(width // FINE_PATCH):
                 for q in range(FINE_PATCH):
                     j = FINE_PATCH * p + q
-                    value = backdrop[k, i, j]
-                    value += head[j] * ((np.float32(layers[p, q, 6 + k]) - _MIDDLE) * head_step[k] - value)
-                    value += face[j] * ((np.float32(layers[p, q, 10 + k]) - _MIDDLE) * face_step[k] - value)
+                    value = background[k, i, j]
+                    value += head[j] * ((np.float32(row[p, q, 6 + k]) - _MIDDLE) * head_step[k] - value)
+                    value += face[j] * ((np.float32(row[p, q, 10 + k]) - _MIDDLE) * face_step[k] - value)
                     value += (np.float32(more[p, q, k]) - no_correction) * correction_step[k]
                     byte = min(max((value + _ONE) * _HALF_RANGE + _HALF, _ZERO), _BYTE)
-                    picture[i, j, k] = np.uint8(np.int32(byte))
-    return picture
+                    image[i, j, k] = np.uint8(np.int32(byte))
+    return image
 
 
 @njit(cache=True, nogil=True)
 def _sigmoid(x: np.float32) -> np.float32:
-    place = x * _PLACES + np.float32(len(_SIGMOID) // 2) + _HALF
+    place = x * _POINTS_PER_UNIT + np.float32(len(_SIGMOID) // 2) + _HALF
     return _SIGMOID[np.int32(min(max(place, _ZERO), _LAST))]

@@ -1,9 +1,8 @@
 """The compact generator in eight bits: ONNX Runtime for the convolutions, loops over the pixels for the rest.
 
-ONNX Runtime spends as long on looking up, joining and painting, operator by operator, as on the convolutions. So the
-step is cut at its seams (``offline/export/cpu_step.py``), and what lies between them is done by
-``cpu_compositing.py``. What
-can be told before a conditioning comes, from the pictures made, is told while the next face is looked for.
+ONNX Runtime spends as long on lookup, concatenation and compositing as on the convolutions. So the step is cut at its
+seams (``offline/export/cpu_step.py``), and ``cpu_compositing.py`` does what lies between them. The encoder of previous
+outputs needs no conditioning: it runs while the next frame is tracked.
 """
 
 from __future__ import annotations
@@ -22,94 +21,96 @@ from onnx.utils import Extractor
 from face.compact_constants import CONSIDER, CORRECT, FINE_PATCH, HALVED, LOOK_BACK, PATCH, SEAMS
 from face.errors import UserError
 from face.recurrence import CONDITIONING_FRAMES, NO_OUTPUT, PREVIOUS_FRAMES
-from live.generators import cpu_compositing as painting
+from live.generators.cpu_compositing import composite, head_sampling_grid, implied_camera, push_frame, sample_layers
 from live.generators.onnx_runtime import OnnxGenerator, open_session
 
 
-class ProcessorGenerator:
+class CpuInt8Generator:
     """Runs a target's network step by step.
 
     Args:
         model: the network, with seams.
         name: of its file.
-        threads: processor threads; 0 lets ONNX Runtime choose.
+        threads: CPU threads; 0 lets ONNX Runtime choose.
 
     Raises:
         UserError: ONNX Runtime cannot load it.
     """
 
-    on_processor = True
+    on_cpu = True
 
     def __init__(self, model: onnx.ModelProto, name: str, threads: int = 0) -> None:
         extractor = Extractor(model)
-        # The first runs aside, where one thread is enough.
+        # The first runs in the background, where one thread is enough.
         self._look_back, self._consider, self._correct = (
             open_session(extractor.extract_model(list(inputs), list(outputs)).SerializeToString(), name, count)
             for (inputs, outputs), count in ((LOOK_BACK, 1), (CONSIDER, threads), (CORRECT, threads))
         )
-        self._aside = ThreadPoolExecutor(1, "look back")
+        self._background_thread = ThreadPoolExecutor(1, "look back")
         values = {tensor.name: tensor for tensor in model.graph.initializer}
         read = lambda name: numpy_helper.to_array(values[name])  # noqa: E731
         self._head, self._face = read("head_table"), read("face_table")
-        backdrop = read("generator.backdrop" + HALVED)[0].astype(np.float32)
+        background = read("generator.backdrop" + HALVED)[0].astype(np.float32)
         # The exporter lays it out as suits its graph.
-        self._backdrop = np.ascontiguousarray(backdrop if len(backdrop) == 3 else backdrop.transpose(2, 0, 1))
+        self._background = np.ascontiguousarray(background if len(background) == 3 else background.transpose(2, 0, 1))
         (corrections,) = (node for node in model.graph.node if "corrections" in node.input)
         step, middle = (read(name) for name in corrections.input[1:])
         self._steps = read("head_step"), read("face_step"), read("corrections_factor") * step
         self._no_correction = np.float32(middle)
-        self.size = self._backdrop.shape[1]
+        self.size = self._background.shape[1]
         self.description = f"ONNX Runtime {ort.__version__} on the CPU, {name}"
         self.reset()
 
     def reset(self) -> None:
-        """Forget the past."""
+        """Forget previous frames."""
         side = self.size // PATCH
-        self._told = np.empty((side, side, CONDITIONING_FRAMES * 6 * PATCH**2), np.uint8)
-        self._made = np.full((side, side, PREVIOUS_FRAMES * 3 * PATCH**2), NO_OUTPUT, np.uint8)
+        self._conditionings = np.empty((side, side, CONDITIONING_FRAMES * 6 * PATCH**2), np.uint8)
+        self._outputs = np.full((side, side, PREVIOUS_FRAMES * 3 * PATCH**2), NO_OUTPUT, np.uint8)
         half = self.size // FINE_PATCH
-        self._seen = np.empty((half, half, FINE_PATCH, FINE_PATCH, 6 + 4 + 4), np.uint8)
-        self._begun = False
-        self._begin_next()
+        self._layers = np.empty((half, half, FINE_PATCH, FINE_PATCH, 6 + 4 + 4), np.uint8)
+        self._started = False
+        self._encode_outputs()
 
-    def clone(self) -> ProcessorGenerator:
+    def clone(self) -> CpuInt8Generator:
         """A generator of the same network, which is loaded once, with a state of its own."""
-        twin = copy.copy(self)
-        twin.reset()
-        return twin
+        clone = copy.copy(self)
+        clone.reset()
+        return clone
 
     def step(self, conditioning: np.ndarray) -> np.ndarray:
-        """Next picture ``[H, W, 3]`` uint8 RGB from a conditioning ``[H, W, 6]`` uint8."""
-        for _ in range(1 if self._begun else CONDITIONING_FRAMES):  # the first stands for those before it
-            painting.remember(self._told, conditioning)
-        self._begun = True
-        features, camera, relief, bend = self._consider.run(
+        """Next image ``[H, W, 3]`` uint8 RGB from a conditioning ``[H, W, 6]`` uint8."""
+        for _ in range(1 if self._started else CONDITIONING_FRAMES):  # the first stands for the earlier ones
+            push_frame(self._conditionings, conditioning)
+        self._started = True
+        features, camera, depth_map, warp = self._consider.run(
             list(CONSIDER[1]),
             {
-                "told": self._told,
-                "implied": painting.implied_camera(conditioning)[None],
-                **dict(zip(LOOK_BACK[1], self._before.result(), strict=True)),
+                "told": self._conditionings,
+                "implied": implied_camera(conditioning)[None],
+                **dict(zip(LOOK_BACK[1], self._encoded_outputs.result(), strict=True)),
             },
         )
-        places = painting.head_places(camera[0], relief[0], bend[0])
-        painting.show(conditioning, places, self._head, self._face, self._seen)
-        half = len(self._seen)
+        grid = head_sampling_grid(camera[0], depth_map[0], warp[0])
+        sample_layers(conditioning, grid, self._head, self._face, self._layers)
+        half = len(self._layers)
         (corrections,) = self._correct.run(
-            list(CORRECT[1]), {"features": features, "seen": self._seen.reshape(half, half, -1)}
+            list(CORRECT[1]), {"features": features, "seen": self._layers.reshape(half, half, -1)}
         )
         corrections = corrections.reshape(half, half, FINE_PATCH, FINE_PATCH, -1)
-        picture = painting.paint(self._seen, corrections, self._backdrop, *self._steps, self._no_correction)
-        painting.remember(self._made, picture)
-        self._begin_next()
-        return picture
+        image = composite(self._layers, corrections, self._background, *self._steps, self._no_correction)
+        push_frame(self._outputs, image)
+        self._encode_outputs()
+        return image
 
-    def _begin_next(self) -> None:
-        """Read the pictures made, on another thread: until the next conditioning comes it has the time."""
-        self._before = self._aside.submit(self._look_back.run, list(LOOK_BACK[1]), {"made": self._made})
+    def _encode_outputs(self) -> None:
+        """Encode the previous outputs on another thread: it has time until the next conditioning comes."""
+        self._encoded_outputs = self._background_thread.submit(
+            self._look_back.run, list(LOOK_BACK[1]), {"made": self._outputs}
+        )
 
 
-def open_on_processor(path: Path) -> OnnxGenerator | ProcessorGenerator:
-    """The generator of a target file, or of the 8-bit network beside it, which takes half the time or less.
+def open_on_cpu(path: Path) -> OnnxGenerator | CpuInt8Generator:
+    """The generator of a target file, or of the int8 network beside it, which takes half the time or less.
 
     Raises:
         UserError: the file holds no network of this program.
@@ -122,11 +123,11 @@ def open_on_processor(path: Path) -> OnnxGenerator | ProcessorGenerator:
     except DecodeError:
         raise UserError(f"{chosen} is damaged: export the target again.") from None
     # Targets exported by earlier versions have none, or others.
-    has_seams = {one.name for one in model.graph.value_info}.issuperset(SEAMS)
-    return ProcessorGenerator(model, chosen.name) if has_seams else OnnxGenerator(chosen)
+    has_seams = {value.name for value in model.graph.value_info}.issuperset(SEAMS)
+    return CpuInt8Generator(model, chosen.name) if has_seams else OnnxGenerator(chosen)
 
 
 def choose_precision(path: Path) -> Path:
-    """The 8-bit network beside an fp32 one (``NAME.int8.onnx``), if there is one."""
-    small = path.with_suffix(".int8.onnx")
-    return small if small.exists() else path
+    """The int8 network beside an fp32 one (``NAME.int8.onnx``), if there is one."""
+    int8 = path.with_suffix(".int8.onnx")
+    return int8 if int8.exists() else path

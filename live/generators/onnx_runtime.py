@@ -13,12 +13,12 @@ from face.recurrence import INPUTS, Recurrence
 
 
 def open_session(network: str | bytes, name: str, threads: int) -> ort.InferenceSession:
-    """Load a network, or part of one, for a processor.
+    """Load a network, or part of one, for a CPU.
 
     Args:
         network: path or content.
         name: of its file.
-        threads: processor threads; 0 lets ONNX Runtime choose.
+        threads: CPU threads; 0 lets ONNX Runtime choose.
 
     Raises:
         UserError: it is none.
@@ -39,13 +39,13 @@ class OnnxGenerator:
 
     Args:
         path: the target file.
-        threads: processor threads; 0 lets ONNX Runtime choose.
+        threads: CPU threads; 0 lets ONNX Runtime choose.
 
     Raises:
         UserError: the file holds no network of this program.
     """
 
-    on_processor = True
+    on_cpu = True
 
     def __init__(self, path: Path, threads: int = 0) -> None:
         self._session = open_session(str(path), str(path), threads)
@@ -54,20 +54,20 @@ class OnnxGenerator:
             raise UserError(f"{path} holds no generator of this program.")
         self.size = int(inputs["conditioning"][0])
         self.description = f"ONNX Runtime {ort.__version__} on the CPU, {path.name}"
-        self._past = Recurrence()
+        self._history = Recurrence()
 
     def reset(self) -> None:
-        """Forget the past."""
-        self._past.reset()
+        """Forget previous frames."""
+        self._history.reset()
 
     def clone(self) -> OnnxGenerator:
         """A generator of the same network, which is loaded once, with a state of its own."""
-        twin = copy.copy(self)
-        twin._past = Recurrence()
-        return twin
+        clone = copy.copy(self)
+        clone._history = Recurrence()
+        return clone
 
     def step(self, conditioning: np.ndarray) -> np.ndarray:
-        """Next picture ``[H, W, 3]`` uint8 RGB from a conditioning ``[H, W, 6]`` uint8."""
-        picture: np.ndarray = self._session.run(None, self._past.inputs(conditioning))[0]
-        self._past.advance(conditioning, picture)
-        return picture
+        """Next image ``[H, W, 3]`` uint8 RGB from a conditioning ``[H, W, 6]`` uint8."""
+        image: np.ndarray = self._session.run(None, self._history.inputs(conditioning))[0]
+        self._history.advance(conditioning, image)
+        return image

@@ -10,7 +10,7 @@ import secrets
 from face.errors import UserError
 from live.frames import Generated
 from live.pipeline import Pipeline
-from live.sources.sources import NoSource
+from live.sources.browser import NoSource
 from live.streaming.media.audio_relay import SoundRelay
 from live.streaming.media.codecs import Codec
 from live.streaming.media.video_encoder import SharedEncoder

@@ -3,16 +3,14 @@
     python -m offline.evaluate DATASET --target FILE.onnx [--report DIR]
     python -m offline.evaluate --source VIDEO [--source VIDEO …] --target FILE.onnx [--report DIR]
 
-Prints the scores of ``offline/dataset/pixel_error.py`` and ``offline/evaluate/face_metrics.py`` and, where weights
-are at hand, of
-``offline/evaluate/likeness.py``. The network is driven as it is live: by what the per-frame fit sees in the held-out
-frames.
-Beside that stands what it would score with the cameras of ``offline/reconstruct/pose_refinement.py``, which are moved
-until they agree with
-the very pixels that are to be painted: how much a better pose would gain. DIR gets them as ``scores.json`` and
-``scores.txt``, ``sheet.png`` (conditioning, output,
-truth) and ``heat.png`` (mean distance of each pixel, dark to bright). Driven by other people's videos there is no
-truth: then it is how far the target does what it is told, in ``driven.json``.
+Prints the scores of ``offline/dataset/pixel_error.py`` and ``offline/evaluate/face_metrics.py`` and, where weights are
+at hand, of ``lpips.py`` and ``identity.py``. The network is driven as it is live: by the per-frame fit of the held-out
+frames. Beside that stands the score with the cameras of ``offline/reconstruct/pose_refinement.py``. Those are moved
+until they agree with the very pixels that are to be generated: they show how much a better pose would gain.
+
+DIR gets ``scores.json``, ``scores.txt``, ``sheet.png`` (conditioning, output, truth) and ``heat.png`` (mean distance of
+each pixel, dark to bright). For other people's videos there is no truth: ``driven.json`` says how far the target does
+what its conditioning says.
 """
 
 from __future__ import annotations
@@ -26,7 +24,6 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-import onnxruntime as ort
 from tqdm import tqdm
 
 from face.camera_map import CameraMap
@@ -44,9 +41,10 @@ from offline.cli_errors import one_sentence
 from offline.dataset.dataset import Dataset
 from offline.dataset.pixel_error import distances, score_pictures
 from offline.evaluate.face_metrics import score_driven, score_faces, watch
-from offline.evaluate.likeness import Lpips, Recogniser, load_lpips
-from offline.export.target_export import roll_out
+from offline.evaluate.identity import Recogniser
+from offline.evaluate.lpips import Lpips, load_lpips
 from offline.reenact import reenact
+from offline.rollout import onnx_network, roll_out
 
 _ALIGNED = "aligned_"  # what names of scores with aligned cameras begin with
 _COLUMNS = 6
@@ -114,7 +112,7 @@ def evaluate(
     if known is not None:
         print(f"{report} is up to date.\n{_table(info, takes, known)}")
         return known
-    session = ort.InferenceSession(str(target), providers=["CPUExecutionProvider"])
+    network = onnx_network(target)
     renderer = CpuConditioning(model, info.size)
     rate = float(dataset.manifest["rate"])
     scores: dict[str, float] = {}
@@ -126,7 +124,7 @@ def evaluate(
             "": np.stack([renderer.render(face) for face in live_faces(model, info, wanted, rate)]),
             _ALIGNED: np.stack([renderer.render(dataset.aligned_face(k)) for k in range(first, last)]),
         }
-        painted = {way: np.stack(list(roll_out(session, conditionings))) for way, conditionings in told.items()}
+        painted = {way: np.stack(list(roll_out(network, conditionings))) for way, conditionings in told.items()}
         one = _Shown(painted[""], truth, told[""], watch(painted[""], rate), wanted)
         shown.append(one)
         found: dict[str, float] = {
@@ -216,10 +214,10 @@ def evaluate_driven(
     likeness = _portrayed(info, recogniser) if recogniser else None
     scores: dict[str, dict[str, float]] = {}
     for source in sources:
-        moments = list(reenact(model, target, info, source, Mode.HEAD))
-        pictures = np.stack([moment.output for moment in moments])
+        driven = list(reenact(model, target, info, source, Mode.HEAD))
+        pictures = np.stack([frame.output for frame in driven])
         seen = watch(pictures, _RATE)
-        drawn = [moment.drawn for moment in moments]
+        drawn = [frame.source.parameters for frame in driven]
         scores[source.name] = asdict(score_driven(model, np.array(info.identity), seen, drawn))
         if recogniser and likeness is not None:
             scores[source.name]["identity"] = recogniser.similarity(pictures, seen, likeness)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from face.landmarks import SURFACE_COUNT, Landmarks
-from offline.fit_quality import MOVEMENTS
+from offline.evaluate.fit_quality import MOVEMENTS
 
 PER_KIND = 5
 _MOST_OF_ONE = 2  # moments of a kind from one video

@@ -23,10 +23,11 @@ from face.errors import UserError
 from face.morphable import DEFAULT_PATH, MorphableModel, Part
 from face.parameters import IDENTITY_SIZE, UNITS, of_units
 from face.raster import BACKGROUND, rasterise
-from offline.fit_quality import fit_quality, header, line, track
+from offline.evaluate.fit_quality import fit_quality, header, line
 from offline.morphable.correctives import Clip, with_correctives
 from offline.morphable.landmark_calibration import calibrate, nmfc_region
 from offline.morphable.makehuman import MakeHuman
+from offline.tracked import track
 
 SAMPLES = 1600
 SEED = 20

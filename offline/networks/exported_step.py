@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
-from face.recurrence import NO_OUTPUT
+from face.recurrence import INPUTS, NO_OUTPUT
+from offline.rollout import Network
 
 BYTE = 1 / 127.5  # one step of a byte, in the networks' range -1…1
 # What stands for an output that is not there yet, in that range: to the bit what the exported step makes of it.
@@ -29,3 +31,14 @@ class ExportedStep(nn.Module):
 def picture_bytes(picture: Tensor) -> Tensor:
     """A picture [1, 3, H, W], -1…1, as bytes [H, W, 3] uint8."""
     return torch.clamp((picture[0].permute(1, 2, 0) + 1) * 127.5 + 0.5, 0, 255).to(torch.uint8)
+
+
+def torch_network(generator: nn.Module, device: torch.device | None = None) -> Network:
+    """The exported step as a roll-out needs it, computed by torch on a device (default: the CPU)."""
+    step = ExportedStep(generator).eval()
+
+    @torch.no_grad()
+    def network(inputs: dict[str, np.ndarray]) -> np.ndarray:
+        return step(*(torch.tensor(inputs[name], device=device) for name in INPUTS)).cpu().numpy()
+
+    return network

@@ -10,7 +10,7 @@ from face.camera_map import camera_move, map_inputs, middle_of_face
 from face.morphable import MorphableModel
 from face.parameters import FaceParameters
 
-_RIDGE = 0.03  # of each input's variance: hundreds of frames, that resemble their neighbours, for sixty inputs
+_RIDGE = 0.2  # of each input's variance: takes that were left out are met best with 0.1 to 0.3
 _LEAST_SPREAD = 1e-3  # of an input that hardly moves
 
 

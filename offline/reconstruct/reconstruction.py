@@ -18,11 +18,9 @@ from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
 
-import cv2
 import numpy as np
 from tqdm import tqdm
 
-from face.camera import ScaledOrthographicCamera
 from face.camera_map import CameraMap
 from face.conditioning import CpuConditioning
 from face.errors import UserError
@@ -35,6 +33,7 @@ from face.morphable import MorphableModel
 from face.parameters import FaceParameters
 from face.video import VideoReader
 from offline.cli_errors import one_sentence
+from offline.dataset.crop import Crop, choose_crop
 from offline.dataset.dataset import Dataset
 from offline.dataset.store import DatasetWriter, ImageFile, made_by, refuse_foreign, stack_parameters
 from offline.reconstruct.camera_map_learning import learn_camera_map
@@ -44,42 +43,6 @@ from offline.reconstruct.report import write_report
 
 _FORMAT = 4  # of the recipe: another one when the same videos give another dataset
 _SHORTEST_S = 3.0  # of all videos to train on together
-_CROP_OVER_FACE = 2.1  # side of the square crop over the height of the face's landmarks
-
-
-@dataclass(frozen=True)
-class Crop:
-    """The square cut from every frame: left, top and side in px of the video, and the size it is scaled to."""
-
-    left: int
-    top: int
-    side: int
-    size: int
-
-    def image(self, frame: np.ndarray) -> np.ndarray:  # [H, W, 3] uint8
-        """The cut, ``[size, size, 3]`` uint8."""
-        cut = frame[self.top : self.top + self.side, self.left : self.left + self.side]
-        method = cv2.INTER_AREA if self.side > self.size else cv2.INTER_CUBIC
-        return cv2.resize(cut, (self.size, self.size), interpolation=method)
-
-    def parameters(self, found: FaceParameters) -> FaceParameters:
-        """Parameters of the whole frame, in the cut's px."""
-        factor = self.size / self.side
-        camera = found.camera
-        moved = (camera.translation - [self.left, self.top]) * factor
-        placed = ScaledOrthographicCamera(camera.rotation, camera.scale * factor, moved)
-        return FaceParameters(found.identity, found.expression, placed, found.gaze)
-
-
-def choose_crop(landmarks: list[Landmarks], size: int) -> Crop:
-    """One crop for the whole video: median face, square, margin, within the picture."""
-    boxes = np.array([[*one.points.min(0), *one.points.max(0)] for one in landmarks])
-    left, top, right, bottom = np.median(boxes, axis=0)
-    width, height = landmarks[0].width, landmarks[0].height
-    side = int(min(_CROP_OVER_FACE * (bottom - top), width, height))
-    x = np.clip((left + right) / 2 - side / 2, 0, width - side)
-    y = np.clip((top + bottom) / 2 - side * 0.52, 0, height - side)
-    return Crop(int(round(x)), int(round(y)), side, size)
 
 
 @dataclass(frozen=True)

@@ -20,8 +20,8 @@ from face.files import write_whole
 from offline.dataset.dataset import Clip, Dataset
 from offline.dataset.pixel_error import distances
 from offline.networks.compact_generator import CompactGenerator
-from offline.networks.exported_step import NO_OUTPUT_VALUE
-from offline.networks.head_scan import REMEMBERED, remember
+from offline.networks.exported_step import NO_OUTPUT_VALUE, torch_network
+from offline.rollout import roll_out
 from offline.training.config import as_config, differences, write_config
 from offline.training.distributed import Ranks
 from offline.training.gan import Adversaries, Scene, adversarial_losses, cut
@@ -31,6 +31,7 @@ from offline.training.loader import Loader
 from offline.training.losses import gradient_l1, weighted_l1
 from offline.training.perceptual import Perceptual
 from offline.training.profiles import Generator, Profile, Weights
+from offline.training.texture_init import REMEMBERED, remember
 
 _SAVED = ("generator", "average", "adversaries", "g_optimizer", "d_optimizer")
 _SCALERS = ("g_scaler", "d_scaler")
@@ -288,7 +289,6 @@ class Trainer:
             losses["perceptual"] = weights.perceptual * self.perceptual(output, truth)
         return losses
 
-    @torch.no_grad()
     def sample(self) -> tuple[np.ndarray, float]:
         """Roll out the averaged generator on the held-out takes, or on the first one of training if there are none.
 
@@ -299,17 +299,14 @@ class Trainer:
         errors, shown = [], []
         for person, dataset in enumerate(self.people):
             self._think_of(self.average, person)
+            network = torch_network(self.average, self.device)
             for first, last in dataset.test or dataset.train[:1]:
-                clip = dataset.sequence(first, last, first)
-                x, previous = self._start(_tensors([clip], self.device)[0], [False])
-                for t in range(last - first):
-                    output = self.average(x[:, t : t + 3].flatten(1, 2), previous)
-                    previous = torch.cat([previous[:, 3:], output.clamp(-1, 1)], 1)
-                    picture = ((output[0].permute(1, 2, 0).cpu().numpy() + 1) * 127.5 + 0.5).clip(0, 255)
-                    errors.append(distances(picture.astype(np.uint8), clip.frames[t]).mean())
-                    shown.append(
-                        np.hstack([clip.conditionings[t + 2][..., :3], picture.astype(np.uint8), clip.frames[t]])
-                    )
+                truths, conditionings = dataset.frames[first:last], np.asarray(dataset.conditionings[first:last])
+                for image, truth, conditioning in zip(
+                    roll_out(network, conditionings), truths, conditionings, strict=True
+                ):
+                    errors.append(distances(image, truth).mean())
+                    shown.append(np.hstack([conditioning[..., :3], image, truth]))
         return np.stack(shown), float(np.mean(errors))
 
 

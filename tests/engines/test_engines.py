@@ -17,7 +17,7 @@ from face.errors import UserError
 from face.files import sha256
 from face.target import read_info, read_plan, write_engine, write_onnx
 from live.device import Device, choose
-from offline.export.target_export import export_onnx
+from offline.export.onnx_step import export_onnx
 from offline.networks.paper_generator import PaperGenerator
 from trt_engines import engines
 from trt_engines.engines import build_engine, build_plan, parse_capability, runnable, why_not

@@ -9,8 +9,9 @@ import pytest
 import torch
 from onnx import TensorProto
 
-from offline.export.target_export import export_onnx, roll_out
+from offline.export.onnx_step import export_onnx
 from offline.networks.paper_generator import PaperGenerator
+from offline.rollout import onnx_network, roll_out
 from trt_engines.graph import Precision, for_tensorrt
 
 pytestmark = pytest.mark.unit
@@ -20,9 +21,7 @@ def pictures(model: onnx.ModelProto) -> np.ndarray:
     rng = np.random.default_rng(0)
     smooth = np.cumsum(rng.normal(0, 3, (100, 1, 1, 6)), 0) + np.linspace(0, 200, 64)[:, None, None]
     conditionings = np.broadcast_to(smooth.clip(0, 255).astype(np.uint8), (100, 64, 64, 6))
-    options = ort.SessionOptions()
-    options.log_severity_level = 3
-    return np.stack(list(roll_out(ort.InferenceSession(model.SerializeToString(), options), conditionings)))
+    return np.stack(list(roll_out(onnx_network(model.SerializeToString()), conditionings)))
 
 
 @pytest.fixture(scope="module")

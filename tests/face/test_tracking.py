@@ -13,7 +13,7 @@ from face.region import Region, around
 from face.smoothing import OneEuroFilter
 from face.tracking import FaceTracker
 from face.video import VideoReader
-from live.sources.sources import DEMO_CLIP
+from live.sources.video_file import DEMO_CLIP
 from offline.synthetic.motion import natural_motion
 from offline.synthetic.raster_people import Person, act
 

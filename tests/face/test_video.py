@@ -4,6 +4,7 @@ import struct
 from fractions import Fraction
 
 import av
+import cv2
 import numpy as np
 import pytest
 
@@ -66,15 +67,20 @@ def test_a_telephone_held_upright(tmp_path):
     assert turned[10, 40, 0] > 200 and turned[10, 8, 0] < 50  # right above
 
 
-def test_sound_goes_along(tmp_path):
+@pytest.mark.parametrize("start_s", [0, 20])
+def test_sound_goes_along(tmp_path, start_s):
     """A second of a 440-Hz tone from 0.4 s on, beside twenty-five pictures, comes out at its time."""
     rate = 44100
     with av.open(str(tmp_path / "source.mkv"), "w") as container:
-        stream = container.add_stream("flac", rate=rate)
+        picture, stream = container.add_stream("libx264", rate=25), container.add_stream("flac", rate=rate)
+        picture.width, picture.height, picture.codec_context.time_base = 64, 48, Fraction(1, 25)
+        shown = av.VideoFrame.from_ndarray(np.zeros((48, 64, 3), np.uint8), "rgb24")
+        shown.pts, shown.time_base = 25 * start_s, Fraction(1, 25)
+        container.mux([*picture.encode(shown), *picture.encode(None)])
         time = np.arange(rate) / rate
         tone = (np.sin(2 * np.pi * 440 * time) * (time > 0.4) * 12000).astype(np.int16)
         frame = av.AudioFrame.from_ndarray(tone[None], "s16", "mono")
-        frame.rate, frame.pts = rate, 0
+        frame.rate, frame.time_base, frame.pts = rate, Fraction(1, rate), rate * start_s
         container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
     with VideoWriter(tmp_path / "out.mp4", 25, sound_of=tmp_path / "source.mkv") as video:
@@ -163,3 +169,71 @@ def test_a_full_disk_leaves_nothing_behind(tmp_path, monkeypatch):
     with pytest.raises(OSError, match="No space"), writer:
         writer.write(np.zeros((64, 64, 3), np.uint8))
     assert list(tmp_path.iterdir()) == []
+
+
+def shown_as(path, content: bytes, a: int, b: int, c: int, d: int) -> np.ndarray:
+    """First frame of an MP4 whose display matrix asks for something."""
+    changed = bytearray(content)
+    place = changed.index(b"tkhd") + 44
+    one = 0x10000
+    changed[place : place + 36] = struct.pack(">9i", a * one, b * one, 0, c * one, d * one, 0, 0, 0, 0x40000000)
+    path.write_bytes(changed)
+    with VideoReader(path) as video:
+        return next(iter(video))[0]
+
+
+def test_mirrored_and_transposed_as_players_show_it(tmp_path):
+    """The matrix takes (x, y) to (a x + c y, b x + d y): all eight ways to turn and mirror."""
+    image = np.zeros((48, 80, 3), np.uint8)
+    image[:24, :40], image[24:, :40] = [250, 0, 0], [0, 0, 250]
+    with VideoWriter(tmp_path / "flat.mp4", 25) as video:
+        video.write(image)
+    content = (tmp_path / "flat.mp4").read_bytes()
+    expected = {
+        (1, 0, 0, 1): image,
+        (-1, 0, 0, 1): image[:, ::-1], (1, 0, 0, -1): image[::-1], (-1, 0, 0, -1): image[::-1, ::-1],
+        (0, 1, 1, 0): image.swapaxes(0, 1), (0, 1, -1, 0): np.rot90(image, -1), (0, -1, 1, 0): np.rot90(image),
+        (0, -1, -1, 0): np.rot90(image, 2).swapaxes(0, 1),
+    }  # fmt: skip
+    for matrix, upright in expected.items():
+        shown = shown_as(tmp_path / "a.mp4", content, *matrix)
+        assert shown.shape == upright.shape and shown.flags.c_contiguous, matrix
+        assert np.abs(shown.astype(int) - upright).mean() < 12, matrix
+
+
+def stream_file(path, start_s: float, frames: int = 5, codec: str = "libx264") -> None:
+    """A file whose first frame has a time of its own, as recordings of streams have; ``.h264`` holds none."""
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream(codec, rate=25)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        stream.codec_context.time_base = Fraction(1, 25)
+        stream.options = {"tune": "zerolatency"}
+        for k in range(frames):
+            frame = av.VideoFrame.from_ndarray(np.full((48, 64, 3), 40 * k, np.uint8), "rgb24")
+            frame.pts, frame.time_base = round(start_s * 25) + k, Fraction(1, 25)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+
+
+@pytest.mark.parametrize(("name", "start_s"), [("late.ts", 100.0), ("late.mkv", 20.0), ("raw.h264", 0.0)])
+def test_the_first_frame_is_at_zero_whatever_the_file_says(tmp_path, name, start_s):
+    stream_file(tmp_path / name, start_s)
+    with VideoReader(tmp_path / name) as video:
+        for _ in range(2):  # it can be read again
+            assert [t for _, t in video] == pytest.approx([k / 25 for k in range(5)], abs=1e-6)
+        assert video.start_s == pytest.approx(start_s, abs=2)  # MPEG-TS adds a second and a half of its own
+
+
+def test_a_still_is_a_video_of_one_frame(tmp_path):
+    """A photo as telephones take it: its EXIF block says that it was held upright."""
+    image = np.zeros((48, 80, 3), np.uint8)
+    image[:24, :40] = [250, 0, 0]
+    plain = cv2.imencode(".jpg", image[..., ::-1])[1].tobytes()
+    tag = struct.pack(">HHHIHH", 1, 0x112, 3, 1, 6, 0)  # orientation 6: turn clockwise
+    block = b"Exif\0\0MM\0*" + struct.pack(">I", 8) + tag + bytes(4)
+    (tmp_path / "a.jpg").write_bytes(plain[:2] + b"\xff\xe1" + struct.pack(">H", len(block) + 2) + block + plain[2:])
+    with VideoReader(tmp_path / "a.jpg") as video:
+        for _ in range(2):
+            ((shown, time_s),) = video
+            assert time_s == 0 and shown.shape == (80, 48, 3)
+            assert shown[10, 40, 0] > 200 and shown[10, 8, 0] < 50

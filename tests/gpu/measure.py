@@ -19,7 +19,6 @@ from tempfile import TemporaryDirectory
 
 import cv2
 import numpy as np
-import onnxruntime as ort
 
 from face.conditioning import CpuConditioning
 from face.errors import UserError
@@ -27,9 +26,9 @@ from face.morphable import MorphableModel
 from face.parameters import FaceParameters
 from face.target import read_info, write_onnx
 from live.generators.tensorrt import TensorRtGenerator
-from live.loaded_target import load_target
 from live.renderers.cuda import CudaConditioning
-from offline.export.target_export import roll_out
+from live.target_loading import load_target
+from offline.rollout import onnx_network, roll_out
 from offline.synthetic.motion import natural_motion
 from offline.synthetic.raster_people import Person, act
 from trt_engines.engines import engine_for
@@ -112,7 +111,7 @@ def generator(name: str, path: Path, model: MorphableModel, gpu: Gpu, frames: in
     compared = conditionings[
         : PARITY_FRAMES if info.size == 256 else PARITY_FRAMES // 10
     ]  # it takes the processor long
-    there = list(roll_out(ort.InferenceSession(str(path), providers=["CPUExecutionProvider"]), compared))
+    there = list(roll_out(onnx_network(path), compared))
     here = [made.step(c) for c in compared]
     row(f"{name}: PSNR against ONNX Runtime, {len(compared)} frames, dB", f"{decibel(here, there):.1f} | ")
     from_its_past = steps_from(there, compared, made)
@@ -139,7 +138,7 @@ def steps_from(past: list[np.ndarray], conditionings: list[np.ndarray], made: Te
     pictures = []
     for k, conditioning in enumerate(conditionings):
         pictures.append(made.step(conditioning))
-        latest = made._pictures[(made._steps - 1) % len(made._pictures)]
+        latest = made._outputs[(made._steps - 1) % len(made._outputs)]
         latest.copy_from(made._gpu.upload(past[k]), stream=made._gpu.stream)
         made._gpu.stream.sync()
     return pictures
@@ -226,7 +225,7 @@ def live_loop(gpu: Gpu, frames: int) -> None:
 
 def stream(pictures: Path | None) -> None:
     """``run_live.py --target NAME.engine`` as a user starts it, watched by an aiortc peer on loopback."""
-    from measure.viewers import join
+    from benchmarks.viewers import join
 
     async def watch(address: str) -> tuple[float, np.ndarray]:
         connection, first = await join(address)
@@ -282,7 +281,7 @@ def paper(model: MorphableModel, gpu: Gpu, frames: int, pictures: Path | None, c
     """The paper's network beside PyTorch and beside what the arithmetic alone would take."""
     import torch
 
-    from offline.export.target_export import export_onnx
+    from offline.export.onnx_step import export_onnx
     from offline.networks.paper_generator import PaperGenerator
 
     spent: list[str] = []
@@ -339,7 +338,7 @@ def compact(model: MorphableModel, gpu: Gpu, frames: int, pictures: Path | None)
     """The compact generator: the demo's, and one of 512² with random weights."""
     import torch
 
-    from offline.export.target_export import export_onnx
+    from offline.export.onnx_step import export_onnx
     from offline.networks.compact_generator import CompactGenerator
 
     generator("demo, 256²", DEMO, model, gpu, frames, pictures)

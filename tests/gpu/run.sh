@@ -13,7 +13,7 @@ part=${1:-all}
 export PYTHONPATH="tests${STANDIN:+:tests/gpu/standin}${PYTHONPATH:+:$PYTHONPATH}"
 case $part in
 train) data=$1 out=$2; shift 2; exec python3 -u -m gpu.train "$data" --out "$out" ${TOY:+--toy} "$@" ;;
-sessions) exec python3 -u -m measure.sessions --sessions 2 6 12 --seconds 10 --device cuda "$@" ;;
+sessions) exec python3 -u -m benchmarks.sessions --sessions 2 6 12 --seconds 10 --device cuda "$@" ;;
 engine) exec python3 -u -m gpu.measure --only paper ${1:+--checkpoint "$1"} ;;
 compact) exec python3 -u -m gpu.measure --only compact,loop,memory ;;
 all) exec python3 -u -m gpu.measure ;;

@@ -28,8 +28,9 @@ from offline.dataset.dataset import Dataset, stack_parameters, write_dataset
 from offline.dataset.pixel_error import score_pictures
 from offline.flow.stored_flows import store_flows
 from offline.networks.compact_generator import CompactGenerator
-from offline.networks.exported_step import ExportedStep
+from offline.networks.exported_step import torch_network
 from offline.networks.paper_generator import PaperGenerator
+from offline.rollout import roll_out
 from offline.training.distributed import Ranks
 from offline.training.loader import needed_strides
 from offline.training.perceptual import PyramidDistance, Vgg16Perceptual
@@ -43,18 +44,6 @@ BEGUN = time.monotonic()
 
 def say(*what: object) -> None:
     print(f"[{time.monotonic() - BEGUN:6.1f} s]", *what, flush=True)
-
-
-@torch.no_grad()
-def roll_out(generator: torch.nn.Module, conditionings: np.ndarray, device: torch.device) -> np.ndarray:
-    """Outputs ``[T, H, W, 3]`` uint8 on conditionings ``[T, H, W, 6]``, as the exported step makes them."""
-    step = ExportedStep(generator).eval()
-    x = torch.from_numpy(np.ascontiguousarray(conditionings)).to(device)
-    blank = torch.full((*x.shape[1:3], 3), 128, dtype=torch.uint8, device=device)
-    outputs = [blank, blank]
-    for t in range(len(x)):
-        outputs.append(step(x[t], x[max(t - 1, 0)], x[max(t - 2, 0)], outputs[-1], outputs[-2]))
-    return torch.stack(outputs[2:]).cpu().numpy()
 
 
 class HeldOut:
@@ -72,7 +61,7 @@ class HeldOut:
         """Scores, and of the first take outputs and conditionings."""
         first, last = self._dataset.test[0]
         conditionings, truth = (np.asarray(a[first:last]) for a in (self._dataset.conditionings, self._dataset.frames))
-        outputs = roll_out(generator, conditionings, self._device)
+        outputs = np.stack(list(roll_out(torch_network(generator, self._device), conditionings)))
         scores = asdict(score_pictures(outputs, truth, conditionings, self._dataset.mouths[first:last]))
         return scores, outputs, conditionings
 
@@ -142,7 +131,7 @@ def paint_drivers(
     takes = [int(take) for take in dataset.parameters["take"]]
     for number, moved in enumerate(driven):
         drawn = draw(moved, size)
-        frames.append(roll_out(generator, drawn, device))
+        frames.append(np.stack(list(roll_out(torch_network(generator, device), drawn))))
         conditionings.append(drawn)
         faces += moved
         takes += [max(dataset.parameters["take"]) + 1 + number] * len(moved)

@@ -126,8 +126,8 @@ def main() -> None:
         info = read_info(arguments.target, model.hash)
         factor = json.loads((arguments.dataset / "manifest.json").read_text())["size"] / info.size
         for driver in arguments.driver:
-            moments = reenact(model, arguments.target, info, driver, Mode.HEAD)
-            driven.append([scaled(moment.drawn, factor) for moment in moments])
+            frames = reenact(model, arguments.target, info, driver, Mode.HEAD)
+            driven.append([scaled(frame.source.parameters, factor) for frame in frames])
     pack(arguments.dataset, arguments.out, driven, arguments.quality)
 
 

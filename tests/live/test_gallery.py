@@ -18,9 +18,10 @@ from live_serving import serving
 from face.conditioning import CpuConditioning
 from face.errors import UserError
 from face.target import write_engine, write_onnx
-from live.loaded_target import LoadedTarget, load_target
-from live.sources.sources import DEMO_CLIP, FileSource
+from live.loaded_target import LoadedTarget
+from live.sources.video_file import DEMO_CLIP, FileSource
 from live.target_gallery import Gallery
+from live.target_loading import load_target
 from offline.synthetic.motion import natural_motion
 from offline.synthetic.raster_people import Person, act
 
@@ -56,7 +57,7 @@ def test_without_a_gpu_the_onnx_target_stands_in_for_its_engine(model, module_ta
     with pytest.raises(UserError, match="needs an NVIDIA GPU: give the .onnx target instead"):
         load_target(engine, model)
     write_onnx(tmp_path / "anna.onnx", network, module_target)
-    assert load_target(engine, model).generator.on_processor
+    assert load_target(engine, model).generator.on_cpu
     assert "anna.onnx is used instead" in capsys.readouterr().out
 
 

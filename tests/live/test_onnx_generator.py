@@ -9,7 +9,7 @@ from face.conditioning import CpuConditioning
 from face.errors import UserError
 from face.recurrence import INPUTS, Recurrence
 from live.generators.onnx_runtime import OnnxGenerator
-from offline.export.target_export import export_onnx
+from offline.export.onnx_step import export_onnx
 from offline.networks.compact_generator import CompactGenerator
 from offline.networks.exported_step import ExportedStep
 from offline.synthetic.motion import natural_motion

@@ -43,7 +43,7 @@ def run(loop):
 class Elsewhere(NmfcGenerator):
     """Generates as if not on the processor's cores."""
 
-    on_processor = False
+    on_cpu = False
 
 
 @pytest.mark.parametrize("generator", [NmfcGenerator, Elsewhere])
@@ -69,7 +69,7 @@ def test_a_loop_alone_on_the_processor_keeps_to_the_first(model, target_info, po
     run(loop)
     all_places = os.sched_getaffinity(0)
     first = {min(all_places)}
-    assert places == 2 * [first if alone and generator.on_processor else all_places]
+    assert places == 2 * [first if alone and generator.on_cpu else all_places]
 
 
 @pytest.mark.parametrize(("generator", "threads"), [(NmfcGenerator, {"face"}), (Elsewhere, {"generate"})])

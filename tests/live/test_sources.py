@@ -2,14 +2,20 @@ from __future__ import annotations
 
 import threading
 import time
+from fractions import Fraction
 
+import av
 import cv2
 import numpy as np
 import pytest
 
 from face.errors import UserError
+from live.frames import Frame, Sound
 from live.mailbox import Closed
-from live.sources.sources import DEMO_CLIP, CameraSource, FileSource, NoSource, open_source
+from live.sources.browser import NoSource
+from live.sources.camera import CameraSource
+from live.sources.open import open_source
+from live.sources.video_file import DEMO_CLIP, FileSource
 
 pytestmark = pytest.mark.unit
 
@@ -49,6 +55,65 @@ def test_no_frame_of_a_paced_file_comes_before_its_time():
 
     source.run(emit, stop)
     assert max(early) <= 0.001
+
+
+def broadcast(path, start_s: float, seconds: float = 0.6):
+    """A piece of a recorded stream: frames and sound with times that do not begin at 0."""
+    with av.open(str(path), "w") as sink:
+        video, audio = sink.add_stream("libx264", rate=25), sink.add_stream("aac", rate=48_000)
+        video.width = video.height = 64
+        video.options = {"tune": "zerolatency"}
+        video.codec_context.time_base = Fraction(1, 25)
+        for k in range(round(seconds * 25)):
+            frame = av.VideoFrame.from_ndarray(np.zeros((64, 64, 3), np.uint8), "rgb24")
+            frame.pts, frame.time_base = round(start_s * 25) + k, Fraction(1, 25)
+            sink.mux(video.encode(frame))
+        for k in range(round(seconds * 48_000) // 1024):
+            piece = av.AudioFrame.from_ndarray(np.zeros((2, 1024), np.float32), "fltp", "stereo")
+            piece.sample_rate, piece.time_base = 48_000, Fraction(1, 48_000)
+            piece.pts = round(start_s * 48_000) + 1024 * k
+            sink.mux(audio.encode(piece))
+        sink.mux([*video.encode(None), *audio.encode(None)])
+    return path
+
+
+class Clock:
+    """A clock, and a stop event whose waits move it: a paced source plays in no time."""
+
+    def __init__(self) -> None:
+        self.now_s = 1000.0
+
+    def __call__(self) -> float:
+        return self.now_s
+
+    def wait(self, seconds: float) -> None:
+        self.now_s += seconds
+
+    def is_set(self) -> bool:
+        return False
+
+
+def play(path):
+    """Due times of all frames and of all sound of a file, from the start on."""
+    clock, media = Clock(), []
+    FileSource(path, loop=False, clock=clock).run(media.append, clock)
+    return [[m.captured_s - 1000 for m in media if isinstance(m, kind)] for kind in (Frame, Sound)]
+
+
+def test_a_file_that_does_not_begin_at_zero_is_shown_at_once(tmp_path):
+    frames, sounds = play(broadcast(tmp_path / "a.ts", 100.0))
+    assert frames == pytest.approx([k / 25 for k in range(15)], abs=1e-3)
+    assert sounds[0] < 0.05 and sounds[-1] == pytest.approx(0.55, abs=0.05)
+
+
+def test_times_that_jump_are_a_new_beginning(tmp_path):
+    """Recorded streams that were joined, forwards and back; the sound stays with its frames."""
+    pieces = [broadcast(tmp_path / f"{start_s}.ts", start_s).read_bytes() for start_s in (100.0, 300.0, 50.0)]
+    (tmp_path / "joined.ts").write_bytes(b"".join(pieces))
+    frames, sounds = play(tmp_path / "joined.ts")
+    assert frames == pytest.approx([k / 25 for k in range(45)], abs=1e-3)
+    assert sounds == sorted(sounds) and np.diff(sounds).max() < 0.08  # no more than a piece or two is lost at a joint
+    assert sounds[0] < 0.05 and sounds[-1] == pytest.approx(1.75, abs=0.05)
 
 
 def test_names_of_sources():

@@ -10,7 +10,7 @@ import torch
 from face.errors import UserError
 from face.files import sha256
 from offline.downloads import fetch_weights
-from offline.evaluate import likeness
+from offline.evaluate import lpips
 from offline.training import perceptual
 
 pytestmark = pytest.mark.unit
@@ -69,9 +69,9 @@ def test_nothing_in_a_file_is_run(tmp_path, monkeypatch, load):
             monkeypatch.setattr(perceptual, load, address)
             perceptual.load_perceptual(None)
         elif load == "VGG16_URL":
-            monkeypatch.setattr(likeness, load, address)
+            monkeypatch.setattr(lpips, load, address)
             torch.save({f"lin{k}.model.1.weight": torch.ones(1) for k in range(5)}, tmp_path / "heads")
-            likeness.load_lpips(None, tmp_path / "heads")
+            lpips.load_lpips(None, tmp_path / "heads")
         else:
             fetch_weights(address)
     assert not (tmp_path / "mark").exists()

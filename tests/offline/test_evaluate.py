@@ -14,7 +14,8 @@ from face.errors import UserError
 from face.target import write_onnx
 from offline.dataset.dataset import Dataset
 from offline.evaluate.evaluation import Judges, evaluate, evaluate_driven, read_portrait
-from offline.export.target_export import describe, export_onnx
+from offline.export.onnx_step import export_onnx
+from offline.export.target_info import describe
 from offline.networks.compact_generator import CompactGenerator
 
 pytestmark = pytest.mark.unit
@@ -44,7 +45,7 @@ class Redness:
 @pytest.fixture(scope="module")
 def target(dataset_folder, model, tmp_path_factory):
     """A target of the synthetic person; its network only remembers."""
-    from offline.networks.head_scan import remember
+    from offline.training.texture_init import remember
 
     dataset = Dataset(dataset_folder, model)
     torch.manual_seed(0)

@@ -7,7 +7,8 @@ from conftest import true_landmarks, units
 from face.camera import ScaledOrthographicCamera
 from face.landmarks import INNER_LIPS
 from face.parameters import FaceParameters
-from offline.fit_quality import MOVEMENTS, compare, fit_quality, line, track
+from offline.evaluate.fit_quality import MOVEMENTS, compare, fit_quality, line
+from offline.tracked import track
 
 pytestmark = pytest.mark.unit
 

@@ -5,9 +5,9 @@ import pytest
 import torch
 
 from face.errors import UserError
-from offline import flow_learning
+from offline.flow import train as flow_training
 from offline.flow.refinement_unet import FlowNetwork
-from offline.flow_learning import compare, film_pairs, learn, masked_endpoint_error
+from offline.flow.train import compare, film_pairs, learn, masked_endpoint_error
 
 pytestmark = pytest.mark.unit
 
@@ -37,7 +37,7 @@ def test_the_network_that_ships_beats_dis_on_strangers(model):
 
 def test_the_error_falls(model, monkeypatch):
     """A network that sees one pair of frames over and over learns the way of the face."""
-    monkeypatch.setattr(flow_learning, "_RATE", 3e-3)
+    monkeypatch.setattr(flow_training, "_RATE", 3e-3)
     far = lambda one: np.linalg.norm(one.estimate - one.truth, axis=-1)[one.face].mean()  # noqa: E731
     example = max(film_pairs(model, 5001), key=far)
     (dis, learned, elsewhere) = compare(learn([example], 80), [example])["all"]

@@ -9,7 +9,9 @@ import torch
 
 from face.gaze_estimation import HEIGHT, WIDTH, eye_crops, eye_places
 from face.landmarks import COUNT, UNIT_NAMES, EyePicture
-from offline.gaze_network import _HIGH, _WIDE, GazeNetwork, _framed, _mirrored, export
+from offline.gaze.augmentation import cropped, mirror_half
+from offline.gaze.network import GazeNetwork, export
+from offline.gaze.samples import HIGH, WIDE
 from offline.synthetic.motion import free_lids, natural_motion
 
 pytestmark = pytest.mark.unit
@@ -20,8 +22,8 @@ def test_the_unvaried_frame_is_what_the_live_loop_cuts_out():
     points = np.zeros((COUNT, 2))
     points[[33, 133, 362, 263]] = [[40, 62], [70, 60], [110, 58], [141, 60]]
     eyes = EyePicture(RNG.integers(0, 255, (120, 180), np.uint8), 0, 0)
-    wide = torch.from_numpy(eye_crops(eyes, points, 17.0, _WIDE, _HIGH))[None].float()
-    assert np.abs(_framed(wide, varied=False)[0].numpy() - eye_crops(eyes, points, 17.0, WIDTH, HEIGHT)).max() < 1.01
+    wide = torch.from_numpy(eye_crops(eyes, points, 17.0, WIDE, HIGH))[None].float()
+    assert np.abs(cropped(wide, varied=False)[0].numpy() - eye_crops(eyes, points, 17.0, WIDTH, HEIGHT)).max() < 1.01
 
 
 def test_a_mirrored_face_is_what_a_mirrored_picture_gives():
@@ -35,8 +37,8 @@ def test_a_mirrored_face_is_what_a_mirrored_picture_gives():
         mirrored[left], mirrored[right] = points[right] * [-1, 1] + [200, 0], points[left] * [-1, 1] + [200, 0]
     torch.manual_seed(0)
     places = torch.from_numpy(eye_places(points, centres, 12.0))[None].repeat(64, 1, 1, 1)
-    eyes = torch.zeros(64, 2, _HIGH, _WIDE)
-    _, drawn, turn, gaze = _mirrored((eyes, places, torch.full((64, 2), 7.0), torch.full((64, 2), 5.0)))
+    eyes = torch.zeros(64, 2, HIGH, WIDE)
+    _, drawn, turn, gaze = mirror_half((eyes, places, torch.full((64, 2), 7.0), torch.full((64, 2), 5.0)))
     expected = eye_places(mirrored, (centres * [-1, 1] + [200, 0])[::-1], 12.0)
     changed = gaze[:, 0] < 0
     assert 10 < changed.sum() < 54

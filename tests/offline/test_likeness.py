@@ -9,8 +9,9 @@ from conftest import camera, true_landmarks, units
 from face.errors import UserError
 from face.landmarks import LEFT_EYE, RIGHT_EYE
 from face.parameters import FaceParameters
-from offline.evaluate import likeness
-from offline.evaluate.likeness import Lpips, Recogniser, face_crop, load_lpips
+from offline.evaluate import lpips
+from offline.evaluate.identity import Recogniser, face_crop
+from offline.evaluate.lpips import Lpips, load_lpips
 from offline.training.perceptual import Vgg16Trunk
 
 pytestmark = pytest.mark.unit
@@ -66,7 +67,7 @@ def test_torchvisions_vgg16_is_read_by_its_names(trunk_weights):
         for kind in ("weight", "bias")
     }
     picture = torch.rand(1, 3, 32, 32) * 2 - 1
-    first = likeness.imagenet_trunk(state)(picture)[0]
+    first = lpips.imagenet_trunk(state)(picture)[0]
     x = ((picture + 1) / 2 - torch.tensor([0.485, 0.456, 0.406]).view(1, 3, 1, 1)) / torch.tensor(
         [0.229, 0.224, 0.225]
     ).view(1, 3, 1, 1)
@@ -76,7 +77,7 @@ def test_torchvisions_vgg16_is_read_by_its_names(trunk_weights):
 
 
 def test_without_heads_it_is_left_out_and_said(monkeypatch, capsys):
-    monkeypatch.setattr(likeness, "_packaged_heads", lambda: None)
+    monkeypatch.setattr(lpips, "_packaged_heads", lambda: None)
     assert load_lpips(None) is None
     assert "left out" in capsys.readouterr().err
 

@@ -10,13 +10,13 @@ from face.errors import UserError
 from face.video import VideoWriter
 from offline import pretrain
 from offline.dataset.dataset import Dataset
-from offline.networks.head_scan import REMEMBERED
 from offline.pretrain import find_people
 from offline.reconstruct.reconstruction import reconstruct
 from offline.synthetic.motion import natural_motion
 from offline.synthetic.raster_people import Person, act
 from offline.training.perceptual import PyramidDistance
 from offline.training.profiles import COMPACT, PROFILES, Phase, Weights
+from offline.training.texture_init import REMEMBERED
 from offline.training.trainer import Trainer
 
 pytestmark = pytest.mark.unit

@@ -9,13 +9,14 @@ import torch
 
 from face.compact_constants import SEAMS
 from face.recurrence import NO_OUTPUT, Recurrence
-from live.generators.cpu_int8 import ProcessorGenerator
+from live.generators.cpu_int8 import CpuInt8Generator
 from offline.dataset.dataset import Dataset
 from offline.export.cpu_step import ProcessorStep, RowShuffle, _by_rows, _level
 from offline.export.int8 import quantise
-from offline.export.target_export import roll_out, to_onnx
+from offline.export.onnx_step import to_onnx
 from offline.networks.compact_generator import CompactGenerator
 from offline.networks.exported_step import ExportedStep
+from offline.rollout import onnx_network, roll_out
 
 pytestmark = pytest.mark.unit
 
@@ -80,7 +81,7 @@ def test_rows_are_shuffled_as_pixels_are(level):
 def test_eight_bits_paint_nearly_the_same(generator, dataset):
     conditionings = dataset.conditionings[:6]
     exact, rough = (
-        np.stack(list(roll_out(ort.InferenceSession(one.SerializeToString()), conditionings))).astype(float)
+        np.stack(list(roll_out(onnx_network(one.SerializeToString()), conditionings))).astype(float)
         for one in (to_onnx(ExportedStep(generator), 128),
                     quantise(to_onnx(ProcessorStep(generator), 128, SEAMS), dataset))
     )  # fmt: skip
@@ -93,7 +94,7 @@ def test_cut_at_its_seams_it_paints_the_same(generator, dataset):
     whole = ort.InferenceSession(small.SerializeToString())
     conditioning = dataset.conditionings[3]
     wanted = whole.run(None, Recurrence().inputs(conditioning))[0]
-    picture = ProcessorGenerator(small, "small.int8.onnx").step(np.array(conditioning))
+    picture = CpuInt8Generator(small, "small.int8.onnx").step(np.array(conditioning))
     difference = np.abs(picture.astype(int) - wanted)
     assert difference.mean() < 0.1 and np.quantile(difference, 0.99) <= 1
 

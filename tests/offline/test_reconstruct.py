@@ -9,7 +9,7 @@ from face.video import VideoWriter
 from offline.dataset.dataset import Dataset
 from offline.evaluate.evaluation import live_faces
 from offline.evaluate.face_metrics import watch
-from offline.export.target_export import describe
+from offline.export.target_info import describe
 from offline.reconstruct.checked_tracking import Track
 from offline.reconstruct.reconstruction import Crop, Take, choose_crop, reconstruct, split_takes
 from offline.synthetic.motion import natural_motion

@@ -21,12 +21,16 @@ from offline import distill, learn, reenact, train
 from offline.cli_errors import one_sentence
 from offline.dataset.dataset import Dataset
 from offline.evaluate import evaluation as evaluate
-from offline.export.target_export import check, describe, export, export_onnx
+from offline.export.check import check
+from offline.export.onnx_step import export_onnx
+from offline.export.target_export import export
+from offline.export.target_info import describe
 from offline.networks.discriminators import MultiScaleDiscriminator
 from offline.networks.exported_step import NO_OUTPUT_VALUE, ExportedStep, picture_bytes
 from offline.networks.paper_generator import PaperGenerator
 from offline.synthetic.motion import natural_motion
 from offline.synthetic.raster_people import Person, act
+from offline.training import loop
 from offline.training import trainer as trainer_module
 from offline.training.config import read_config
 from offline.training.losses import (
@@ -181,7 +185,7 @@ def test_eight_frames_are_learned_by_heart(dataset_folder, model, tmp_path, monk
         [dataset], tmp_path, replace(COMPACT, phases=(pixels,), first_rate=1.5e-3, warm_up=5), PyramidDistance()
     )
     _, before = trainer.sample()
-    learn.learn(trainer, None)
+    loop.learn(trainer, None)
     _, after = trainer.sample()
     assert before > 4 > after
 
@@ -195,9 +199,10 @@ def test_half_precision_learns_what_single_does(dataset_folder, model, tmp_path,
         return Trainer([Dataset(dataset_folder, model)], tmp_path / name, short, PyramidDistance(), precision=precision)
 
     half, single = trainer("half", precision), trainer("single", Precision.FP32)
-    assert half.train_step() == pytest.approx(single.train_step(), rel=0.05, abs=1e-3)
-    # Adam's first update is the gradient's sign: where a gradient is nearly zero, rounding decides it.
-    assert half.train_step() == pytest.approx(single.train_step(), rel=0.25, abs=1e-3)
+    # The scaler of fp16 leaves updates out until its scale fits: discriminators that follow see an older generator.
+    near = 0.05 if precision is Precision.BF16 else 0.2
+    for _ in range(2):
+        assert half.train_step() == pytest.approx(single.train_step(), rel=near, abs=1e-3)
     half.save()
     again = trainer("half", precision)
     assert again.step == 2 and again.d_scaler.state_dict() == half.d_scaler.state_dict()
@@ -247,7 +252,7 @@ def test_training_learns_and_a_target_comes_out(dataset_folder, model, tmp_path,
     blank = replace(COMPACT, phases=(pixels,), warm_up=5)
     trainer = Trainer([dataset], tmp_path / "run", blank, PyramidDistance())
     _, before = trainer.sample()
-    learn.learn(trainer, None, sample_every=60)
+    loop.learn(trainer, None, sample_every=60)
     _, after = trainer.sample()
     assert after < 0.6 * before
     assert (tmp_path / "run" / "checkpoint.pt").exists()
@@ -277,9 +282,9 @@ def assert_self_reenactment_draws_what_training_drew(model, folder):
     """The person's own video, driven live, gives the conditionings of the dataset but for the fit over the whole."""
     dataset = Dataset(folder / "work" / "dataset", model)
     info = read_info(folder / "someone.onnx", model.hash)
-    moments = list(reenact.reenact(model, folder / "someone.onnx", info, folder / "talk.mp4", reenact.SELF))
-    assert len(moments) == len(dataset.frames)
-    drawn = np.stack([m.conditioning[..., :3].any(-1) for m in moments])
+    frames = list(reenact.reenact(model, folder / "someone.onnx", info, folder / "talk.mp4", reenact.SELF))
+    assert len(frames) == len(dataset.frames)
+    drawn = np.stack([frame.source.conditioning[..., :3].any(-1) for frame in frames])
     wanted = dataset.conditionings[..., :3].any(-1)
     assert (drawn & wanted).sum() / (drawn | wanted).sum() > 0.9
 
@@ -345,7 +350,7 @@ def test_ctrl_c_saves(dataset_folder, model, tmp_path, monkeypatch):
     trainer.train_step()
     monkeypatch.setattr(trainer, "train_step", lambda: (_ for _ in ()).throw(KeyboardInterrupt))
     with pytest.raises(KeyboardInterrupt):
-        learn.learn(trainer, None)
+        loop.learn(trainer, None)
     assert torch.load(tmp_path / "checkpoint.pt", weights_only=True)["step"] == 1
 
 
@@ -365,15 +370,15 @@ def test_two_do_not_train_one_run(dataset_folder, model, tmp_path, monkeypatch):
 
     def meanwhile():
         with pytest.raises(UserError, match="by another process"):
-            learn.learn(second, None)
+            loop.learn(second, None)
         raise KeyboardInterrupt
 
     monkeypatch.setattr(first, "train_step", meanwhile)
     with pytest.raises(KeyboardInterrupt):
-        learn.learn(first, None)
+        loop.learn(first, None)
     monkeypatch.setattr(second, "train_step", lambda: (_ for _ in ()).throw(KeyboardInterrupt))
     with pytest.raises(KeyboardInterrupt):  # the first has stopped
-        learn.learn(second, None)
+        loop.learn(second, None)
 
 
 def test_kill_is_taken_for_ctrl_c(capsys):

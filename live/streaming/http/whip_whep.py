@@ -10,7 +10,8 @@ from starlette.routing import Route
 
 from live.streaming.session import Session
 from live.streaming.webrtc.ice import IceServer, parse_fragment
-from live.streaming.webrtc.peers import BadOffer, Peer, Peers, Taken, Unacceptable
+from live.streaming.webrtc.offer import BadOffer, Unacceptable
+from live.streaming.webrtc.peers import Peer, Peers, Taken
 
 _SDP, _FRAGMENT = "application/sdp", "application/trickle-ice-sdpfrag"
 _LARGEST_BODY = 64 * 1024
@@ -88,12 +89,13 @@ class Signalling:
         session = self._find(request.path_params.get("session", ""))
         if session is None:
             return PlainTextResponse("There is no such session (any more).", 404)
+        client = request.client.host if request.client else ""
         try:
             offer = await read_body(request)
             if publishes:
-                peer, sdp = await self._peers().publish(offer)
+                peer, sdp = await self._peers().publish(offer, client)
             else:
-                peer, sdp = await self._peers().view(session, offer)
+                peer, sdp = await self._peers().view(session, offer, client)
         except TooLarge:
             return PlainTextResponse("The offer is too large.", 413)
         except BadOffer as error:
@@ -103,7 +105,7 @@ class Signalling:
         except Taken as error:
             return PlainTextResponse(str(error), 409 if publishes else 503, {"Retry-After": str(_RETRY_S)})
         location = f"/{'whip' if publishes else 'whep'}/{peer.key}"
-        headers = {"Location": location, "ETag": peer.tag, "Accept-Patch": _FRAGMENT, **self._links}
+        headers = {"Location": location, "ETag": f'"{peer.tag}"', "Accept-Patch": _FRAGMENT, **self._links}
         if publishes and peer.session.key:
             watch = f'</sessions/{peer.session.key}/whep>; rel="{WATCH_RELATION}"'
             headers["Link"] = ", ".join(filter(None, [self._links.get("Link"), watch]))
@@ -141,7 +143,8 @@ class Signalling:
         if _kind(request) != _FRAGMENT:
             return PlainTextResponse(f"Send candidates as {_FRAGMENT}.", 415, {"Accept-Patch": _FRAGMENT})
         # WHEP's own clients leave the condition out, and there is but one generation that they can mean.
-        condition = request.headers.get("if-match", None if peer.publishes else peer.tag)
+        tag = f'"{peer.tag}"'
+        condition = request.headers.get("if-match", None if peer.publishes else tag)
         if condition is None:
             return PlainTextResponse("Say which ICE generation is meant, with If-Match.", 428)
         try:
@@ -152,7 +155,7 @@ class Signalling:
             return PlainTextResponse(str(error), 400)
         if condition.strip() == "*" or fragment.user_fragment not in (None, peer.user_fragment):
             return PlainTextResponse("ICE cannot be restarted here: open a new connection.", 422)
-        if condition.strip() != peer.tag:
+        if tag not in (one.strip() for one in condition.split(",")):
             return PlainTextResponse("That ICE generation is not the current one.", 412)
         await self._peers().trickle(peer, fragment)
         return Response(status_code=204)

@@ -1,15 +1,18 @@
 """Every reach into aiortc's private parts, each with its reason. ``tests/live/streaming/test_patches.py`` guards them.
 
-Written for aiortc 1.16.0 and aioice 0.13.0.
+Written for the versions that ``aiortc_version`` requires.
 """
 
 from __future__ import annotations
 
+import asyncio
+import functools
 import re
 from collections.abc import Callable
 from typing import Any
 
 import aioice.ice
+import aioice.stun
 import aiortc.codecs
 from aiortc import MediaStreamTrack, RTCPeerConnection, RTCRtpReceiver, RTCRtpSender, RTCRtpTransceiver, rtp
 from aiortc.jitterbuffer import JitterFrame
@@ -18,6 +21,7 @@ from aiortc.utils import uint16_add, uint16_gt
 
 PLAYOUT_DELAY = "http://www.webrtc.org/experiments/rtp-hdrext/playout-delay"
 _CONSENT_INTERVAL_S, _CONSENT_FAILURES = 1, 3
+_PATIENT_FAILURES = 20  # each takes an interval and half a second: 30 s (RFC 7675, 5.1)
 
 
 def install() -> None:
@@ -31,6 +35,30 @@ def _shorten_consent() -> None:
     """A viewer that vanished is noticed after 4 s instead of 28 s."""
     aioice.ice.CONSENT_INTERVAL = _CONSENT_INTERVAL_S
     aioice.ice.CONSENT_FAILURES = _CONSENT_FAILURES
+
+
+def be_patient(connection: RTCPeerConnection) -> None:
+    """Wait 30 s for a silent publisher, whose place nobody else wants: a suspended or busy browser comes back."""
+    for transceiver in connection.getTransceivers():
+        ice = transceiver.receiver.transport.transport._connection
+        ice.query_consent = functools.partial(_query_consent, ice, _PATIENT_FAILURES)
+
+
+async def _query_consent(ice: aioice.ice.Connection, most_failures: int) -> None:
+    """As aioice's own, with another number of failures, which there is one constant for all."""
+    failures = 0
+    while failures < most_failures:
+        await asyncio.sleep(_CONSENT_INTERVAL_S)
+        for pair in ice._nominated.values():
+            request = ice.build_request(pair, nominate=False)
+            key = ice.remote_password.encode()
+            try:
+                await pair.protocol.request(request, pair.remote_addr, integrity_key=key, retransmissions=0)
+                failures = 0
+            except aioice.stun.TransactionError:
+                failures += 1
+    ice._query_consent_task = None
+    await ice.close()
 
 
 def _add_playout_delay() -> None:
@@ -67,9 +95,13 @@ def hold_back(sender: RTCRtpSender, milliseconds: int) -> None:
 
 
 def answer_passively(connection: RTCPeerConnection) -> None:
-    """Answer ``setup:passive``, so that peers with an RSA certificate (GStreamer) can connect; before createAnswer."""
+    """Answer ``setup:passive`` unless the offer is passive itself, so that peers with an RSA certificate (GStreamer)
+    can connect; before createAnswer.
+    """
+    offered = connection._RTCPeerConnection__remoteDtls
     for transceiver in connection.getTransceivers():
-        transceiver.receiver.transport._set_role("server")
+        remote = offered.get(transceiver)
+        transceiver.receiver.transport._set_role("client" if remote and remote.role == "server" else "server")
 
 
 async def close(connection: RTCPeerConnection) -> None:
@@ -94,6 +126,12 @@ def on_keyframe_request(sender: RTCRtpSender, request: Callable[[], None]) -> No
 def chosen_codec(transceiver: RTCRtpTransceiver) -> str:
     """Name of the codec that was settled on, e.g. ``H264``; aiortc sends with the first that both know."""
     return str(transceiver._codecs[0].mimeType.split("/")[1])
+
+
+def prefer_opus(transceiver: RTCRtpTransceiver) -> None:
+    """Settle on Opus for sound, wherever the offer names it: what is sent is encoded already."""
+    codecs = RTCRtpSender.getCapabilities("audio").codecs
+    transceiver.setCodecPreferences([codec for codec in codecs if codec.mimeType == "audio/opus"])
 
 
 def nothing_waits(track: MediaStreamTrack) -> bool:
@@ -152,8 +190,3 @@ def with_start_bitrate(sdp: str) -> str:
         else:
             sdp = re.sub(rf"(a=rtpmap:{payload} [^\r\n]*\r?\n)", rf"\1a=fmtp:{payload} {limits}\r\n", sdp)
     return sdp
-
-
-def without_mdns(sdp: str) -> str:
-    """Offer SDP without ``.local`` candidates: resolving one takes aioice a second, and none is needed."""
-    return re.sub(r"a=candidate:[^\r\n]*\.local [^\r\n]*\r?\n", "", sdp)

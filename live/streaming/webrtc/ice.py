@@ -51,12 +51,6 @@ def parse_server(text: str) -> IceServer:
     return IceServer(url, found["user"], found["password"])
 
 
-def user_fragment(sdp: str) -> str | None:
-    """The ICE user fragment of a description: it changes when a peer restarts ICE."""
-    found = re.search(r"^a=ice-ufrag:(\S+)", sdp, re.MULTILINE)
-    return found[1] if found else None
-
-
 @dataclass(frozen=True)
 class Fragment:
     """What a client adds to its offer: candidates, whether they are all, and the ICE generation they belong to."""

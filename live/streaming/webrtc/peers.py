@@ -8,78 +8,35 @@ import secrets
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
 
 from aiortc import MediaStreamTrack, RTCConfiguration, RTCPeerConnection, RTCSessionDescription
-from aiortc.mediastreams import MediaStreamError
-from aiortc.rtcrtptransceiver import RTCRtpTransceiver
-from av import AudioFrame, Packet, VideoFrame
 
-from live.frames import Frame, Sound
 from live.mailbox import Closed
-from live.streaming.media.codecs import Codec
-from live.streaming.media.video_encoder import Subscription
+from live.pipeline import State
 from live.streaming.session import NoRoom, Session, Sessions
 from live.streaming.webrtc import aiortc_patches
-from live.streaming.webrtc.ice import Fragment, IceServer, user_fragment
+from live.streaming.webrtc.ice import Fragment, IceServer
+from live.streaming.webrtc.offer import (
+    MOST_CANDIDATES,
+    BadOffer,
+    Offer,
+    Unacceptable,
+    check_publisher,
+    check_viewer,
+    reachable,
+    read_offer,
+)  # fmt: skip
+from live.streaming.webrtc.packet_track import PacketTrack, feed_frames, hang_up
+from live.streaming.webrtc.reception import frames, sounds
 
 _CONNECT_TIMEOUT_S = 15.0
-_SOUND_AGE_S = 0.0265  # of a packet's first sample as the packet is made: 20 ms long, after 6.5 that Opus looks ahead
+_NO_MEDIA_S = 5.0  # after an offer without a frame, operators are told
+_MOST_COMING = 8  # publishers without a frame yet
 logger = logging.getLogger(__name__)
-
-
-class BadOffer(Exception):
-    """The peer's offer cannot be read; the text says why."""
-
-
-class Unacceptable(Exception):
-    """The offer can be read, but not be answered; the text says why."""
 
 
 class Taken(Exception):
     """The session has a publisher already, or there is no room for another peer; the text says which."""
-
-
-class Feed(Protocol):
-    """Gives packets to subscribers: an encoder, or the sound."""
-
-    def subscribe(self) -> Subscription:
-        """A new subscriber."""
-        ...
-
-    def unsubscribe(self, subscription: Subscription) -> None:
-        """The subscriber has gone."""
-        ...
-
-
-class PacketTrack(MediaStreamTrack):
-    """A viewer's track: packets that were encoded for all, from the moment the viewer connected.
-
-    Attributes:
-        kind: ``video`` or ``audio``.
-        feed: where the packets come from; known once the offer is taken.
-    """
-
-    def __init__(self, kind: str, feed: Feed | None = None) -> None:
-        self.kind = kind
-        super().__init__()
-        self.feed = feed
-        self._subscription: Subscription | None = None
-
-    async def recv(self) -> Packet:
-        """The next packet. aiortc calls this only once the connection stands, so nothing piles up before."""
-        if self.readyState != "live":
-            raise MediaStreamError
-        if self._subscription is None:
-            assert self.feed is not None
-            self._subscription = self.feed.subscribe()
-        return await self._subscription.next()
-
-    def stop(self) -> None:
-        """The viewer has gone."""
-        super().stop()
-        if self._subscription is not None and self.feed is not None:
-            self.feed.unsubscribe(self._subscription)
 
 
 @dataclass(eq=False)
@@ -87,19 +44,30 @@ class Peer:
     """One connection.
 
     Attributes:
-        key: what its URL ends in; cannot be guessed.
         session: what it looks at or feeds.
-        publishes: whether it brings pictures (WHIP) or takes them (WHEP).
+        publishes: whether it brings frames (WHIP) or takes them (WHEP).
+        client: IP address that its offer came from.
+        key: what its URL ends in; cannot be guessed.
         tag: entity tag of its ICE generation (RFC 9725, 4.3).
         user_fragment: of the peer's ICE generation.
+        candidates: how many it has named.
+        offered_s: when it came, monotonic clock, seconds.
     """
 
     connection: RTCPeerConnection
     session: Session
     publishes: bool
+    client: str
     key: str = field(default_factory=lambda: secrets.token_urlsafe(24))
-    tag: str = field(default_factory=lambda: f'"{secrets.token_hex(8)}"')
+    tag: str = field(default_factory=lambda: secrets.token_hex(8))
     user_fragment: str | None = None
+    candidates: int = 0
+    offered_s: float = field(default_factory=time.monotonic)
+
+    @property
+    def shown(self) -> bool:
+        """Whether it is the publisher whose frames are shown."""
+        return self.publishes and self.session.pipeline.guest == self.tag
 
 
 class Peers:
@@ -123,8 +91,8 @@ class Peers:
         """How many watch or are about to."""
         return sum(not peer.publishes for peer in self._peers.values())
 
-    async def view(self, session: Session, offer: str) -> tuple[Peer, str]:
-        """Answer a viewer: the peer and the SDP.
+    async def view(self, session: Session, text: str, client: str) -> tuple[Peer, str]:
+        """Answer a viewer's offer, which came from the address ``client``: the peer and the SDP.
 
         Raises:
             BadOffer, Unacceptable: it is no SDP, or asks for nothing that can be sent.
@@ -132,46 +100,52 @@ class Peers:
         """
         if self.viewers >= self._most_viewers:
             raise Taken(f"There are {self._most_viewers} viewers, as many as this server admits: try again later.")
-        peer = self._open(session, publishes=False)
+        offer = await asyncio.to_thread(read_offer, text, client)
+        check_viewer(offer)
+        peer = self._open(session, publishes=False, client=client)
         try:
             # Before the offer is taken: aiortc settles on what to send as it reads the offer.
             video = peer.connection.addTransceiver(PacketTrack("video"), direction="sendonly")
-            if "\nm=audio" in offer:
-                peer.connection.addTransceiver(PacketTrack("audio", session.sound), direction="sendonly")
+            if any(section.receives and "OPUS" in section.codecs for section in offer.of("audio")):
+                sound = peer.connection.addTransceiver(PacketTrack("audio", session.sound), direction="sendonly")
+                aiortc_patches.prefer_opus(sound)
             await self._take_offer(peer, offer)
-            if video.mid is None:
-                raise Unacceptable("The offer asks for no video.")
-            feed_pictures(video, session)
+            feed_frames(video, session)
             return peer, await self._answer(peer)
         except BaseException:
             await self.close(peer)
             raise
 
-    async def publish(self, offer: str) -> tuple[Peer, str]:
+    async def publish(self, text: str, client: str) -> tuple[Peer, str]:
         """Take a camera, and a microphone if there is one: the peer and the SDP.
+
+        It is shown from its first frame on; what was shown before goes on until then.
 
         Raises:
             BadOffer, Unacceptable: it is no SDP, or brings no video.
             Taken: another publisher is there.
         """
+        offer = await asyncio.to_thread(read_offer, text, client)
+        check_publisher(offer)
+        if sum(peer.publishes and not peer.shown for peer in self._peers.values()) >= _MOST_COMING:
+            raise Taken("Too many cameras are connecting: try again later.")
         try:
             session = await self._sessions.for_publisher()
         except NoRoom as error:
             raise Taken(str(error)) from None
-        peer = self._open(session, publishes=True)
+        peer = self._open(session, publishes=True, client=client)
         try:
+            self._check_free(session)
             await self._take_offer(peer, offer)
             tracks = {t.kind: t for t in peer.connection.getTransceivers() if t.receiver.track is not None}
-            if "video" not in tracks:
-                raise Unacceptable("The offer brings no video.")
-            if not session.pipeline.admit(peer.key):
-                raise Taken("Another camera is already in use.")
+            answer = await self._answer(peer)
+            aiortc_patches.be_patient(peer.connection)
             aiortc_patches.emit_on_marker(tracks["video"].receiver)
-            self._spawn(self._receive_pictures(peer, tracks["video"].receiver.track))
+            self._spawn(self._receive_frames(peer, tracks["video"].receiver.track))
             if "audio" in tracks:
                 aiortc_patches.hasten_sound(tracks["audio"].receiver)
                 self._spawn(self._receive_sound(peer, tracks["audio"].receiver.track))
-            return peer, aiortc_patches.with_start_bitrate(await self._answer(peer))
+            return peer, aiortc_patches.with_start_bitrate(answer)
         except BaseException:
             await self.close(peer)
             raise
@@ -184,12 +158,23 @@ class Peers:
     async def trickle(self, peer: Peer, fragment: Fragment) -> None:
         """Take further candidates of a peer."""
         for candidate in fragment.candidates:
-            if not candidate.ip.endswith(".local"):  # see aiortc_patches.without_mdns
+            if peer.candidates < MOST_CANDIDATES and reachable(candidate.ip, peer.client):
+                peer.candidates += 1
                 await peer.connection.addIceCandidate(candidate)
+
+    def trouble(self, session: Session) -> str | None:
+        """A sentence on a publisher that has been connecting for long without a frame."""
+        now = time.monotonic()
+        for peer in self._peers.values():
+            if peer.publishes and peer.session is session and not peer.shown and now - peer.offered_s > _NO_MEDIA_S:
+                if peer.connection.connectionState == "connected":
+                    return "A camera is connected but sends no frames."
+                return "A camera is connecting but no media comes: a firewall may block UDP."
+        return None
 
     @staticmethod
     def hold_back(peer: Peer, milliseconds: int) -> None:
-        """Ask a viewer to show pictures so much after they come, instead of at once."""
+        """Ask a viewer to show frames so much after they come, instead of at once."""
         for sender in peer.connection.getSenders():
             if sender.kind == "video":
                 aiortc_patches.hold_back(sender, milliseconds)
@@ -198,7 +183,7 @@ class Peers:
         """End one connection; a publisher's own session ends with it."""
         if self._peers.pop(peer.key, None) is None:
             return
-        peer.session.pipeline.dismiss(peer.key)
+        peer.session.pipeline.dismiss(peer.tag)
         await hang_up(peer.connection)
         if peer.publishes and peer.session is not self._sessions.main:
             watching = [other for other in self._peers.values() if other.session is peer.session]
@@ -211,14 +196,17 @@ class Peers:
         for task in list(self._tasks):
             task.cancel()
 
-    def _open(self, session: Session, publishes: bool) -> Peer:
+    def _open(self, session: Session, publishes: bool, client: str) -> Peer:
         connection = RTCPeerConnection(RTCConfiguration(iceServers=self._servers))
-        peer = Peer(connection, session, publishes)
+        peer = Peer(connection, session, publishes, client)
         self._peers[peer.key] = peer
+        kind = "publisher" if publishes else "viewer"
 
         @connection.on("connectionstatechange")
         async def changed() -> None:
-            logger.info("%s %s", "publisher" if publishes else "viewer", connection.connectionState)
+            logger.info("%s %s", kind, connection.connectionState)
+            if connection.connectionState == "failed":
+                logger.warning("the connection with a %s failed: its handshake, or UDP is blocked", kind)
             if connection.connectionState in ("failed", "closed"):
                 await self.close(peer)
 
@@ -232,56 +220,67 @@ class Peers:
             await self.close(peer)
 
     @staticmethod
-    async def _take_offer(peer: Peer, offer: str) -> None:
-        if not offer.startswith(("v=0\r\n", "v=0\n")):
-            raise BadOffer("The offer is no SDP: it begins with the line v=0.")
+    async def _take_offer(peer: Peer, offer: Offer) -> None:
         try:
-            description = RTCSessionDescription(aiortc_patches.without_mdns(offer), "offer")
-            await peer.connection.setRemoteDescription(description)
+            await peer.connection.setRemoteDescription(RTCSessionDescription(offer.sdp, "offer"))
         except Exception as error:  # aiortc's parser raises whatever its code runs into
             if "send parameters" in str(error):
-                raise Unacceptable("The offer knows none of the codecs H.264, VP8 and Opus.") from None
+                raise Unacceptable(f"The offer has no codec that this server takes: {error}.") from None
             raise BadOffer(f"The offer cannot be read: {error!r}") from None
-        peer.user_fragment = user_fragment(offer)
+        peer.user_fragment, peer.candidates = offer.user_fragment, offer.candidates
 
     @staticmethod
     async def _answer(peer: Peer) -> str:
         try:
             aiortc_patches.answer_passively(peer.connection)
             await peer.connection.setLocalDescription(await peer.connection.createAnswer())
+        except OSError as error:
+            raise Taken(f"There is no room for another connection here ({error.strerror}): try again later.") from None
         except Exception as error:
             raise BadOffer(f"The offer cannot be answered: {error!r}") from None
         return peer.connection.localDescription.sdp
 
-    async def _receive_pictures(self, peer: Peer, track: MediaStreamTrack) -> None:
-        """Hand the newest frame on; an unread track would queue without bound."""
-        number = 0
+    def _check_free(self, session: Session) -> None:
+        """Whether a session has room for a publisher: it has none, or one that has been silent.
+
+        Raises:
+            Taken: another camera is shown.
+        """
+        if session.pipeline.guest is not None and session.pipeline.state is not State.PAUSED:
+            raise Taken("Another camera is already in use.")
+
+    async def _receive_frames(self, peer: Peer, track: MediaStreamTrack) -> None:
+        """Show a publisher's frames from the first one on."""
         try:
-            while True:
-                frame = await track.recv()
-                while not aiortc_patches.nothing_waits(track):
-                    frame = await track.recv()
-                assert isinstance(frame, VideoFrame)
-                captured_s = time.monotonic()
-                image = await asyncio.to_thread(frame.to_ndarray, format="rgb24")
-                peer.session.pipeline.deliver(peer.key, Frame(image, captured_s, number))
-                number += 1
-        except (MediaStreamError, Closed):  # the camera's end, or the loop's
+            async for frame in frames(track):
+                if not peer.shown:
+                    await self._show(peer)
+                peer.session.pipeline.deliver(peer.tag, frame)
+        except Taken as error:
+            logger.warning("a camera that connected is not shown: %s", error)
+        except Closed:  # the loop's end
             pass
         finally:
             await self.close(peer)
 
+    async def _show(self, peer: Peer) -> None:
+        """Put a publisher in the place of what is shown.
+
+        Raises:
+            Taken: another camera was faster.
+        """
+        self._check_free(peer.session)
+        for other in list(self._peers.values()):
+            if other.session is peer.session and other.shown:  # it has been silent
+                await self.close(other)
+        if not peer.session.pipeline.admit(peer.tag):
+            raise Taken("Another camera is already in use.")
+
     @staticmethod
     async def _receive_sound(peer: Peer, track: MediaStreamTrack) -> None:
-        """Hand sound on as it comes; without a microphone's packets the pictures go on alone."""
-        try:
-            while True:
-                frame = await track.recv()
-                assert isinstance(frame, AudioFrame)
-                samples = frame.to_ndarray().reshape(-1, 2)  # aiortc decodes to 48 kHz, 16 bit, stereo
-                peer.session.pipeline.deliver(peer.key, Sound(samples, time.monotonic() - _SOUND_AGE_S))
-        except MediaStreamError:
-            pass
+        """Hand sound on as it comes; without a microphone's packets the frames go on alone."""
+        async for sound in sounds(track):
+            peer.session.pipeline.deliver(peer.tag, sound)
 
     def _spawn(self, work: object) -> None:
         task = asyncio.ensure_future(work)  # type: ignore[call-overload]
@@ -292,26 +291,3 @@ class Peers:
         self._tasks.discard(task)
         if not task.cancelled() and task.exception():
             logger.error("a connection's task failed", exc_info=task.exception())
-
-
-def feed_pictures(transceiver: RTCRtpTransceiver, session: Session) -> None:
-    """Give the session's packets to a video transceiver with a ``PacketTrack``, once its codec is settled.
-
-    Raises:
-        Unacceptable: it is a codec that cannot be sent.
-    """
-    name = aiortc_patches.chosen_codec(transceiver)
-    try:
-        encoder = session.encoder(Codec(name))
-    except ValueError:
-        raise Unacceptable(f"The offer wants {name}: this server sends H.264 and VP8.") from None
-    transceiver.sender.track.feed = encoder
-    aiortc_patches.on_keyframe_request(transceiver.sender, encoder.request_keyframe)
-
-
-async def hang_up(connection: RTCPeerConnection) -> None:
-    """End a connection and what it subscribed to."""
-    for sender in connection.getSenders():
-        if sender.track is not None:
-            sender.track.stop()
-    await aiortc_patches.close(connection)

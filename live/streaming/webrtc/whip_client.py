@@ -14,7 +14,7 @@ from aiortc import RTCConfiguration, RTCPeerConnection, RTCRtpSender, RTCSession
 from live.streaming.session import Session
 from live.streaming.webrtc import aiortc_patches
 from live.streaming.webrtc.ice import IceServer
-from live.streaming.webrtc.peers import PacketTrack, feed_pictures, hang_up
+from live.streaming.webrtc.packet_track import PacketTrack, feed_frames, hang_up
 
 _TIMEOUT_S = 10.0
 _RETRY_S = (1.0, 2.0, 5.0, 10.0)
@@ -81,7 +81,7 @@ class Publisher:
             answer, resource = await asyncio.to_thread(self._request, "POST", self._url, offer)
             try:
                 await connection.setRemoteDescription(RTCSessionDescription(answer, "answer"))
-                feed_pictures(video, self._session)
+                feed_frames(video, self._session)
             except Exception as error:  # aiortc's parser raises whatever its code runs into
                 raise Refused(f"The answer of {self._place} cannot be taken: {error!r}.") from None
             return connection, resource

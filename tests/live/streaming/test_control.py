@@ -11,7 +11,8 @@ import websockets
 from live_parts import pipeline
 from live_serving import serving
 
-from live.sources.sources import DEMO_CLIP, FileSource, NoSource
+from live.sources.browser import NoSource
+from live.sources.video_file import DEMO_CLIP, FileSource
 from live.target_gallery import Gallery
 
 pytestmark = pytest.mark.unit

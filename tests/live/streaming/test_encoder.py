@@ -16,7 +16,7 @@ from starlette.applications import Starlette
 
 from live.frames import Generated
 from live.metrics import Metrics
-from live.sources.sources import DEMO_CLIP, FileSource
+from live.sources.video_file import DEMO_CLIP, FileSource
 from live.streaming.http.health_metrics import Operations
 from live.streaming.media.codecs import Codec, h264_encoder, open_video, yuv_frame
 from live.streaming.media.video_encoder import SharedEncoder, Subscription

@@ -15,7 +15,7 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
 from live.app import is_loopback
-from live.sources.sources import NoSource
+from live.sources.browser import NoSource
 from live.streaming.http.access import Allowance, Guard
 from live.streaming.http.server import ServerSettings
 from live.streaming.http.tls import self_signed

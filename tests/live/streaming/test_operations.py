@@ -16,9 +16,10 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from face.errors import UserError
 from live import logs
-from live.app import TARGETS
-from live.sources.sources import DEMO_CLIP, FileSource, NoSource
+from live.sources.browser import NoSource
+from live.sources.video_file import DEMO_CLIP, FileSource
 from live.target_gallery import Gallery
+from trt_engines.folders import SHIPPED
 
 pytestmark = pytest.mark.unit
 
@@ -49,7 +50,7 @@ def test_metrics_tell_the_gpus_memory_until_it_is_lost(model, module_target):
             return 3 << 30
 
     gpu = Gpu()
-    gallery = Gallery(model, [TARGETS], gpu=gpu)
+    gallery = Gallery(model, [SHIPPED], gpu=gpu)
     with serving(pipeline(model, module_target, NoSource(), drop=True), gallery=gallery) as address:
         assert "head2head_gpu_memory_bytes 3.221225472e+09" in httpx.get(f"{address}/metrics").text
         gpu.lost = True

@@ -18,7 +18,8 @@ from conftest import REPOSITORY
 from live_parts import pipeline
 from live_serving import serving
 
-from live.sources.sources import DEMO_CLIP, FileSource, NoSource
+from live.sources.browser import NoSource
+from live.sources.video_file import DEMO_CLIP, FileSource
 from live.streaming.http.server import ServerSettings
 from live.streaming.webrtc.ice import parse_server
 from offline.synthetic.motion import natural_motion

@@ -9,10 +9,10 @@ from dataclasses import replace
 import cv2
 import numpy as np
 import pytest
+from benchmarks.sync import film as flash_and_beep
 from browser import fake_camera, opened, received, until
 from conftest import real_clip
 from live_serving import serving
-from measure.sync import film as flash_and_beep
 
 from face.fit_online import OnlineFitter
 from face.landmarks import EYE_CORNERS
@@ -20,11 +20,11 @@ from face.target import write_onnx
 from face.tracking import FaceTracker
 from live.app import build_pipeline
 from live.frames import Generated
-from live.sources.sources import DEMO_CLIP
+from live.sources.video_file import DEMO_CLIP
 from live.streaming.http.server import ServerSettings
 from live.streaming.media.audio_relay import SoundRelay
 from live.target_gallery import Gallery
-from offline.export.target_export import export_onnx
+from offline.export.onnx_step import export_onnx
 from offline.networks.compact_generator import CompactGenerator
 
 pytestmark = pytest.mark.browser

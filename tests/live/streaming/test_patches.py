@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import aioice.ice
+import aioice.stun
 import pytest
 from aiortc import RTCConfiguration, RTCPeerConnection, RTCRtpReceiver, rtp
 from aiortc.jitterbuffer import JitterBuffer
@@ -57,6 +58,41 @@ def test_one_viewers_pictures_are_held_back():
 
 def test_consent_constants_exist_and_are_set():
     assert aioice.ice.CONSENT_INTERVAL == 1 and aioice.ice.CONSENT_FAILURES == 3
+
+
+async def _asked_until_lost(patient: bool, monkeypatch) -> int:
+    """How often a peer that is silent is asked for its consent before it is given up."""
+    connection = RTCPeerConnection(RTCConfiguration(iceServers=[]))
+    connection.addTransceiver("video", direction="recvonly")
+    if patient:
+        aiortc_patches.be_patient(connection)
+    ice = connection.getTransceivers()[0].receiver.transport.transport._connection
+    asked = 0
+
+    class Silent:
+        async def request(self, *_, **__):
+            nonlocal asked
+            asked += 1
+            raise aioice.stun.TransactionTimeout
+
+    class Pair:
+        protocol, remote_addr = Silent(), ("192.0.2.1", 9)
+
+    async def at_once(_):
+        pass
+
+    ice.remote_password, ice._nominated = "x" * 22, {1: Pair()}
+    monkeypatch.setattr(ice, "build_request", lambda *_, **__: None)
+    monkeypatch.setattr("asyncio.sleep", at_once)
+    await ice.query_consent()
+    ice._nominated.clear()
+    await connection.close()
+    return asked
+
+
+@pytest.mark.parametrize(("patient", "count"), [(False, 3), (True, 20)])
+def test_a_publisher_is_waited_for_longer_than_a_viewer(patient, count, monkeypatch):
+    assert asyncio.run(_asked_until_lost(patient, monkeypatch)) == count
 
 
 def packet(number: int, timestamp: int, marker: int) -> rtp.RtpPacket:
@@ -154,8 +190,3 @@ def test_start_bitrate_is_added_to_each_codec():
     assert "a=fmtp:96 x-google-start-bitrate=2000" in changed
     assert "a=fmtp:99 x=1;x-google-start-bitrate=2000" in changed
     assert "a=fmtp:97 apt=96\r\n" in changed
-
-
-def test_mdns_candidates_are_left_out():
-    sdp = "a=candidate:1 1 udp 1 abc.local 5 typ host\r\na=candidate:2 1 udp 1 10.0.0.1 5 typ host\r\n"
-    assert aiortc_patches.without_mdns(sdp) == "a=candidate:2 1 udp 1 10.0.0.1 5 typ host\r\n"

@@ -12,7 +12,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 from live_parts import pipeline
 
-from live.sources.sources import NoSource
+from live.sources.browser import NoSource
 from live.streaming.session import Session
 from live.streaming.webrtc.whip_client import Publisher, Refused
 

@@ -18,7 +18,8 @@ from live_serving import serving
 from face.errors import UserError
 from face.morphable import MorphableModel
 from live.loaded_target import LoadedTarget
-from live.sources.sources import DEMO_CLIP, FileSource, NoSource
+from live.sources.browser import NoSource
+from live.sources.video_file import DEMO_CLIP, FileSource
 from live.streaming.http.server import ServerSettings
 from offline.synthetic.motion import natural_motion
 from offline.synthetic.raster_people import Person, act

@@ -11,7 +11,7 @@ from aiortc import RTCConfiguration, RTCPeerConnection, RTCSessionDescription, V
 from live_parts import pipeline
 from live_serving import serving
 
-from live.sources.sources import DEMO_CLIP, FileSource
+from live.sources.video_file import DEMO_CLIP, FileSource
 from live.streaming.http.server import ServerSettings
 from live.streaming.webrtc.ice import parse_fragment, parse_server
 

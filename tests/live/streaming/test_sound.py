@@ -15,7 +15,7 @@ from face.video import VideoWriter
 from live.frames import SOUND_RATE, Frame, Sound
 from live.metrics import Metrics
 from live.sources.sound_file import read_sound
-from live.sources.sources import _SOUND_AHEAD_S, FileSource
+from live.sources.video_file import _SOUND_AHEAD_S, FileSource
 from live.streaming.media.audio_relay import _PLAYER_S, SoundRelay
 from live.streaming.media.codecs import SOUND_FRAME
 from live.streaming.media.video_encoder import Subscription
@@ -192,7 +192,7 @@ def film(path, seconds: float = 1.0):
 
 
 def test_a_files_sound_is_read_at_48_khz(tmp_path):
-    pieces = list(read_sound(film(tmp_path / "a.mp4")))
+    pieces = list(read_sound(film(tmp_path / "a.mp4"), 0.0))
     assert all(samples.dtype == np.int16 and samples.shape[1] == 2 for samples, _ in pieces)
     assert 0.9 < sum(len(samples) for samples, _ in pieces) / SOUND_RATE < 1.1
     assert np.allclose(np.diff([time_s for _, time_s in pieces]), 0.02, atol=1e-3)
@@ -201,7 +201,7 @@ def test_a_files_sound_is_read_at_48_khz(tmp_path):
 def test_a_file_without_sound_has_none(tmp_path):
     with VideoWriter(tmp_path / "a.mp4", 25) as writer:
         writer.write(np.zeros((64, 64, 3), np.uint8))
-    assert list(read_sound(tmp_path / "a.mp4")) == [] and list(read_sound(tmp_path / "none.mp4")) == []
+    assert list(read_sound(tmp_path / "a.mp4", 0.0)) == [] and list(read_sound(tmp_path / "none.mp4", 0.0)) == []
 
 
 def test_a_file_gives_sound_and_pictures_of_one_clock(tmp_path):

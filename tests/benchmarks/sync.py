@@ -1,6 +1,6 @@
 """Lips and voice: a clip that flashes and beeps each second, seen and heard in a real Chromium. Run by hand.
 
-    PYTHONPATH=tests python -m measure.sync [--seconds 20] [--publish]
+    PYTHONPATH=tests python -m benchmarks.sync [--seconds 20] [--publish]
 
 With ``--publish`` the clip comes as a camera's pictures and a microphone's sound do: by WHIP, from another process. The
 clip is the demo's, so that pictures take what a face takes; its flash is a corner that turns white, which whitens the
@@ -29,9 +29,9 @@ import httpx
 import numpy as np
 from aiortc import MediaStreamTrack
 from aiortc.mediastreams import MediaStreamError
+from benchmarks.soak import connect, demo_images
 from browser import installed, opened, until
 from live_serving import serving
-from measure.soak import connect, demo_images
 
 from face.threads import compute_on_one_thread
 from live.app import build_pipeline

@@ -1,6 +1,6 @@
 """A bad line: a real Chromium behind lost and late packets. Run by hand.
 
-    PYTHONPATH=tests python -m measure.loss [--loss 0.02] [--jitter-ms 15] [--delay-ms 20] [--seconds 30]
+    PYTHONPATH=tests python -m benchmarks.loss [--loss 0.02] [--jitter-ms 15] [--delay-ms 20] [--seconds 30]
 
 The line is emulated between server and browser, one way: each packet is lost by chance or held back by the delay and an
 exponential jitter, in order. Printed are the gaps between the pictures that the page shows.

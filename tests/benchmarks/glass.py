@@ -1,6 +1,6 @@
 """Glass to glass: from a frame's capture to the page's pixel, and where the time goes. Run by hand.
 
-    PYTHONPATH=tests python -m measure.glass [--source FILE] [--target demo] [--seconds 20]
+    PYTHONPATH=tests python -m benchmarks.glass [--source FILE] [--target demo] [--seconds 20]
 
 The time at which each frame was captured is painted into its picture as a bar code just before it is encoded; a real
 Chromium reads it back from its video, of every third frame. All of it runs on this machine, by one clock.

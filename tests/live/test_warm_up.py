@@ -8,8 +8,8 @@ import pytest
 from live_parts import NmfcGenerator, pipeline
 
 from live.pipeline import StageError
-from live.sources.sources import NoSource
-from live.warm_up import rehearse
+from live.sources.browser import NoSource
+from live.warm_up import warm_up
 
 pytestmark = pytest.mark.unit
 
@@ -26,7 +26,7 @@ def test_a_face_goes_all_the_way_and_the_loop_is_left_as_it_was(model, module_ta
             return super().step(conditioning)
 
     loop = pipeline(model, module_target, NoSource(), Generator())
-    rehearse(loop, threading.Event())
+    warm_up(loop, threading.Event())
     assert shown[0].any()  # a face was found, fitted and drawn
     assert loop.latest is None and loop.metrics.counts() == {} and not loop.sinks
 
@@ -40,4 +40,4 @@ def test_a_stage_that_fails_says_so(model, module_target):
             raise ZeroDivisionError
 
     with pytest.raises(StageError, match="generate"):
-        rehearse(pipeline(model, module_target, NoSource(), Broken()), threading.Event())
+        warm_up(pipeline(model, module_target, NoSource(), Broken()), threading.Event())

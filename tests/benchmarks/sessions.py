@@ -1,6 +1,6 @@
 """How many sessions this machine holds: publishers at 25 fps, each with a loop of its own. Run by hand.
 
-    PYTHONPATH=tests python -m measure.sessions [--sessions 1 2 3] [--seconds 20] [--device cuda]
+    PYTHONPATH=tests python -m benchmarks.sessions [--sessions 1 2 3] [--seconds 20] [--device cuda]
 
 Printed for each number: every session's pictures a second and their age, so that it shows whether each keeps its share.
 Publishers run in a process of their own, on the same machine.
@@ -16,8 +16,8 @@ import sys
 import time
 
 import httpx
+from benchmarks.soak import Camera, connect
 from live_serving import serving
-from measure.soak import Camera, connect
 
 from face.threads import compute_on_one_thread
 from live.app import build_pipeline

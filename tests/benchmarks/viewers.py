@@ -1,6 +1,6 @@
 """What viewers cost: processor time of the server with one and with many, and how soon a late one sees. By hand.
 
-    PYTHONPATH=tests python -m measure.viewers [--viewers 8] [--seconds 20] [--joins 10]
+    PYTHONPATH=tests python -m benchmarks.viewers [--viewers 8] [--seconds 20] [--joins 10]
 
 Viewers are aiortc peers in a process of their own; only late joiners decode what they get.
 """

@@ -1,6 +1,6 @@
 """A good viewer among bad ones: malformed requests and abrupt disconnects. Run by hand.
 
-    PYTHONPATH=tests python -m measure.abuse [--requests 1000] [--disconnects 200]
+    PYTHONPATH=tests python -m benchmarks.abuse [--requests 1000] [--disconnects 200]
 
 Printed are the replies by status, and the longest time that the good viewer had no new picture.
 """
@@ -21,8 +21,8 @@ import time
 
 import httpx
 import websockets
+from benchmarks.soak import SDP, connect
 from live_serving import serving
-from measure.soak import SDP, connect
 
 from face.threads import compute_on_one_thread
 from live.app import build_pipeline

@@ -1,6 +1,6 @@
 """Ten minutes of coming and going: does anything grow? Run by hand.
 
-    PYTHONPATH=tests python -m measure.soak [--minutes 10] [--viewers 4]
+    PYTHONPATH=tests python -m benchmarks.soak [--minutes 10] [--viewers 4]
 
 A publisher with sound sends all the time; viewers join, watch for some seconds and leave, every third without a word.
 Printed are latency and memory over time with their slopes, and what was left open at the end.
@@ -34,7 +34,7 @@ from face.threads import compute_on_one_thread
 from face.video import VideoReader
 from live.app import build_pipeline
 from live.bench import memory_mb
-from live.sources.sources import DEMO_CLIP
+from live.sources.video_file import DEMO_CLIP
 from live.streaming.http.server import ServerSettings
 
 SDP = {"Content-Type": "application/sdp"}

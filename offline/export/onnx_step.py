@@ -1,0 +1,53 @@
+"""A generator's step as an ONNX model."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+import onnx
+import torch
+from torch import nn
+
+from face.recurrence import INPUTS
+from offline.export.onnx_graph import halve_maps
+from offline.networks.exported_step import ExportedStep
+from offline.training.profiles import Generator
+
+_OPSET = 17
+
+
+def export_onnx(generator: Generator, size: int) -> onnx.ModelProto:
+    """The generator's step as an ONNX model with inputs ``INPUTS`` and output ``output``.
+
+    The generator's maps are rounded to half precision, in which they are stored.
+    """
+    with torch.no_grad():
+        for one in generator.remembered():
+            one.copy_(one.half())
+    model = to_onnx(ExportedStep(generator), size)
+    halve_maps(model)
+    return model
+
+
+def to_onnx(step: nn.Module, size: int, seams: tuple[str, ...] = ()) -> onnx.ModelProto:
+    """A step on pictures ``[size, size, C]``, ``ExportedStep`` or ``ProcessorStep``, as an ONNX model.
+
+    Args:
+        step: what to export.
+        size: height and width of its pictures.
+        seams: names of what it puts out beside the picture.
+    """
+    shapes = [(size, size, 6)] * 3 + [(size, size, 3)] * 2
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "step.onnx"
+        torch.onnx.export(
+            step.eval(),
+            tuple(torch.zeros(s, dtype=torch.uint8) for s in shapes),
+            path,
+            input_names=list(INPUTS),
+            output_names=["output", *seams],
+            opset_version=_OPSET,
+            dynamo=False,
+        )
+        return onnx.load(str(path))
