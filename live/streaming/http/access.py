@@ -193,7 +193,7 @@ def subprotocol(token: str) -> str:
 
 
 def request_token(headers: Headers) -> str:
-    """The token that a request carries, in its ``Authorization`` or among its WebSocket subprotocols."""
+    """The token that a request carries, in its ``Authorization`` or, as base64url, among its WebSocket subprotocols."""
     kind, _, value = headers.get("authorization", "").partition(" ")
     if kind.lower() == "bearer":
         return value.strip()

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
+from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
@@ -145,7 +146,7 @@ class Server:
             Route("/sessions/{session}/mjpeg", mjpeg.watch),
             WebSocketRoute("/live", self._control.talk),
             WebSocketRoute("/sessions/{session}/live", self._control.talk),
-            Mount("/", StaticFiles(directory=WEB, html=True)),
+            Mount("/", GZipMiddleware(StaticFiles(directory=WEB, html=True))),
         ]
 
     def _middleware(self) -> list[Middleware]:

@@ -243,7 +243,7 @@ def limit_udp_ports(loop: asyncio.AbstractEventLoop, ports: range) -> None:
                     raise
         raise OSError(errno.EADDRINUSE, "all UDP ports are in use")
 
-    loop.create_datagram_endpoint = create  # type: ignore[method-assign]
+    loop.create_datagram_endpoint = create  # type: ignore[method-assign, assignment]
 
 
 def with_start_bitrate(sdp: str) -> str:

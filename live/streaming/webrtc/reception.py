@@ -35,7 +35,7 @@ async def frames(track: MediaStreamTrack, arrivals: Mapping[int, float]) -> Asyn
         except (MediaStreamError, TimeoutError):
             return
         assert isinstance(frame, VideoFrame)
-        captured_s = max(captured_s, arrivals.get(frame.pts, time.monotonic()))  # B-frames arrive out of order
+        captured_s = max(captured_s, arrivals.get(frame.pts or 0, time.monotonic()))  # B-frames arrive out of order
         image = await asyncio.to_thread(frame.to_ndarray, format="rgb24")
         yield Frame(image, captured_s, number)
         number += 1

@@ -27,7 +27,7 @@ from live.streaming.http.server import Server, ServerSettings
 from live.streaming.http.serving import listen, serve
 from live.target_gallery import Gallery
 
-pytestmark = pytest.mark.unit
+pytestmark = pytest.mark.server
 SCHEMA = json.loads((REPOSITORY / "live" / "streaming" / "http" / "live_schema.json").read_text())
 
 

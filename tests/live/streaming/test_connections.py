@@ -22,7 +22,7 @@ from live.sources.browser import NoSource
 from live.streaming.http import connections
 from live.streaming.http.tls import self_signed
 
-pytestmark = pytest.mark.unit
+pytestmark = pytest.mark.server
 HALF_HEADER = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n"
 HALF_BODY = b"POST /whep HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/sdp\r\nContent-Length: 99\r\n\r\nv=0"
 REFUSED_HALF_BODY = HALF_BODY.replace(b"Host: localhost", b"Host: stranger")

@@ -23,7 +23,7 @@ from live.streaming.media.rgb_to_yuv import yuv_frame
 from live.streaming.media.video_encoder import SharedEncoder, Subscription
 from live.streaming.session import Session, Sessions
 
-pytestmark = pytest.mark.unit
+pytestmark = pytest.mark.fast
 
 
 def packet(key: bool = False) -> av.Packet:

@@ -26,7 +26,7 @@ from live.streaming.webrtc import aiortc_patches
 from live.streaming.webrtc.h264_formats import as_known, as_offered
 from live.streaming.webrtc.reception import frames, sounds
 
-pytestmark = pytest.mark.unit
+pytestmark = pytest.mark.server
 SDP = {"Content-Type": "application/sdp"}
 HIGH = "packetization-mode=0;profile-level-id=64001f"
 

@@ -21,7 +21,7 @@ from live.streaming.http.links import is_loopback
 from live.streaming.http.server import ServerSettings
 from live.streaming.http.tls import self_signed
 
-pytestmark = pytest.mark.unit
+pytestmark = pytest.mark.server
 TOKEN, VIEW_TOKEN = "correct horse", "a+b/c=="
 FRIEND, STRANGER = "https://friend.example", "https://stranger.example"
 SHOWN = {"Authorization": f"Bearer {TOKEN}"}

@@ -17,7 +17,7 @@ from live.streaming.http import links, tls
 from live.streaming.http.access import Tokens
 from live.streaming.http.server import ServerSettings
 
-pytestmark = pytest.mark.unit
+pytestmark = pytest.mark.fast
 
 
 class _Ip:

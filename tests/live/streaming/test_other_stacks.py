@@ -26,7 +26,7 @@ from live.streaming.webrtc.ice import parse_server
 from offline.synthetic.motion import natural_motion
 from offline.synthetic.raster_people import Person, act
 
-pytestmark = pytest.mark.unit
+pytestmark = pytest.mark.foreign
 PEERS = REPOSITORY / "tests" / "live" / "npm"
 
 

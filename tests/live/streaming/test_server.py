@@ -24,7 +24,7 @@ from live.streaming.http.server import ServerSettings
 from offline.synthetic.motion import natural_motion
 from offline.synthetic.raster_people import Person, act
 
-pytestmark = pytest.mark.unit
+pytestmark = pytest.mark.server
 SDP = {"Content-Type": "application/sdp"}
 VIDEO = "v=0\r\nm=video 9 UDP/TLS/RTP/SAVPF 96\r\na=sendonly\r\na=rtpmap:96 VP8/90000\r\n"  # all that an offer needs
 

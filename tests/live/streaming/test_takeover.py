@@ -17,7 +17,7 @@ from live.pipeline import State
 from live.sources.browser import NoSource
 from live.sources.video_file import DEMO_CLIP, FileSource
 
-pytestmark = pytest.mark.unit
+pytestmark = pytest.mark.server
 SDP = {"Content-Type": "application/sdp"}
 
 
