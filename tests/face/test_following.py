@@ -13,11 +13,11 @@ from face.live_fit import LiveFit
 from face.retarget import Retargeter, RetargetSettings
 from face.tracking import FaceTracker
 from face.video import VideoReader
-from live.sources.browser import DEMO_CLIP
+from live.sources.video_file import DEMO_CLIP
 from offline.synthetic.motion import natural_motion
 from offline.synthetic.raster_people import Person, act
 
-pytestmark = pytest.mark.unit
+pytestmark = pytest.mark.slow
 
 RATE = 25
 JAW = UNIT_NAMES.index("jawOpen")
