@@ -10,7 +10,8 @@ from browser import fake_camera, opened, until
 from live_parts import pipeline
 from live_serving import serving
 
-from live.sources.sources import DEMO_CLIP, NoSource
+from live.sources.browser import NoSource
+from live.sources.video_file import DEMO_CLIP
 
 pytestmark = pytest.mark.browser
 

@@ -10,7 +10,7 @@ from live_parts import pipeline
 from live_serving import serving
 from page_parts import FAKE_LIVE, BlankSource
 
-from live.sources.sources import NoSource
+from live.sources.browser import NoSource
 
 pytestmark = pytest.mark.browser
 _KEEP_WORDS = """
