@@ -21,6 +21,7 @@ from face.tracking import FaceTracker
 from live.app import build_pipeline
 from live.frames import Generated
 from live.sources.video_file import DEMO_CLIP
+from live.streaming.http.access import Tokens
 from live.streaming.http.server import ServerSettings
 from live.streaming.media.audio_relay import SoundRelay
 from live.target_gallery import Gallery
@@ -188,7 +189,7 @@ def test_pictures_wait_for_sound_that_is_late_while_it_is_on(chromium, tmp_path,
 def test_the_page_shows_its_token(chromium, model):
     """A page of a closed server takes the token from behind the # and forgets it there."""
     loop, _ = build_pipeline("demo", str(DEMO_CLIP))
-    settings = ServerSettings(token="for-friends")
+    settings = ServerSettings(tokens=Tokens("for-friends"))
     with serving(loop, settings) as address, opened(chromium, f"{address}/#token=for-friends") as page:
         wait_for_picture(page)
         page.locator("#target", has_text=loop.target.title).wait_for()
