@@ -46,6 +46,9 @@ def parser() -> argparse.ArgumentParser:
     net.add_argument("--ice", action="append", default=[], metavar="SERVER",
                      help="stun:HOST:PORT or turn:USER:PASSWORD@HOST:PORT; may be repeated (also HEAD2HEAD_ICE); "
                           "default: none")  # fmt: skip
+    net.add_argument("--udp-ports", metavar="A-B",
+                     help="ports that media may use, one for each connection and address of this machine "
+                          "(default: any)")  # fmt: skip
     net.add_argument("--publish", metavar="URL",
                      help="also send the stream by WHIP to an SFU (its token: HEAD2HEAD_PUBLISH_TOKEN)")  # fmt: skip
     net.add_argument("--max-viewers", type=_positive, default=100, metavar="N", help="(default: 100)")
