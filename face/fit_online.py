@@ -7,7 +7,7 @@ import numpy as np
 from face.fit_identity import solve_identity, without_expression
 from face.fitting import FitSettings, FrameFit, LandmarkBasis, fit_frame, head_camera, linearise
 from face.gaze_estimation import GazeEstimator
-from face.landmarks import Landmarks
+from face.landmarks import Landmarks, inner_face
 from face.morphable import MorphableModel
 from face.parameters import IDENTITY_SIZE, FaceParameters
 
@@ -26,6 +26,9 @@ class OnlineFitter:
         model: the morphable model.
         settings: weights of Eq. 2.
         identity: ``[IDENTITY_SIZE]`` if the person is known; then there is nothing to calibrate.
+
+    Attributes:
+        misfit: mean distance of fitted and tracked landmarks inside the face's outline in the last frame, model units.
     """
 
     def __init__(
@@ -35,6 +38,8 @@ class OnlineFitter:
         self._gaze = GazeEstimator(model)
         self._settings = settings or FitSettings()
         self._known = identity
+        self._inner = inner_face()
+        self.misfit = 0.0
         self.recalibrate()
 
     def recalibrate(self) -> None:
@@ -65,9 +70,19 @@ class OnlineFitter:
                 fit = fit_frame(self._basis, landmarks, self._identity, fit, self._settings)
             self._faces += 1
         self._previous = fit
+        self.misfit = self._misfit_of(landmarks, fit)
         camera = head_camera(self._basis, fit.camera, self._settings)
         gaze = self._gaze.estimate(landmarks, self._identity, fit.expression, camera)
         return FaceParameters(self._identity, fit.expression, camera, gaze)
+
+    def misfit_of(self, landmarks: Landmarks) -> float:
+        """How badly the person known so far explains the landmarks of some face: as ``misfit``."""
+        return self._misfit_of(landmarks, fit_frame(self._basis, landmarks, self._identity, None, self._settings))
+
+    def _misfit_of(self, landmarks: Landmarks, fit: FrameFit) -> float:
+        fitted = fit.camera.project(self._basis.shape(self._identity, fit.expression))[self._inner, :2]
+        distance = np.linalg.norm(fitted - landmarks.points[self._inner], axis=1)
+        return float(distance.mean() / fit.camera.scale)
 
     def _learn_identity(self, landmarks: Landmarks, fit: FrameFit) -> None:
         equations = linearise(self._basis, landmarks, fit.camera, self._identity, fit.expression, self._settings, True)

@@ -126,6 +126,10 @@ class LandmarkBasis:
         """Landmarks of a face in the model frame, ``[468, 3]``."""
         return self._neutral(identity) + self.expression @ expression
 
+    def visible_weights(self, landmarks: Landmarks) -> np.ndarray:
+        """Weights ``[468]`` of a frame's landmarks."""
+        return self.weights if landmarks.visibility is None else self.weights * landmarks.visibility
+
     def _at_rest(self, identity: np.ndarray) -> np.ndarray:
         return self.mean + self.identity @ identity
 
@@ -200,7 +204,7 @@ def linearise(
     residual = (points - camera.translation) * flip / camera.scale - turned[:, :2]
     distance = np.sqrt((residual**2).sum(1)) / settings.landmark_noise
     robust = 1.0 / (1.0 + (distance / settings.outlier_noises) ** 2) ** 2
-    root = np.sqrt(basis.weights * robust) / settings.landmark_noise
+    root = np.sqrt(basis.visible_weights(landmarks) * robust) / settings.landmark_noise
     directions, known = basis.expression, expression
     if with_identity:
         directions, known = basis.both, np.concatenate([expression, identity])
@@ -222,10 +226,11 @@ def linearise(
 
 
 def start_camera(
-    basis: LandmarkBasis, points: np.ndarray, identity: np.ndarray, expression: np.ndarray
+    basis: LandmarkBasis, landmarks: Landmarks, identity: np.ndarray, expression: np.ndarray
 ) -> ScaledOrthographicCamera:
-    """Camera from landmarks ``[468, 2]`` alone, for a frame without a predecessor."""
-    return estimate_camera(basis.shape(identity, expression), points, basis.weights)
+    """Camera from landmarks alone, for a frame without a predecessor."""
+    points = landmarks.points[:SURFACE_COUNT]
+    return estimate_camera(basis.shape(identity, expression), points, basis.visible_weights(landmarks))
 
 
 def reprojection_error(
@@ -283,7 +288,7 @@ def fit_frame(
     iterations = settings.iterations
     if previous is None:
         prior = expression_prior(landmarks.scores)
-        previous = FrameFit(start_camera(basis, landmarks.points[:SURFACE_COUNT], identity, prior), prior)
+        previous = FrameFit(start_camera(basis, landmarks, identity, prior), prior)
         iterations += 3
     estimate = previous
     for _ in range(iterations):

@@ -78,7 +78,8 @@ class FrameChain:
         stage: Callable[[str], AbstractContextManager[object]] = nullcontext,
     ) -> None:  # fmt: skip
         self._model, self._retargeting, self._stage = model, retargeting, stage
-        self._tracker, self._fit = FaceTracker(), LiveFit(model, identity)
+        self._fit = LiveFit(model, identity)
+        self._tracker = FaceTracker(person=self._fit.person)
         self.change_target(target, renderer)
 
     @property
@@ -89,7 +90,7 @@ class FrameChain:
     def recalibrate(self) -> None:
         """Forget the person: identity (unless it is known) and neutral are fitted anew."""
         self._fit.recalibrate()
-        self._retargeting.recalibrate()
+        self._tracker.reset()
 
     def change_target(self, target: TargetInfo, renderer: ConditioningRenderer) -> None:
         """Go on with another target; what is known of the source stays known."""
@@ -111,6 +112,8 @@ class FrameChain:
         else:
             with self._stage("fit"):
                 source = self._fit.step(landmarks, time_s, self._camera_map)
+        if self._fit.newcomer:
+            self._retargeting.recalibrate()
         parameters = self._retargeting.step(source, settings, time_s)
         with self._stage("render"):
             conditioning = self._renderer.render(parameters)

@@ -50,9 +50,9 @@ UNIT_NAMES = (
     "noseSneerRight", "tongueOut",
 )  # fmt: skip
 
-_ABOUT_EYES = (130, 243, 463, 359, 226, 446, 244, 464, 112, 341, 247, 467, 25, 255, 110, 339)
+ABOUT_EYES = (130, 243, 463, 359, 226, 446, 244, 464, 112, 341, 247, 467, 25, 255, 110, 339)
 _NOSE = (168, 6, 197, 195, 122, 351, 196, 419, 5, 4, 1, 2, 97, 326)
-_BELOW_NOSE = (
+BELOW_NOSE = (
     11, 12, 15, 16, 18, 32, 38, 41, 42, 43, 57, 62, 72, 73, 74, 76, 77, 83, 85, 86, 89, 90, 92, 96, 106, 135, 138, 140,
     164, 165, 167, 169, 170, 171, 175, 179, 180, 182, 183, 184, 186, 187, 192, 194, 199, 200, 201, 202, 204, 206, 207,
     208, 210, 211, 212, 213, 214, 215, 216, 262, 268, 271, 272, 273, 287, 292, 302, 303, 304, 306, 307, 313, 315, 316,
@@ -60,11 +60,11 @@ _BELOW_NOSE = (
     422, 424, 426, 427, 428, 430, 431, 432, 433, 434, 435, 436,
 )  # fmt: skip
 _WEIGHTS = (  # of landmarks in a fit, 1 for all others; later ones count
-    (_BELOW_NOSE, 0.5),  # cheeks and chin move in ways that no direction foresees
+    (BELOW_NOSE, 0.5),  # cheeks and chin move in ways that no direction foresees
     # The tracker puts points of the outline where the face ends in the picture, so they slide with pose.
     (FACE_OVAL, 0.15),
     # The rigid part, which says how the head is turned.
-    (_NOSE, 10.0), ((*LEFT_EYE, *RIGHT_EYE), 5.0), (_ABOUT_EYES, 10.0), ((33, 133, 263, 362), 40.0),
+    (_NOSE, 10.0), ((*LEFT_EYE, *RIGHT_EYE), 5.0), (ABOUT_EYES, 10.0), ((33, 133, 263, 362), 40.0),
     # What a viewer looks at.
     (OUTER_LIPS, 12.0), (INNER_LIPS, 12.0), ((*LEFT_BROW, *RIGHT_BROW), 20.0),
     ((107, 55, 336, 285), 160.0),  # a frown brings the brows' inner ends together by a millimetre
@@ -106,7 +106,9 @@ class Landmarks:
         points: ``[478, 2]`` float64, image frame in px (x right, y down, pixel centres at +0.5).
         scores: ``[52]`` float64, the tracker's blendshape scores 0…1 in the model's order of units.
         width, height: size of the image in px.
-        eyes: what the picture shows there; ``None`` for landmarks that come from no picture.
+        eyes: what the image shows there; ``None`` where that is not known.
+        colors: ``[468, 3]`` uint8 RGB, of the image under each landmark of the surface; ``None`` where not known.
+        visibility: ``[468]`` 0…1, by how much each landmark counts in a fit; ``None`` where all count fully.
     """
 
     points: np.ndarray
@@ -114,6 +116,8 @@ class Landmarks:
     width: int
     height: int
     eyes: EyePicture | None = None
+    colors: np.ndarray | None = None
+    visibility: np.ndarray | None = None
 
     @property
     def interocular_px(self) -> float:

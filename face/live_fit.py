@@ -1,7 +1,7 @@
 """From landmarks to the face that is drawn: what the live loop does, and all that stands in for it.
 
-Live, in reconstruction and in evaluation the same steps follow each other: the per-frame fit, the camera's filter, the
-target's map. So a network is told offline just what it will be told live.
+Live, in reconstruction and in evaluation the same steps follow each other: what is covered is taken out, the per-frame
+fit, the camera's filter, the target's map. So a network is told offline just what it will be told live.
 """
 
 from __future__ import annotations
@@ -14,21 +14,34 @@ from face.camera_map import CameraMap, middle_of_face
 from face.fit_online import OnlineFitter
 from face.landmarks import Landmarks
 from face.morphable import MorphableModel
+from face.occlusion import OcclusionFilter
 from face.parameters import FaceParameters
+from face.person import ABSENT_S, KnownPerson
+from face.skin_colors import SkinColors
 from face.smoothing import CameraFilter
 
 
 class LiveFit:
-    """Follows one face. Time is an argument: it has no clock.
+    """Fits the face of one person after the other. Time is an argument: it has no clock.
 
     Args:
         model: the morphable model.
-        identity: ``[80]`` if the person is known; otherwise it is found over the first seconds.
+        identity: ``[80]`` if the person is known; otherwise it is found over the first seconds, and anew when somebody
+            comes after a second without the person.
+
+    Attributes:
+        person: who is followed, for the tracker.
+        newcomer: whether the last step began with a person anew.
     """
 
     def __init__(self, model: MorphableModel, identity: np.ndarray | None = None) -> None:
+        self._known = identity is not None
         self._fitter = OnlineFitter(model, identity=identity)
         self._filter = CameraFilter(middle_of_face(model))
+        colors = SkinColors()
+        self._occlusion = OcclusionFilter(colors)
+        self.person = KnownPerson(self._fitter, colors)
+        self.recalibrate()
 
     @property
     def calibration(self) -> float:
@@ -39,15 +52,25 @@ class LiveFit:
         """Forget the person and find identity anew, unless it is known."""
         self._fitter.recalibrate()
         self._filter.reset()
+        self._occlusion.reset()
+        self.person.reset()
+        self._begins = True
+        self.newcomer = False
 
     def step(
         self, landmarks: Landmarks | None, time_s: float, camera_map: CameraMap | None = None
     ) -> FaceParameters | None:
         """Parameters of the face in a frame; ``None`` where there is none, and the next starts afresh."""
+        self.newcomer = False
         if landmarks is None:
             self._fitter.lost()
             self._filter.reset()
             return None
-        found = self._fitter.fit(landmarks)
+        if not self._known and self.person.absent_s(time_s) >= ABSENT_S:
+            self.recalibrate()
+        self.newcomer, self._begins = self._begins, False
+        clear = self._occlusion.clear(landmarks, time_s)
+        found = self._fitter.fit(clear)
+        self.person.note(clear, time_s)
         steady = replace(found, camera=self._filter.smooth(found.camera, time_s))
         return camera_map.correct(steady) if camera_map else steady

@@ -42,6 +42,10 @@ class Region:
         """Points ``[…, 2]`` of the crop, 0…1 from its upper left corner, in the picture's pixels."""
         return self.centre + (points - 0.5) @ self._axes().T * self.side
 
+    def to_crop(self, points: np.ndarray) -> np.ndarray:
+        """The way back from ``to_picture``: points ``[…, 2]`` px in the crop, 0…1 from its upper left corner."""
+        return (points - self.centre) @ self._axes() / self.side + 0.5
+
     def _axes(self) -> np.ndarray:
         """The crop's axes as columns, ``[2, 2]``."""
         cos, sin = np.cos(self.angle), np.sin(self.angle)

@@ -11,14 +11,16 @@ from scipy.spatial.transform import Rotation, Slerp
 from face.camera import ScaledOrthographicCamera
 from face.lips import Lips
 from face.morphable import MorphableModel
-from face.parameters import EXPRESSION_SIZE, MOUTH, FaceParameters
+from face.motion_range import MotionRange
+from face.parameters import MOUTH, FaceParameters
+from face.resting_face import RestingFace
 from face.target import TargetInfo
 
 _USUAL_FRAMES = 500  # over which the source's mean scale and place are taken, as in the authors' demo
-_NEUTRAL_FRAMES = 75  # over which the source's neutral is found
+_NEUTRAL_FRAMES = 75  # over which the mean of the source's gaze is taken
 _CLAMP_DEVIATIONS = 2.0
 _HOLD_S, _EASE_S = 0.6, 1.2  # a lost face: hold the last pose, then ease to rest
-_RETURN_S = 0.25  # and back to the source when it is found again
+_RETURN_S = 0.25  # and back to the source when it, or another one, is found again
 _MOTION_RATE = 25.0  # frames per second of TargetInfo.head_motion
 _POSE_MARGIN_DEG = 4.0  # beyond what training saw
 
@@ -56,6 +58,7 @@ class Retargeter:
 
     def __init__(self, target: TargetInfo, model: MorphableModel) -> None:
         self._source_lips, self._target_lips = Lips(model), Lips(model)  # each keeps what depends on one person
+        self._source_neutral = RestingFace()
         self._low, self._high = model.expression_box.astype(np.float64).T
         self.recalibrate()
         self.change_target(target)
@@ -64,6 +67,7 @@ class Retargeter:
         """Go on with another target; what is known of the source stays known."""
         self._target = target
         self._resting = target.resting()
+        self._range = MotionRange(np.array(target.motion_center), np.array(target.motion_whitening))
         motion = np.array(target.head_motion)
         self._motion = np.concatenate([motion, motion[::-1]])  # there and back: no jump where it repeats
         self._shown: FaceParameters | None = None
@@ -71,21 +75,20 @@ class Retargeter:
         self._found_since: float | None = None
 
     def recalibrate(self) -> None:
-        """Forget the source's neutral, usual scale and place."""
+        """Forget the source's neutral, usual scale and place; what is drawn eases over to what comes."""
         self._cameras = np.empty((_USUAL_FRAMES, 3))  # scale and place of the last faces, a ring
-        self._neutral_expression = np.zeros(EXPRESSION_SIZE)
+        self._source_neutral.reset()
         self._neutral_gaze = np.zeros(2)
         self._faces = 0
-        self._shown = None
-        self._lost_since = self._found_since = None
+        self._begins = True
 
     def step(self, source: FaceParameters | None, settings: RetargetSettings, time_s: float) -> FaceParameters:
         """Parameters to draw at a time. ``source`` is ``None`` while no face is seen: hold, then ease to rest."""
         if source is None:
             return self._without_face(settings, time_s)
         wanted = self._hybrid(source, settings, time_s)
-        if self._lost_since is not None:
-            self._lost_since, self._found_since = None, time_s
+        if self._lost_since is not None or self._begins:
+            self._lost_since, self._found_since, self._begins = None, time_s, False
         if self._found_since is not None and self._shown is not None:
             part = (time_s - self._found_since) / _RETURN_S
             if part < 1:
@@ -114,13 +117,15 @@ class Retargeter:
         self._learn(source, expression)
         if settings.relative:
             expression = np.array(self._target.neutral_expression) + settings.strength * (
-                expression - self._neutral_expression
+                expression - self._source_neutral.expression
             )
             gaze = np.array(self._target.neutral_gaze) + gaze - self._neutral_gaze
         else:
             expression = settings.strength * expression
-        expression = self._target_lips.close(expression, self._source_lips.touching(source.identity, source.expression))
         camera = self._own_camera(time_s) if settings.mode is Mode.FACE else self._adapted_camera(source)
+        euler_deg, expression = self._range.keep(camera.euler_deg, expression)
+        camera = ScaledOrthographicCamera.from_euler(euler_deg, camera.scale, camera.translation)
+        expression = self._target_lips.close(expression, self._source_lips.touching(source.identity, source.expression))
         return FaceParameters(self._resting.identity, np.clip(expression, self._low, self._high), camera, gaze)
 
     def _carried(self, source: FaceParameters) -> np.ndarray:
@@ -133,10 +138,10 @@ class Retargeter:
     def _learn(self, source: FaceParameters, expression: np.ndarray) -> None:
         scale, translation = source.camera.scale, source.camera.translation
         self._cameras[self._faces % _USUAL_FRAMES] = scale, *(translation / scale)
+        self._source_neutral.add(expression)
         self._faces += 1
         if self._faces <= _NEUTRAL_FRAMES:
             share = 1 / self._faces
-            self._neutral_expression = self._neutral_expression + share * (expression - self._neutral_expression)
             self._neutral_gaze = self._neutral_gaze + share * (source.gaze - self._neutral_gaze)
 
     def _adapted_camera(self, source: FaceParameters) -> ScaledOrthographicCamera:

@@ -50,6 +50,8 @@ class TargetInfo:
         versions: what made the file.
         portrait: a small picture of the person, JPEG in base64; may be empty.
         camera_map: ``[M, 6]`` weights of ``face.camera_map.CameraMap``; may be empty.
+        motion_center, motion_whitening: ``[3 + E]`` and ``[3 + E, 3 + E]``, pose and expression that training showed:
+            see ``face.motion_range``; may be empty.
     """
 
     name: str
@@ -70,6 +72,8 @@ class TargetInfo:
     versions: dict[str, str] = field(default_factory=dict)
     portrait: str = ""
     camera_map: list[list[float]] = field(default_factory=list)
+    motion_center: list[float] = field(default_factory=list)
+    motion_whitening: list[list[float]] = field(default_factory=list)
     format: int = FORMAT
 
     def resting(self) -> FaceParameters:

@@ -14,7 +14,9 @@ import numpy as np
 from face.detector import FaceDetector
 from face.landmarker import Landmarker
 from face.landmarks import EYE_CORNERS, LEFT_EYE, RIGHT_EYE, EyePicture, Landmarks
+from face.person import ABSENT_S, KnownPerson
 from face.region import Region, around
+from face.skin_colors import skin_colors
 from face.smoothing import OneEuroFilter
 
 _CANDIDATES = 4  # faces among which the largest is looked for
@@ -22,19 +24,20 @@ _AROUND_EYES = 0.3  # of the eyes' distance, shown beyond their points
 
 
 class FaceTracker:
-    """Follows the largest face through a video, or finds it in single images.
+    """Follows the largest face or a person's through a video, or finds the largest in single images.
 
     Args:
         video: frames follow each other: the face is looked for where it was, and its points are smoothed over time;
             otherwise every image is searched anew.
+        person: who is looked for, among others, once a face was found; ``None`` for nobody in particular.
 
     Raises:
         UserError: the tracker's model file is missing.
     """
 
-    def __init__(self, video: bool = True) -> None:
+    def __init__(self, video: bool = True, person: KnownPerson | None = None) -> None:
         self._detector, self._landmarker = FaceDetector(), Landmarker()
-        self._video = video
+        self._video, self._person = video, person
         self._region: Region | None = None  # where the followed face is looked for
         self._filter = OneEuroFilter()
         self._last_ms = -1
@@ -44,8 +47,10 @@ class FaceTracker:
 
         ``time_ms`` is the capture time; in video mode a time that does not advance is taken as one later.
         """
+        if self._person is not None and self._person.is_gone(time_ms / 1000):
+            self._region = None
         if self._region is None:
-            points = self._search(image)
+            points = self._search(image, time_ms / 1000)
             self._filter = OneEuroFilter()
         else:
             points = self._landmarker.points(image, self._region)
@@ -58,14 +63,31 @@ class FaceTracker:
             points = self._filter.smooth(points, self._last_ms / 1000)
         return self._landmarks(image, points)
 
+    def reset(self) -> None:
+        """Look for the largest face."""
+        self._region = None
+
     def count(self, image: np.ndarray) -> int:  # [H, W, 3] uint8 RGB
         """How many faces fill a good part of a frame, up to ``_CANDIDATES``; what is followed stays as it is."""
         return len(self._faces(image, self._detector.find))
 
-    def _search(self, image: np.ndarray) -> np.ndarray | None:
-        """Points ``[478, 2]`` px of the largest face; small ones are looked for where there is no large one."""
-        faces = self._faces(image, self._detector.find) or self._faces(image, self._detector.find_small)
-        return max(faces, key=lambda face: np.ptp(face, axis=0).prod(), default=None)
+    def _search(self, image: np.ndarray, time_s: float) -> np.ndarray | None:
+        """Points ``[478, 2]`` px of the face to follow; small ones are looked for where there is no large one."""
+        for find in (self._detector.find, self._detector.find_small):
+            points = self._choose(image, self._faces(image, find), time_s)
+            if points is not None:
+                return points
+        return None
+
+    def _choose(self, image: np.ndarray, faces: list[np.ndarray], time_s: float) -> np.ndarray | None:
+        """The face most like the person; the largest if the person is not there for long, or not known yet."""
+        person = self._person
+        if person is not None and person.known:
+            likely = [(person.unlikeness(self._landmarks(image, points)), points) for points in faces]
+            likely = [(unlikeness, points) for unlikeness, points in likely if person.is_like(unlikeness)]
+            if likely or person.absent_s(time_s) < ABSENT_S:
+                return min(likely, key=lambda one: one[0])[1] if likely else None
+        return max(faces, key=lambda points: np.ptp(points, axis=0).prod(), default=None)
 
     def _faces(self, image: np.ndarray, find: Callable[[np.ndarray, int], list[Region]]) -> list[np.ndarray]:
         """Points ``[478, 2]`` px of each face."""
@@ -74,7 +96,8 @@ class FaceTracker:
 
     def _landmarks(self, image: np.ndarray, points: np.ndarray) -> Landmarks:
         height, width = image.shape[:2]
-        return Landmarks(points, self._landmarker.units(points), width, height, _eyes(image, points))
+        scores, colors = self._landmarker.units(points), skin_colors(image, points)
+        return Landmarks(points, scores, width, height, _eyes(image, points), colors)
 
 
 def _eyes(image: np.ndarray, points: np.ndarray) -> EyePicture:

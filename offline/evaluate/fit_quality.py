@@ -36,7 +36,9 @@ from face.landmarks import (
     inner_face,
 )
 from face.morphable import MorphableModel
+from face.occlusion import OcclusionFilter
 from face.parameters import FaceParameters
+from face.skin_colors import SkinColors
 from offline.tracked import track
 
 _STILL = 0.001  # of the inter-ocular distance, standard deviation: there is nothing to follow
@@ -123,16 +125,16 @@ def live_fit(
     model: MorphableModel, video: Sequence[Landmarks | None], settings: FitSettings
 ) -> tuple[list[FaceParameters | None], float]:
     """What the live loop's fit finds in each frame, and the median of its milliseconds."""
-    fitter = OnlineFitter(model, settings)
+    fitter, occlusion = OnlineFitter(model, settings), OcclusionFilter(SkinColors())
     fitted: list[FaceParameters | None] = []
     took_s: list[float] = []
-    for landmarks in video:
+    for number, landmarks in enumerate(video):
         if landmarks is None:
             fitter.lost()
             fitted.append(None)
             continue
         begin = time.perf_counter()
-        fitted.append(fitter.fit(landmarks))
+        fitted.append(fitter.fit(occlusion.clear(landmarks, number / 25)))
         took_s.append(time.perf_counter() - begin)
     return fitted, 1000 * float(np.median(took_s))
 

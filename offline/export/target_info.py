@@ -12,6 +12,8 @@ import torch
 from scipy.spatial.transform import Rotation
 
 from face.landmarks import UNIT_NAMES
+from face.motion_range import motion_ellipsoid
+from face.resting_face import activity
 from face.target import TargetInfo
 from offline.dataset.dataset import Dataset
 from offline.export.options import TargetLabels
@@ -32,7 +34,8 @@ def describe(dataset: Dataset, profile: str, labels: TargetLabels) -> TargetInfo
     expression, scale = p["expression"][chosen], p["scale"][chosen]
     place = p["translation"][chosen] / scale[:, None]
     euler = Rotation.from_matrix(p["rotation"][chosen]).as_euler("YXZ", degrees=True)
-    resting = expression[np.argsort(expression.sum(1))[: max(1, len(expression) // 20)]]
+    resting = expression[np.argsort(activity(expression))[: max(1, len(expression) // 20)]]
+    center, whitening = motion_ellipsoid(euler, expression)
     first, last = max(dataset.train, key=lambda r: r[1] - r[0])
     motion = slice(first, min(last, first + _MOTION_FRAMES))
     head_motion = np.column_stack([
@@ -52,13 +55,14 @@ def describe(dataset: Dataset, profile: str, labels: TargetLabels) -> TargetInfo
         head_motion=rounded(head_motion),
         versions={"torch": torch.__version__, "onnx": onnx.__version__},
         camera_map=rounded(dataset.camera_map, 6),
+        motion_center=rounded(center), motion_whitening=rounded(whitening, 5),
         portrait=portrait(dataset.frames[chosen[_most_at_rest(expression, euler, p["gaze"][chosen])]]),
     )  # fmt: skip
 
 
 def _most_at_rest(expression: np.ndarray, euler_deg: np.ndarray, gaze_deg: np.ndarray) -> int:
     """Which of some frames shows the face most at rest, looking at the viewer with open eyes and a faint smile."""
-    resting = np.abs(euler_deg).sum(1) / 10 + np.abs(gaze_deg).sum(1) / 10 + expression.sum(1)
+    resting = np.abs(euler_deg).sum(1) / 10 + np.abs(gaze_deg).sum(1) / 10 + activity(expression)
     smile = [UNIT_NAMES.index(name) for name in ("mouthSmileLeft", "mouthSmileRight")]
     return int(np.argmin(resting - 2 * np.minimum(expression[:, smile], 0.3).sum(1)))
 

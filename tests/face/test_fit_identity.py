@@ -13,7 +13,7 @@ from face.landmarks import UNIT_NAMES, Landmarks
 from face.parameters import IDENTITY_SIZE, FaceParameters, of_units
 from offline.synthetic.motion import natural_motion
 
-pytestmark = pytest.mark.unit
+pytestmark = pytest.mark.slow
 
 FRAMES = 60
 UNITS = [UNIT_NAMES.index(n) for n in ("jawOpen", "mouthSmileLeft", "mouthSmileRight", "browInnerUp", "mouthPucker")]
@@ -62,10 +62,7 @@ class Energy:
         self.basis, self.settings, self.per_frame = basis, settings, 6 + len(UNITS)
         self.points = np.stack([one.points[SEEN] for one in seen])
         self.priors = np.stack([expression_prior(one.scores) for one in seen])
-        start = [
-            start_camera(basis, one.points[:468], np.zeros(IDENTITY_SIZE), p)
-            for one, p in zip(seen, self.priors, strict=True)
-        ]
+        start = [start_camera(basis, one, np.zeros(IDENTITY_SIZE), p) for one, p in zip(seen, self.priors, strict=True)]
         self.rotation = Rotation.from_matrix(np.stack([c.rotation for c in start]))
         self.scale = np.array([c.scale for c in start])
         self.translation = np.stack([c.translation for c in start])

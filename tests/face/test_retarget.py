@@ -13,7 +13,7 @@ from face.lips import Lips
 from face.parameters import BROWS, EXPRESSION_SIZE, IDENTITY_SIZE, MOUTH, FaceParameters
 from face.retarget import Mode, Retargeter, RetargetSettings, blend
 
-pytestmark = pytest.mark.unit
+pytestmark = pytest.mark.fast
 
 HEAD = RetargetSettings()
 BESIDE = np.ones(EXPRESSION_SIZE, bool)  # all but what may close the lips
@@ -95,6 +95,30 @@ def test_relative_mode_adds_the_change_to_the_targets_neutral(target_info, model
     shown = retargeter.step(source(resting, gaze=(5, 0)), RetargetSettings(relative=True), 4.0)
     assert np.allclose(shown.expression[BESIDE], np.array(target_info.neutral_expression)[BESIDE], atol=1e-6)
     assert np.allclose(shown.gaze, [1, -1], atol=1e-6)
+
+
+def test_neutral_is_found_while_the_person_talks(target_info, model):
+    """The jaw rests in pauses between syllables only; a longer pause after calibration refines it further."""
+    retargeter, relative = Retargeter(target_info, model), RetargetSettings(relative=True)
+    neutral = np.array(target_info.neutral_expression)
+    jaw = UNIT_NAMES.index("jawOpen")
+    for k in range(75):
+        retargeter.step(source(units(jawOpen=0.1 + 0.25 * (1 - np.cos(k / 2)))), relative, k / 25)
+    assert retargeter.step(source(units(jawOpen=0.1)), relative, 3.0).expression[jaw] == pytest.approx(
+        neutral[jaw], abs=0.06
+    )
+    for k in range(20):
+        shown = retargeter.step(source(units()), relative, 3 + k / 25)
+    assert shown.expression[jaw] == pytest.approx(neutral[jaw], abs=0.01)
+
+
+def test_another_person_is_eased_over_to(target_info, model):
+    retargeter = Retargeter(target_info, model)
+    before = retargeter.step(source(yaw=20), HEAD, 0.0)
+    retargeter.recalibrate()
+    path = [retargeter.step(source(yaw=-20, scale=40), HEAD, 0.04 * k).camera for k in range(1, 12)]
+    assert path[0].euler_deg[0] == pytest.approx(before.camera.euler_deg[0])
+    assert path[-1].euler_deg[0] == pytest.approx(-20) and path[-1].scale == pytest.approx(25)
 
 
 def test_place_is_recentred_and_clamped(target_info, model):

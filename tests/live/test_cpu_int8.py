@@ -20,7 +20,7 @@ from offline.networks import head_warp as layers
 from offline.synthetic.motion import natural_motion
 from offline.synthetic.raster_people import Person, act
 
-pytestmark = pytest.mark.unit
+pytestmark = pytest.mark.fast
 SMALL = DEMO_TARGET.with_suffix(".int8.onnx")
 
 

@@ -7,7 +7,7 @@ from offline.dataset.augmentation import Augmentation, Similarity
 from offline.synthetic.motion import natural_motion
 from offline.synthetic.raster_people import Person, act
 
-pytestmark = pytest.mark.unit
+pytestmark = pytest.mark.fast
 SIZE = 128
 
 

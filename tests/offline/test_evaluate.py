@@ -21,7 +21,7 @@ from offline.export.options import TargetLabels
 from offline.export.target_info import describe
 from offline.networks.compact_generator import CompactGenerator
 
-pytestmark = pytest.mark.unit
+pytestmark = pytest.mark.slow
 
 
 class Brightness:

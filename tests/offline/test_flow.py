@@ -11,7 +11,7 @@ from offline.flow.optical_flow import composite_flow, estimated_flow, face_flow,
 from offline.synthetic.raster_people import Person
 from offline.training.losses import warp
 
-pytestmark = pytest.mark.unit
+pytestmark = pytest.mark.fast
 SIZE = 192
 
 

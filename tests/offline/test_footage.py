@@ -10,7 +10,7 @@ from offline.reconstruct.checked_tracking import RATE, find_cuts, resampled, tra
 from offline.synthetic.motion import natural_motion
 from offline.synthetic.raster_people import Person, act
 
-pytestmark = pytest.mark.unit
+pytestmark = pytest.mark.fast
 SIZE = 192
 
 

@@ -14,7 +14,7 @@ from offline.gaze.network import GazeNetwork, export
 from offline.gaze.samples import HIGH, WIDE
 from offline.synthetic.motion import free_lids, natural_motion
 
-pytestmark = pytest.mark.unit
+pytestmark = pytest.mark.slow
 RNG = np.random.default_rng(3)
 
 

@@ -17,7 +17,7 @@ from offline.training.perceptual import PyramidDistance
 from offline.training.profiles import COMPACT, Weights
 from offline.training.trainer import Trainer
 
-pytestmark = pytest.mark.unit
+pytestmark = pytest.mark.slow
 
 
 def test_a_full_disk_is_one_sentence(dataset_folder, model, tmp_path, monkeypatch, capsys):

@@ -14,7 +14,7 @@ from offline.evaluate.identity import FaceRecognizer, face_crop
 from offline.evaluate.lpips import Lpips, load_lpips
 from offline.training.perceptual import Vgg16Trunk
 
-pytestmark = pytest.mark.unit
+pytestmark = pytest.mark.slow
 WIDTHS = (64, 128, 256, 512, 512)
 
 

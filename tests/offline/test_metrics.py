@@ -12,7 +12,7 @@ from offline.dataset.pixel_error import score_images, warping_error
 from offline.evaluate.face_metrics import score_driven, score_faces
 from offline.flow.optical_flow import estimated_flow
 
-pytestmark = pytest.mark.unit
+pytestmark = pytest.mark.fast
 
 
 def moving_noise(frames=6, size=64, step=2):

@@ -16,7 +16,7 @@ from offline.training.losses import (
     weighted_l1,
 )
 
-pytestmark = pytest.mark.unit
+pytestmark = pytest.mark.fast
 
 
 def test_losses_by_hand():

@@ -12,7 +12,7 @@ from torch import nn
 
 from offline.export.onnx_graph import HALVED, bytes_behind, halve_maps, keep_bytes
 
-pytestmark = pytest.mark.unit
+pytestmark = pytest.mark.fast
 
 
 def run(model: onnx.ModelProto, value: np.ndarray) -> np.ndarray:

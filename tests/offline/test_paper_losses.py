@@ -20,7 +20,7 @@ from offline.training.perceptual import PyramidDistance, Vgg19Perceptual
 from offline.training.profiles import PAPER, Phase, Weights
 from offline.training.trainer import Trainer
 
-pytestmark = pytest.mark.unit
+pytestmark = pytest.mark.fast
 SIZE = 64
 WHOLE = (slice(None), slice(None))
 

@@ -9,7 +9,7 @@ import torch
 from face.errors import UserError
 from offline.training.perceptual import PyramidDistance, Vgg16Perceptual, Vgg16Trunk, Vgg19Perceptual, load_perceptual
 
-pytestmark = pytest.mark.unit
+pytestmark = pytest.mark.fast
 
 
 def vgg19_state():

@@ -20,7 +20,7 @@ from offline.training.profiles import COMPACT, PROFILES, Phase, Weights
 from offline.training.texture_init import TEXTURES
 from offline.training.trainer import Trainer
 
-pytestmark = pytest.mark.unit
+pytestmark = pytest.mark.slow
 QUICK = replace(COMPACT, phases=(Phase(until=6, length=2, rate=1e-3, weights=Weights(l1=1.0)),))
 
 

@@ -18,7 +18,7 @@ from offline.networks.compact_generator import CompactGenerator
 from offline.networks.exported_step import ExportedStep
 from offline.rollout import onnx_network, roll_out
 
-pytestmark = pytest.mark.unit
+pytestmark = pytest.mark.fast
 
 
 @pytest.fixture(scope="module")

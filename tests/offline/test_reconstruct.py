@@ -16,7 +16,7 @@ from offline.reconstruct.reconstruction import Crop, Take, choose_crop, reconstr
 from offline.synthetic.motion import natural_motion
 from offline.synthetic.raster_people import Person, act
 
-pytestmark = pytest.mark.unit
+pytestmark = pytest.mark.slow
 
 
 def test_reconstruction(dataset_folder, model):

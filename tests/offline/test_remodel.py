@@ -12,7 +12,7 @@ from face.parameters import EXPRESSION_SIZE
 from face.target import read_any_info, read_info, write_engine, write_onnx
 from offline.export import remodel as export
 
-pytestmark = pytest.mark.unit
+pytestmark = pytest.mark.fast
 
 FORMER = "f" * 64
 

@@ -6,7 +6,7 @@ import pytest
 from face.recurrence import INPUTS, NO_OUTPUT
 from offline.rollout import Rollout, roll_out
 
-pytestmark = pytest.mark.unit
+pytestmark = pytest.mark.fast
 
 
 class Counting:

@@ -21,7 +21,7 @@ from offline.training.perceptual import PyramidDistance
 from offline.training.profiles import COMPACT, PROFILES, Weights
 from offline.training.trainer import Trainer
 
-pytestmark = pytest.mark.unit
+pytestmark = pytest.mark.slow
 
 
 def assert_self_reenactment_draws_what_training_drew(model, folder):

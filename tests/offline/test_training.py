@@ -33,7 +33,7 @@ from offline.training.precision import Precision
 from offline.training.profiles import COMPACT, Phase, Weights
 from offline.training.trainer import Trainer
 
-pytestmark = pytest.mark.unit
+pytestmark = pytest.mark.slow
 
 
 @pytest.mark.parametrize("base", [COMPACT, SMALL_PAPER], ids=["compact", "paper"])
