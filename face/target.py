@@ -94,7 +94,7 @@ class TargetInfo:
         """Read a description.
 
         Raises:
-            UserError: it was written by another version of this program, or is damaged.
+            UserError: it was written by another version of this program.
         """
         try:
             values = json.loads(text)
@@ -103,9 +103,6 @@ class TargetInfo:
             info = None
         if info is None:
             raise UserError(f"The target {path} was made by another version of this program: export it again.")
-        wrong = problem(info)
-        if wrong is not None:
-            raise UserError(f"The target {path} is damaged ({wrong}): export it again.")
         return info
 
 
@@ -145,7 +142,7 @@ def read_info(path: Path, model_hash: str) -> TargetInfo:
     """Description of a target file, checked against the morphable model in use.
 
     Raises:
-        UserError: not a target file, of another version, or made for another morphable model.
+        UserError: not a target file, of another version, made for another morphable model, or damaged.
     """
     info = read_any_info(path)
     if info.model_hash != model_hash:
@@ -153,6 +150,9 @@ def read_info(path: Path, model_hash: str) -> TargetInfo:
             f"The target {path} was made for another morphable model: export it again "
             "('python -m offline.export --remodel' if only the model is newer)."
         )
+    wrong = problem(info)  # whose sizes are those of the model in use
+    if wrong is not None:
+        raise UserError(f"The target {path} is damaged ({wrong}): export it again.")
     return info
 
 
