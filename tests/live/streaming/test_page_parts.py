@@ -14,6 +14,7 @@ from live_serving import serving
 from page_parts import FAKE_LIVE, BlankSource
 
 from live.sources.browser import NoSource
+from live.streaming.http.access import Tokens
 from live.streaming.http.server import ServerSettings
 
 pytestmark = pytest.mark.browser
@@ -32,7 +33,7 @@ def running(model, module_target):
 @pytest.fixture(scope="module")
 def closed(model, module_target):
     loop = pipeline(model, module_target, NoSource(), drop=True)
-    with serving(loop, ServerSettings(token=TOKEN)) as address:
+    with serving(loop, ServerSettings(tokens=Tokens(TOKEN))) as address:
         yield address
 
 
