@@ -21,6 +21,7 @@ from face.camera import ScaledOrthographicCamera
 from face.errors import UserError
 from face.files import write_whole
 from face.parameters import FaceParameters
+from face.target_check import problem
 
 FORMAT = 1
 _METADATA_KEY = "head2head_target"
@@ -93,15 +94,19 @@ class TargetInfo:
         """Read a description.
 
         Raises:
-            UserError: it was written by another version of this program.
+            UserError: it was written by another version of this program, or is damaged.
         """
         try:
             values = json.loads(text)
-            if values["format"] == FORMAT:
-                return TargetInfo(**values)
+            info = TargetInfo(**values) if values["format"] == FORMAT else None
         except (ValueError, KeyError, TypeError):
-            pass
-        raise UserError(f"The target {path} was made by another version of this program: export it again.")
+            info = None
+        if info is None:
+            raise UserError(f"The target {path} was made by another version of this program: export it again.")
+        wrong = problem(info)
+        if wrong is not None:
+            raise UserError(f"The target {path} is damaged ({wrong}): export it again.")
+        return info
 
 
 def list_targets(folder: Path) -> list[Path]:

@@ -54,7 +54,7 @@ def status(session: Session, role: str, trouble: str | None = None) -> dict[str,
     return {
         "type": "status",
         "state": pipeline.state,
-        "detail": trouble or _DETAILS.get(pipeline.state),
+        "detail": trouble or (pipeline.gone if pipeline.state is State.CAMERA_GONE else _DETAILS.get(pipeline.state)),
         "progress": round(pipeline.calibration, 2) if calibrating else None,
         "role": role,
         "target": {"name": target.name, "title": target.title, "provenance": target.provenance},
