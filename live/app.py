@@ -100,6 +100,7 @@ def server_settings(options: Options) -> ServerSettings:
         most_viewers=options.max_viewers,
         most_sessions=options.max_sessions,
         bit_rate=options.bitrate and options.bitrate * 1000,
+        udp_ports=_port_range(options.udp_ports),
         publish=_web_address(options.publish),
         publish_token=os.environ.get(PUBLISH_VARIABLE) or None,
     )
@@ -124,6 +125,15 @@ def _tokens(options: Options) -> Tokens:
     elif viewer is not None and operator is None:
         raise UserError("With a token for viewers operators need one too: give --token or HEAD2HEAD_TOKEN.")
     return Tokens(operator, viewer)
+
+
+def _port_range(text: str | None) -> range | None:
+    if text is None:
+        return None
+    first, _, last = text.partition("-")
+    if not (first.isdecimal() and last.isdecimal() and 0 < int(first) <= int(last) < 65536):
+        raise UserError("--udp-ports wants the first and the last port, as in 50000-50100.")
+    return range(int(first), int(last) + 1)
 
 
 def _web_address(text: str | None) -> str | None:

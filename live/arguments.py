@@ -74,6 +74,9 @@ def _add_network(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--ice", action="append", default=[], metavar="SERVER",
                        help="stun:HOST:PORT or turn:USER:PASSWORD@HOST:PORT; may be repeated (also HEAD2HEAD_ICE); "
                             "default: none")  # fmt: skip
+    group.add_argument("--udp-ports", metavar="A-B",
+                       help="ports that media may use, one for each connection and address of this machine "
+                            "(default: any)")  # fmt: skip
     group.add_argument("--publish", metavar="URL",
                        help="also send the stream by WHIP to an SFU (its token: HEAD2HEAD_PUBLISH_TOKEN)")  # fmt: skip
     group.add_argument("--max-viewers", type=_number(1), default=Options.max_viewers, metavar="N",

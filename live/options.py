@@ -38,6 +38,7 @@ class Options:
     self_signed: bool = False
     allow_origin: list[str] = field(default_factory=list)
     ice: list[str] = field(default_factory=list)
+    udp_ports: str | None = None
     publish: str | None = None
     max_viewers: int = 100
     max_sessions: int = 1

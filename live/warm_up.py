@@ -8,7 +8,7 @@ from collections.abc import Callable
 from live.frames import Generated
 from live.pipeline import Pipeline
 from live.sources.video_file import DEMO_CLIP, FileSource
-from live.streaming.media.codecs import yuv_frame
+from live.streaming.media.rgb_to_yuv import yuv_frame
 
 _STAGES = 4  # track, fit, render, generate
 

@@ -149,7 +149,7 @@ class Control:
         await _send_status(socket, broadcast, role)
 
     async def _listen(self, socket: WebSocket, key: str) -> None:
-        """Obey a page until it goes; what it cannot ask for it is told."""
+        """Obey a page until it goes; answer a command that cannot be obeyed with an error."""
         allowance = Allowance(_COMMAND_BURST, _COMMANDS_PER_S)
         while (message := await socket.receive())["type"] != "websocket.disconnect":
             try:

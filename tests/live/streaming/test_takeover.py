@@ -118,3 +118,15 @@ def test_a_camera_that_is_silent_for_too_long_has_gone(model, target_info, monke
             await until(lambda: loop.guest is None)
 
     with_server(loop, work)
+
+
+def test_a_camera_whose_media_does_not_come_is_told(model, target_info, monkeypatch):
+    loop = pipeline(model, target_info, NoSource(), drop=True)
+
+    async def work(http):
+        async with offered(http, connect=False):
+            assert (await http.get("/status")).json()["detail"] is None
+            monkeypatch.setattr("live.streaming.webrtc.peers._NO_MEDIA_S", 0.0)
+            assert "firewall" in (await http.get("/status")).json()["detail"]
+
+    with_server(loop, work)
