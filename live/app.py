@@ -5,16 +5,13 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
-import ipaddress
 import os
 import secrets
 import signal
-import socket
+import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
-
-import uvicorn
 
 from face.errors import UserError
 from face.morphable import MorphableModel
@@ -27,7 +24,11 @@ from live.frames import Generated
 from live.pipeline import Pipeline
 from live.recorder import Recorder
 from live.sources.open import open_source
+from live.streaming.http.access import Tokens
+from live.streaming.http.links import is_loopback, link, qr_code, reachable_host
+from live.streaming.http.preparing import Preparation
 from live.streaming.http.server import Server, ServerSettings
+from live.streaming.http.serving import listen, serve
 from live.streaming.http.tls import self_signed
 from live.streaming.webrtc.ice import parse_server
 from live.target_gallery import Gallery
@@ -37,10 +38,8 @@ from trt_engines.folders import TARGET_FOLDERS
 from trt_engines.gpu import Gpu
 
 CERTIFICATES = Path.home() / ".config" / "head2head"
-TOKEN_VARIABLE, ICE_VARIABLE = "HEAD2HEAD_TOKEN", "HEAD2HEAD_ICE"
+TOKEN_VARIABLE, VIEW_VARIABLE, ICE_VARIABLE = "HEAD2HEAD_TOKEN", "HEAD2HEAD_VIEW_TOKEN", "HEAD2HEAD_ICE"
 PUBLISH_VARIABLE = "HEAD2HEAD_PUBLISH_TOKEN"
-_LARGEST_MESSAGE = 64 * 1024
-_GOODBYE_S = 0.5
 
 
 def build_pipeline(
@@ -66,31 +65,6 @@ def build_pipeline(
     return Pipeline(model, loaded, open_source(source, paced=live, loop=live), live, alone), path
 
 
-def listen(host: str, port: int) -> socket.socket:
-    """A listening socket.
-
-    Raises:
-        UserError: the address is taken or not ours.
-    """
-    bound = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
-    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        bound.bind((host, port))
-        bound.listen(128)  # from now on nobody else can have the port
-    except OSError as error:
-        bound.close()
-        raise UserError(f"Cannot serve on {host}:{port} ({error.strerror}): choose another with --port.") from None
-    return bound
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only this machine can connect to an address."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
 def certificate(arguments: argparse.Namespace) -> tuple[Path, Path] | None:
     """Certificate and key to serve with; ``None`` for plain HTTP.
 
@@ -114,11 +88,8 @@ def server_settings(arguments: argparse.Namespace) -> ServerSettings:
     Raises:
         UserError: an option is not what it should be.
     """
-    token = arguments.token or os.environ.get(TOKEN_VARIABLE) or None
-    if token is None and not is_loopback(arguments.host):
-        token = secrets.token_urlsafe(16)
     return ServerSettings(
-        token=token,
+        tokens=_tokens(arguments),
         origins=arguments.allow_origin,
         servers=[parse_server(text) for text in (*arguments.ice, *os.environ.get(ICE_VARIABLE, "").split())],
         most_viewers=arguments.max_viewers,
@@ -127,6 +98,27 @@ def server_settings(arguments: argparse.Namespace) -> ServerSettings:
         publish=_web_address(arguments.publish),
         publish_token=os.environ.get(PUBLISH_VARIABLE) or None,
     )
+
+
+def _tokens(arguments: argparse.Namespace) -> Tokens:
+    """Tokens that were given; wherever others can connect, made up where they were not.
+
+    Raises:
+        UserError: a token cannot be sent by a browser, or there is one for viewers only.
+    """
+    operator = arguments.token or os.environ.get(TOKEN_VARIABLE) or None
+    viewer = arguments.view_token or os.environ.get(VIEW_VARIABLE) or None
+    for token in filter(None, (operator, viewer)):
+        if not (token.isascii() and token.isprintable() and token == token.strip()):
+            raise UserError("A token is made of printable ASCII characters, without spaces at its ends.")
+    if viewer is not None and viewer == operator:
+        raise UserError("Viewers and operators need different tokens: change --token or --view-token.")
+    if not is_loopback(arguments.host):
+        viewer = viewer or (secrets.token_urlsafe(16) if operator is None or arguments.token else None)
+        operator = operator or secrets.token_urlsafe(16)
+    elif viewer is not None and operator is None:
+        raise UserError("With a token for viewers operators need one too: give --token or HEAD2HEAD_TOKEN.")
+    return Tokens(operator, viewer)
 
 
 def _web_address(text: str | None) -> str | None:
@@ -149,50 +141,62 @@ class Stopper:
                 self._enough.set()
 
 
-class _Server(uvicorn.Server):
-    """Leaves signals to us: uvicorn would raise them again once it has stopped."""
+def _print_links(arguments: argparse.Namespace, port: int, settings: ServerSettings, secure: bool) -> None:
+    """Say what to open: for operators, and for viewers who may only watch. What the environment holds stays there."""
+    host, tokens = reachable_host(arguments.host), settings.tokens
+    secret = arguments.token is None and TOKEN_VARIABLE in os.environ
+    print(f"open {link(host, port, secure, None if secret else tokens.operator)}", flush=True)
+    if secret:
+        print(f"(and give it the token of {TOKEN_VARIABLE})", flush=True)
+    if tokens.viewer is not None and not (arguments.view_token is None and VIEW_VARIABLE in os.environ):
+        viewers = link(host, port, secure, tokens.viewer)
+        print(f"for viewers: {viewers}", flush=True)
+        if sys.stdout.isatty():
+            print(*qr_code(viewers), sep="\n", flush=True)
+    if not secure and not is_loopback(arguments.host):
+        print("(browsers give their camera to secure pages only: add --self-signed, or --tls-cert)", flush=True)
 
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Do nothing."""
-        yield
 
+def prepare(
+    arguments: argparse.Namespace,
+    ended: threading.Event,
+    closing: contextlib.ExitStack,
+    tell: Callable[[str, float], None],
+) -> tuple[Pipeline, Gallery]:
+    """Everything that is needed to start the loop; may take half a minute.
 
-async def serve(
-    server: Server, bound: socket.socket, ended: threading.Event, tls: tuple[Path, Path] | None = None
-) -> None:
-    """Serve until the loop has ended, then tell the viewers and stop.
+    Args:
+        arguments: the command's options.
+        ended: set when the loop ends, or to end.
+        closing: gets what is to be done afterwards.
+        tell: called with a sentence and the progress, 0…1.
+
+    Returns:
+        the loop, warmed up, and the targets to choose from.
 
     Raises:
-        UserError: the certificate cannot be used.
+        UserError: something the user can mend; see its text.
     """
-    config = uvicorn.Config(
-        server.app, log_config=None, access_log=False, ws="websockets-sansio", ws_max_size=_LARGEST_MESSAGE,
-        server_header=False, timeout_graceful_shutdown=2, ssl_certfile=tls and tls[0], ssl_keyfile=tls and tls[1],
-    )  # fmt: skip
-    try:
-        config.load()
-    except OSError as error:  # ssl.SSLError is one
-        raise UserError(f"The certificate cannot be used ({error}): check --tls-cert and --tls-key.") from None
-    running = _Server(config)
-    serving = asyncio.create_task(running.serve(sockets=[bound]))
-    waiting = asyncio.create_task(asyncio.to_thread(ended.wait))
-    await asyncio.wait({serving, waiting}, return_when=asyncio.FIRST_COMPLETED)
-    with contextlib.suppress(TimeoutError):
-        await asyncio.wait_for(server.say_goodbye(), _GOODBYE_S)
-    running.should_exit = True
-    ended.set()
-    await serving
-    await waiting
-
-
-def _address(arguments: argparse.Namespace, port: int, settings: ServerSettings, secure: bool) -> str:
-    """What to open in a browser. The token stands behind the #, which a browser keeps to itself."""
-    host = "localhost" if is_loopback(arguments.host) else arguments.host
-    if host in ("0.0.0.0", "::"):
-        host = socket.gethostname()
-    address = f"{'https' if secure else 'http'}://{host}:{port}"
-    return f"{address}/#token={settings.token}" if settings.token else address
+    tell("The target is loaded.", 0.1)
+    gpu, where = choose(Device(arguments.device))
+    pipeline, path = build_pipeline(
+        arguments.target, arguments.source, arguments.size, gpu=gpu, alone=arguments.max_sessions == 1
+    )
+    pipeline.update(mode=Mode(arguments.mode))
+    if arguments.output:
+        recorder = Recorder(arguments.output)
+        closing.callback(recorder.close)
+        pipeline.sinks.append(recorder.put)
+    pipeline.on_end = ended.set
+    pipeline.sinks.append(Stopper(arguments.frames, ended).put)
+    print(f"target: {pipeline.target.title} ({path.name})")
+    print(f"generator: {pipeline.loaded.generator.description}")
+    print(f"device: {where}")
+    print(f"source: {pipeline.source.name}")
+    words = "The first start compiles for this CPU, up to half a minute."
+    print(f"getting ready: {words}", flush=True)
+    warm_up(pipeline, ended, lambda part: tell(words, 0.3 + 0.6 * part))
+    return pipeline, Gallery(pipeline.model, TARGET_FOLDERS, path, gpu=gpu)
 
 
 def run(arguments: argparse.Namespace) -> None:
@@ -204,43 +208,23 @@ def run(arguments: argparse.Namespace) -> None:
     logs.set_up(arguments.log_json)
     compute_on_one_thread()
     settings = server_settings(arguments)
-    bound = None if arguments.no_server else listen(arguments.host, arguments.port)
-    recorder = None
-    try:
-        tls = certificate(arguments)
-        gpu, where = choose(Device(arguments.device))
-        pipeline, path = build_pipeline(
-            arguments.target, arguments.source, arguments.size, gpu=gpu, alone=arguments.max_sessions == 1
-        )
-        pipeline.update(mode=Mode(arguments.mode))
-        if arguments.output:
-            recorder = Recorder(arguments.output)
-            pipeline.sinks.append(recorder.put)
-        ended = threading.Event()
-        pipeline.on_end = ended.set
-        pipeline.sinks.append(Stopper(arguments.frames, ended).put)
-        print(f"target: {pipeline.target.title} ({path.name})")
-        print(f"generator: {pipeline.loaded.generator.description}")
-        print(f"device: {where}")
-        print(f"source: {pipeline.source.name}")
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, lambda *_: ended.set())
-        print("getting ready (the first start compiles for this processor, up to half a minute)", flush=True)
-        warm_up(pipeline, ended)
-        pipeline.start()
-        if bound is None:
+    ended = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: ended.set())
+    with contextlib.ExitStack() as closing:
+        if arguments.no_server:
+            pipeline, _ = prepare(arguments, ended, closing, lambda *_: None)
+            pipeline.start()
             ended.wait()
         else:
-            server = Server(pipeline, Gallery(pipeline.model, TARGET_FOLDERS, path, gpu=gpu), settings)
-            print(f"open {_address(arguments, bound.getsockname()[1], settings, tls is not None)}", flush=True)
-            if tls is None and not is_loopback(arguments.host):
-                print("(browsers give their camera to secure pages only: add --self-signed, or --tls-cert)", flush=True)
-            asyncio.run(serve(server, bound, ended, tls))
+            bound = closing.enter_context(listen(arguments.host, arguments.port))
+            server, tls = Server(settings), certificate(arguments)
+
+            def tell(sentence: str, progress: float) -> None:
+                server.preparation = Preparation(sentence, progress)
+
+            _print_links(arguments, bound.getsockname()[1], settings, tls is not None)
+            pipeline = asyncio.run(serve(server, bound, ended, lambda: prepare(arguments, ended, closing, tell), tls))
         pipeline.stop()
         if pipeline.error is not None:
             raise pipeline.error
-    finally:
-        if bound is not None:
-            bound.close()
-        if recorder is not None:
-            recorder.close()

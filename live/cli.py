@@ -33,8 +33,11 @@ def parser() -> argparse.ArgumentParser:
     where.add_argument("--output", type=Path, metavar="FILE.mp4", help="record what is sent")
     where.add_argument("--frames", type=_positive, metavar="N", help="stop after N pictures")
     net = top.add_argument_group("for other machines")
-    net.add_argument("--token", help="what everybody must show; wherever others can connect one is made up if none is "
+    net.add_argument("--token", help="what operators must show; wherever others can connect one is made up if none is "
                                      "given (also HEAD2HEAD_TOKEN)")  # fmt: skip
+    net.add_argument("--view-token", metavar="TOKEN",
+                     help="what viewers must show, who may watch and change nothing; made up likewise (also "
+                          "HEAD2HEAD_VIEW_TOKEN)")  # fmt: skip
     net.add_argument("--tls-cert", type=Path, metavar="FILE", help="certificate to serve by https with")
     net.add_argument("--tls-key", type=Path, metavar="FILE", help="its key")
     net.add_argument("--self-signed", action="store_true", help="make a certificate for a local network")

@@ -80,6 +80,7 @@ class Pipeline:
         self._stop = threading.Event()
         self._recalibrate = threading.Event()
         self._guest: str | None = None
+        self.calibration = 0.0  # how far the source's identity is fitted, 0…1
         self._own_source_delivers = False
         self._heard_s: float | None = None  # when a frame last came
         self._threads = [
@@ -226,6 +227,7 @@ class Pipeline:
                     self.state = State.FACE_LOST
                 else:
                     self.state = State.LIVE if chain.calibration >= 1 else State.CALIBRATING
+            self.calibration = chain.calibration
             conditioned = Conditioned(step.conditioning, loaded, step.parameters, step.landmarks, step.time_s)
             if loaded.generator.on_cpu:
                 self._generate(conditioned)

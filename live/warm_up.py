@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 
 from live.frames import Generated
 from live.pipeline import Pipeline
 from live.sources.open import open_source
 from live.streaming.media.codecs import yuv_frame
 
+_STAGES = 4  # track, fit, render, generate
 
-def warm_up(pipeline: Pipeline, ended: threading.Event) -> None:
+
+def warm_up(pipeline: Pipeline, ended: threading.Event, tell: Callable[[float], None] = lambda _: None) -> None:
     """Have everything compiled and loaded that a picture needs, with a face of the demo clip; may take half a minute.
 
     Kernels are compiled for the processor when they are first called, and kept (numba): on a machine's first start the
@@ -19,6 +22,7 @@ def warm_up(pipeline: Pipeline, ended: threading.Event) -> None:
     Args:
         pipeline: the loop that is to play.
         ended: set when it no longer is.
+        tell: called with the progress, 0…1, from time to time.
 
     Raises:
         UserError, StageError: a stage failed.
@@ -35,7 +39,7 @@ def warm_up(pipeline: Pipeline, ended: threading.Event) -> None:
     one.on_end = made.set
     one.start()
     while not (made.wait(0.1) or ended.is_set()):
-        pass
+        tell(len(one.metrics.percentiles()) / _STAGES)
     one.stop()
     if one.error is not None:
         raise one.error

@@ -1,10 +1,10 @@
-"""A small network that has learned from a large one: the target that runs on a processor.
+"""A small network that has learned from a large one: the target that runs on a CPU.
 
     python -m offline.distill DATASET --teacher FILE.onnx --name NAME [--profile compact] [--driver VIDEO …] [--out DIR]
 
-The teacher, a target of the same person, paints the training takes anew, and the motion of any number of drivers
-besides: what it is never short of (DIR/dataset). The student learns from these pictures (DIR/run), is exported and
-evaluated. Held-out takes keep the camera's pictures, so that the student is tested on the truth.
+The teacher, a target of the same person, generates the training takes anew, and the motion of any number of drivers
+besides: what it is never short of (DIR/dataset). The student learns from these images (DIR/run), is exported and
+evaluated. Held-out takes keep the camera's images, so that the student is tested on the truth.
 """
 
 from __future__ import annotations
@@ -25,24 +25,25 @@ from face.target import read_info
 from offline.cli_errors import one_sentence
 from offline.dataset.dataset import Dataset
 from offline.dataset.store import made_by, refuse_foreign, stack_parameters, write_dataset
-from offline.export import target_export as export
 from offline.reenact import reenact
 from offline.rollout import onnx_network, roll_out
-from offline.train import add_options, make_target
+from offline.train import TargetOptions, add_options, make_target
 from offline.training.distributed import Ranks
 
 
-def paint(model: MorphableModel, dataset: Dataset, teacher: Path, drivers: list[Path], out: Path) -> None:
+def write_teacher_dataset(
+    model: MorphableModel, dataset: Dataset, teacher: Path, drivers: list[Path], out: Path
+) -> None:
     """Write the teacher's dataset; one that is up to date is left as it is.
 
     Raises:
-        UserError: the teacher is no target for this model or of another picture size, a driver cannot be read, or
+        UserError: the teacher is no target for this model or of another image size, a driver cannot be read, or
             the folder holds something else.
     """
     refuse_foreign(out)
     info = read_info(teacher, model.hash)
     if info.size != dataset.frames.shape[1]:
-        raise UserError(f"{teacher} paints {info.size} px, the dataset has {dataset.frames.shape[1]}: reconstruct it"
+        raise UserError(f"{teacher} generates {info.size} px, the dataset has {dataset.frames.shape[1]}: reconstruct it"
                         f" with --size {info.size}.")  # fmt: skip
     recipe: dict[str, object] = {
         "teacher": sha256(teacher),
@@ -53,13 +54,13 @@ def paint(model: MorphableModel, dataset: Dataset, teacher: Path, drivers: list[
         print(f"{out} is up to date.")
         return
     network = onnx_network(teacher)
-    painted, conditionings = np.array(dataset.frames), [np.asarray(dataset.conditionings)]
+    outputs, conditionings = np.array(dataset.frames), [np.asarray(dataset.conditionings)]
     faces: list[FaceParameters] = [dataset.face(k) for k in range(len(dataset.frames))]
     aligned: list[FaceParameters] = [dataset.aligned_face(k) for k in range(len(dataset.frames))]
     takes = [int(take) for take in dataset.parameters["take"]]
-    for first, last in tqdm(dataset.train, desc="painting", unit="take"):
-        painted[first:last] = list(roll_out(network, conditionings[0][first:last]))
-    frames = [painted]
+    for first, last in tqdm(dataset.train, desc="generating", unit="take"):
+        outputs[first:last] = list(roll_out(network, conditionings[0][first:last]))
+    frames = [outputs]
     for number, driver in enumerate(drivers):
         driven = list(reenact(model, teacher, info, driver, Mode.HEAD))
         frames.append(np.stack([frame.output for frame in driven]))
@@ -83,15 +84,14 @@ def main() -> int:
     arguments = parser.parse_args()
     model = MorphableModel.load()
     teacher = read_info(arguments.teacher, model.hash)
-    arguments.title, arguments.provenance = arguments.title or teacher.title, arguments.provenance or teacher.provenance
-    export.need_names(arguments)
-    folder = arguments.out or Path("runs") / arguments.name
+    options = TargetOptions.of(arguments, teacher.title, teacher.provenance)
+    folder = arguments.out or Path("runs") / options.labels.name
     dataset = Dataset(arguments.dataset, model)
     with Ranks.join() as ranks:
         if ranks.first:
-            paint(model, dataset, arguments.teacher, arguments.driver, folder / "dataset")
+            write_teacher_dataset(model, dataset, arguments.teacher, arguments.driver, folder / "dataset")
         ranks.wait()
-        make_target(model, folder, arguments, ranks)
+        make_target(model, folder, options, ranks)
     return 0
 
 

@@ -1,4 +1,4 @@
-"""``python -m offline.people``: films a painted person; see ``offline/synthetic/raster_people.py``."""
+"""``python -m offline.people``: films a rendered person; see ``offline/synthetic/raster_people.py``."""
 
 import sys
 

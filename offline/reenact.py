@@ -95,8 +95,8 @@ def reenact(model: MorphableModel, target: Path, info: TargetInfo, source: Path,
     """
     renderer, generator = CpuConditioning(model, info.size), Rollout(onnx_network(target))
     if mode == SELF:
-        own, settings = SelfReenactment(source, info), RetargetSettings()
-        chain = FrameChain(model, info, renderer, own, identity=np.array(info.identity))
+        retargeting, settings = SelfReenactment(source, info), RetargetSettings()
+        chain = FrameChain(model, info, renderer, retargeting, identity=np.array(info.identity))
     else:
         settings = RetargetSettings(mode=Mode(mode))
         chain = FrameChain(model, info, renderer, Retargeter(info, model))

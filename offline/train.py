@@ -12,37 +12,77 @@ from __future__ import annotations
 
 import argparse
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 from face.morphable import MorphableModel
-from offline import learn
 from offline.cli_errors import one_sentence
 from offline.dataset.dataset import Dataset
-from offline.evaluate import evaluation as evaluate
-from offline.export import target_export as export
-from offline.reconstruct import reconstruction as reconstruct
+from offline.evaluate import options as evaluation_options
+from offline.evaluate.evaluation import evaluate
+from offline.evaluate.options import EvaluationOptions
+from offline.export import options as export_options
+from offline.export.options import TargetLabels, target_labels
+from offline.export.target_export import export
+from offline.learn import learn_with_options
+from offline.options import options_of
+from offline.reconstruct import options as reconstruction_options
+from offline.reconstruct.options import ReconstructionOptions
+from offline.reconstruct.reconstruction import reconstruct
+from offline.training import options as training_options
 from offline.training.distributed import Ranks
+from offline.training.options import TrainingOptions
 from trt_engines.folders import new_target_folder
+
+
+@dataclass(frozen=True)
+class TargetOptions:
+    """What becomes of a dataset: training, target and report.
+
+    Attributes:
+        training, evaluation: options of those steps.
+        labels: of the target.
+        targets: folder for it.
+    """
+
+    training: TrainingOptions
+    evaluation: EvaluationOptions
+    labels: TargetLabels
+    targets: Path
+
+    @staticmethod
+    def of(parsed: argparse.Namespace, title: str | None = None, provenance: str | None = None) -> TargetOptions:
+        """What ``add_options`` took from the command line, with labels for those that it leaves out.
+
+        Raises:
+            UserError: the target has no name, or no provenance.
+        """
+        return TargetOptions(
+            options_of(TrainingOptions, parsed),
+            options_of(EvaluationOptions, parsed),
+            target_labels(parsed.name, parsed.title or title, parsed.provenance or provenance),
+            parsed.targets,
+        )
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Options of all that follows on a dataset, for this command and ``offline.distill``."""
-    learn.add_options(parser)
-    export.add_options(parser)
-    evaluate.add_options(parser)
+    training_options.add_options(parser)
+    export_options.add_options(parser)
+    evaluation_options.add_options(parser)
     parser.add_argument("--out", type=Path, help="folder for dataset, run and report (default runs/NAME)")
     parser.add_argument(
         "--targets", type=Path, default=new_target_folder(), help="folder for the target (default %(default)s)"
     )
 
 
-def make_target(model: MorphableModel, folder: Path, arguments: argparse.Namespace, ranks: Ranks) -> None:
-    """Train on ``folder/dataset``, export and evaluate, with what ``add_options`` took from the command line."""
+def make_target(model: MorphableModel, folder: Path, options: TargetOptions, ranks: Ranks) -> None:
+    """Train on ``folder/dataset``, export and evaluate."""
     dataset = Dataset(folder / "dataset", model)
-    learn.learn_with_options([dataset], folder / "run", arguments, ranks)
+    learn_with_options([dataset], folder / "run", options.training, ranks)
     if ranks.first:
-        target = export.export_with_options(dataset, folder / "run", arguments.targets, arguments)
-        evaluate.evaluate(model, dataset, target, folder / "report", evaluate.judges_of(arguments))
+        target = export(dataset, folder / "run", options.labels, options.targets)
+        evaluate(model, dataset, target, folder / "report", options.evaluation.load())
 
 
 @one_sentence
@@ -50,19 +90,17 @@ def main() -> int:
     """Command line."""
     parser = argparse.ArgumentParser(prog="python -m offline.train", description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip
-    reconstruct.add_options(parser)
+    reconstruction_options.add_options(parser)
     add_options(parser)
     arguments = parser.parse_args()
-    export.need_names(arguments)
-    folder = arguments.out or Path("runs") / arguments.name
+    options = TargetOptions.of(arguments)
+    folder = arguments.out or Path("runs") / options.labels.name
     model = MorphableModel.load()
     with Ranks.join() as ranks:
         if ranks.first:
-            reconstruct.reconstruct(
-                folder / "dataset", arguments.videos, arguments.held_out, arguments.size, arguments.rate
-            )
+            reconstruct(folder / "dataset", options_of(ReconstructionOptions, arguments))
         ranks.wait()
-        make_target(model, folder, arguments, ranks)
+        make_target(model, folder, options, ranks)
     return 0
 
 

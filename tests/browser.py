@@ -8,6 +8,7 @@ import json
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import av
 import cv2
@@ -55,10 +56,13 @@ def opened(
     width: int = 1200,
     height: int = 800,
     bypass_csp: bool = False,
+    script: str = "",
+    **options: Any,
 ) -> Iterator[Page]:
     """The page in a Chromium of its own; ``camera`` is a ``.y4m`` that stands in for a webcam.
 
-    Fails if the page wrote an error to its console.
+    ``script`` runs before the page's own; ``options`` are Playwright's of a page. Fails if the page wrote an error to
+    its console.
     """
     flags = list(_FLAGS)
     if camera is not None:
@@ -67,7 +71,8 @@ def opened(
     errors: list[str] = []
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=flags)
-        page = browser.new_page(viewport={"width": width, "height": height}, bypass_csp=bypass_csp)
+        page = browser.new_page(viewport={"width": width, "height": height}, bypass_csp=bypass_csp, **options)
+        page.add_init_script(script)
         page.on("pageerror", lambda error: errors.append(str(error)))
         page.on("console", lambda line: errors.append(line.text) if "Content Security" in line.text else None)
         page.goto(address)

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from browser import installed
 
+import live  # noqa: F401  compiled functions are kept where the commands keep them: before numba is imported
 from face.camera import ScaledOrthographicCamera
 from face.landmarks import UNIT_NAMES, Landmarks
 from face.morphable import MorphableModel
@@ -17,7 +17,23 @@ from face.threads import compute_on_one_thread
 
 REPOSITORY = Path(__file__).parents[1]
 CLIPS = REPOSITORY.parent / "shared" / "videos"
+CATEGORIES = ("fast", "slow", "server", "browser", "foreign", "gpu")
 DEMO_TARGET = REPOSITORY / "trt_engines" / "demo.onnx"
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Give each test its own category, or else its module's: ``-m fast`` leaves out a fast module's slow tests."""
+    categories = {}
+    for item in items:
+        names = [mark.name for mark in item.iter_markers() if mark.name in CATEGORIES]
+        if not names:
+            raise pytest.UsageError(f"{item.path} has no category: pytestmark = pytest.mark.{'|'.join(CATEGORIES)}")
+        categories[item] = names[0]  # the closest
+    for item, category in categories.items():
+        for node in item.listchain():
+            node.own_markers[:] = [mark for mark in node.own_markers if mark.name not in CATEGORIES]
+        item.add_marker(category)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -46,6 +62,8 @@ def clip():
 
 @pytest.fixture(scope="session")
 def chromium() -> str:
+    from browser import installed  # brings Playwright along
+
     found = installed()
     if found is None:
         pytest.skip("no Chromium is installed")
@@ -118,6 +136,7 @@ def short_videos(monkeypatch):
 def dataset_folder(model, tmp_path_factory) -> Path:
     """A synthetic person, filmed and reconstructed by our own tracker and fit."""
     from face.video import VideoWriter
+    from offline.reconstruct.options import ReconstructionOptions
     from offline.reconstruct.reconstruction import reconstruct
     from offline.synthetic.motion import natural_motion
     from offline.synthetic.raster_people import Person, act
@@ -130,5 +149,6 @@ def dataset_folder(model, tmp_path_factory) -> Path:
                 writer.write(person.render(parameters, 256, 256))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("offline.reconstruct.reconstruction._SHORTEST_S", 0.3)
-        reconstruct(folder / "dataset", [folder / "take0.mp4", folder / "take1.mp4"], [folder / "take2.mp4"], size=128)
+        videos = [folder / "take0.mp4", folder / "take1.mp4"]
+        reconstruct(folder / "dataset", ReconstructionOptions(videos, [folder / "take2.mp4"], size=128))
     return folder / "dataset"

@@ -1,4 +1,4 @@
-"""Loops and what their viewers get of them: the main loop, and one for each further publisher."""
+"""Loops and what their viewers receive: the main loop, and one for each further publisher."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ class NoRoom(Exception):
 
 
 class Session:
-    """One loop, its pictures encoded once for each codec that somebody watches, its sound encoded once.
+    """One loop, its frames encoded once for each codec that somebody watches, its sound encoded once.
 
     Args:
         pipeline: the loop.
         loop: the event loop of its viewers.
-        bit_rate: of the pictures, bits per second; ``None`` for what their size wants.
+        bit_rate: of the video, bits per second; ``None`` for what their size wants.
         key: what its addresses begin with, after ``/sessions/``; cannot be guessed. Empty for the main session.
     """
 
@@ -38,6 +38,7 @@ class Session:
         self.pipeline, self.key = pipeline, key
         self._loop, self._bit_rate = loop, bit_rate
         self._encoders: dict[Codec, SharedEncoder] = {}
+        self.jpeg_viewers = 0  # who watch without WebRTC
         self.sound = SoundRelay(loop, pipeline.metrics)
         pipeline.sinks.append(self._put)
         pipeline.sound_sinks.append(self.sound.put)
@@ -46,20 +47,22 @@ class Session:
         """The encoder of a codec, started when it is first asked for."""
         if codec not in self._encoders:
             fail = functools.partial(self.pipeline.fail, f"encode {codec}")
-            self._encoders[codec] = SharedEncoder(self._loop, self.pipeline.metrics, fail, codec, self._bit_rate)
+            self._encoders[codec] = SharedEncoder(
+                self._loop, self.pipeline.metrics, fail, codec, self._bit_rate, newest=lambda: self.pipeline.latest
+            )
         return self._encoders[codec]
 
     @property
     def viewers(self) -> int:
-        """How many receive pictures."""
-        return sum(encoder.viewers for encoder in self._encoders.values())
+        """How many receive frames."""
+        return self.jpeg_viewers + sum(encoder.viewers for encoder in self._encoders.values())
 
     async def close(self) -> None:
         """Stop what this started; the loop itself goes on."""
         self.pipeline.sinks.remove(self._put)
         self.pipeline.sound_sinks.remove(self.sound.put)
         self.sound.close()
-        # Their threads may be amid a picture, for which everybody's connection would have to wait.
+        # Their threads may be amid a frame, for which everybody's connection would have to wait.
         await asyncio.gather(*(asyncio.to_thread(encoder.close) for encoder in self._encoders.values()))
 
     def _put(self, generated: Generated) -> None:
@@ -72,12 +75,12 @@ class Sessions:
 
     With room for one, a publisher takes the place of the main loop's source. With room for more, each publisher gets
     a loop of its own, which shares the network with the main one; the one-slot mailboxes between its stages drop what
-    comes too fast, so that under load every loop keeps its share of the processor and its newest frames.
+    comes too fast, so that under load every loop keeps its share of the CPU and its newest frames.
 
     Args:
         pipeline: the main loop, which runs.
         loop: the event loop of all viewers.
-        bit_rate: of the pictures, bits per second; ``None`` for what their size wants.
+        bit_rate: of the video, bits per second; ``None`` for what their size wants.
         most: how many publishers there may be.
     """
 

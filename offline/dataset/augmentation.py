@@ -1,4 +1,4 @@
-"""One move of the picture for a whole sequence: zoomed, turned and shifted, frames and faces alike."""
+"""One move of the image for a whole sequence: zoomed, turned and shifted, frames and faces alike."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from face.parameters import FaceParameters
 
 @dataclass(frozen=True)
 class Similarity:
-    """A move of a square picture of ``size`` px: about its middle by a factor and a turn (clockwise), then a shift."""
+    """A move of a square image of ``size`` px: about its middle by a factor and a turn (clockwise), then a shift."""
 
     size: int
     factor: float
@@ -21,7 +21,7 @@ class Similarity:
     shift_px: np.ndarray  # [2] x, y
 
     @property
-    def _turn(self) -> np.ndarray:  # [2, 2], of pictures' x and y
+    def _turn(self) -> np.ndarray:  # [2, 2], of images' x and y
         angle = np.radians(self.turn_deg)
         return np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
 
@@ -31,7 +31,7 @@ class Similarity:
         return (points - middle) @ (self.factor * self._turn).T + middle + self.shift_px
 
     def image(self, image: np.ndarray) -> np.ndarray:  # [size, size, C]
-        """The picture, moved; what comes in from outside is mirrored at the border."""
+        """The image, moved; what comes in from outside is mirrored at the border."""
         linear = self.factor * self._turn
         # OpenCV counts from the middle of the first pixel, we from its corner.
         offset = self.points(np.array([[0.5, 0.5]]))[0] - 0.5
@@ -46,7 +46,7 @@ class Similarity:
         return moved
 
     def face(self, parameters: FaceParameters) -> FaceParameters:
-        """The face as it is in the moved picture."""
+        """The face as it is in the moved image."""
         camera = parameters.camera
         turn = np.eye(3)
         turn[:2, :2] = self._turn.T  # the model's y points up
@@ -63,7 +63,7 @@ class Augmentation:
     Attributes:
         zoom: of the logarithm of the factor.
         turn_deg: of the turn.
-        shift: of the shift, over the picture's size.
+        shift: of the shift, over the image's size.
     """
 
     zoom: float = 0.0
@@ -71,7 +71,7 @@ class Augmentation:
     shift: float = 0.0
 
     def draw(self, rng: np.random.Generator, size: int) -> Similarity | None:
-        """A move of pictures of ``size`` px, within two deviations; ``None`` where there is none."""
+        """A move of images of ``size`` px, within two deviations; ``None`` where there is none."""
         if self == Augmentation():
             return None
         chance = np.clip(rng.normal(size=4), -2, 2)

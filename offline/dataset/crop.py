@@ -29,18 +29,18 @@ class Crop:
         method = cv2.INTER_AREA if self.side > self.size else cv2.INTER_CUBIC
         return cv2.resize(cut, (self.size, self.size), interpolation=method)
 
-    def parameters(self, found: FaceParameters) -> FaceParameters:
+    def parameters(self, face: FaceParameters) -> FaceParameters:
         """Parameters of the whole frame, in the cut's px."""
         factor = self.size / self.side
-        camera = found.camera
-        moved = (camera.translation - [self.left, self.top]) * factor
-        placed = ScaledOrthographicCamera(camera.rotation, camera.scale * factor, moved)
-        return FaceParameters(found.identity, found.expression, placed, found.gaze)
+        camera = face.camera
+        translation = (camera.translation - [self.left, self.top]) * factor
+        moved_camera = ScaledOrthographicCamera(camera.rotation, camera.scale * factor, translation)
+        return FaceParameters(face.identity, face.expression, moved_camera, face.gaze)
 
 
 def choose_crop(landmarks: list[Landmarks], size: int) -> Crop:
-    """One crop for the whole video: median face, square, margin, within the picture."""
-    boxes = np.array([[*one.points.min(0), *one.points.max(0)] for one in landmarks])
+    """One crop for the whole video: median face, square, margin, within the image."""
+    boxes = np.array([[*face.points.min(0), *face.points.max(0)] for face in landmarks])
     left, top, right, bottom = np.median(boxes, axis=0)
     width, height = landmarks[0].width, landmarks[0].height
     side = int(min(_CROP_OVER_FACE * (bottom - top), width, height))

@@ -23,7 +23,7 @@ from offline.flow.optical_flow import FlowKind, composite_flow, estimated_flow, 
 from offline.flow.refinement_unet import FlowNetwork
 
 Window = tuple[slice, slice]  # rows and columns
-PART_BOX = 72 / 256  # side of the box about mouth or eyes over the picture's (the paper's crop)
+PART_BOX = 72 / 256  # side of the box about mouth or eyes over the image's (the paper's crop)
 
 
 @dataclass(frozen=True)
@@ -127,14 +127,14 @@ class Dataset:
 
     def sequence(self, start: int, stop: int, take_start: int, moved: Similarity | None = None) -> Clip:
         """Frames ``start … stop-1`` of the take that begins at ``take_start``, moved if a move is given."""
-        wanted = np.maximum(np.arange(start - 2, stop), take_start)
+        numbers = np.maximum(np.arange(start - 2, stop), take_start)
         here = slice(start, stop)
-        frames, conditionings = self.frames[here], self.conditionings[wanted]
+        frames, conditionings = self.frames[here], self.conditionings[numbers]
         mouths, eyes = self.mouths[here], self.eyes[here]
         faces = tuple(self.face(k) for k in range(start, stop))
         if moved is not None:
             frames = np.stack([moved.image(frame) for frame in frames])
-            conditionings = np.stack([self._conditioning.render(moved.face(self.face(k))) for k in wanted])
+            conditionings = np.stack([self._conditioning.render(moved.face(self.face(k))) for k in numbers])
             mouths, eyes = moved.points(mouths), moved.points(eyes)
             faces = tuple(moved.face(face) for face in faces)
         return Clip(frames, conditionings, mouths, eyes, faces, start, moved)
@@ -167,7 +167,7 @@ class Dataset:
         return FaceParameters(p["identity"], p["expression"][number], camera, p["gaze"][number])
 
     def aligned_face(self, number: int) -> FaceParameters:
-        """The face of a frame with the camera that its own pixels agree with, which nobody has live."""
+        """The face of a frame with the camera that its own pixels agree with, which is not known live."""
         p = self.parameters
         rotation, scale, translation = (p[f"aligned_{name}"][number] for name in ("rotation", "scale", "translation"))
         return replace(self.face(number), camera=ScaledOrthographicCamera(rotation, float(scale), translation))
@@ -202,7 +202,7 @@ def _weight(conditioning: np.ndarray, mouth: np.ndarray) -> np.ndarray:
 
 
 def part_window(middle: np.ndarray, size: int) -> Window:
-    """The square about a mouth or a pair of eyes ``[2]`` px, moved into the picture where it would leave it."""
+    """The square about a mouth or a pair of eyes ``[2]`` px, moved into the image where it would leave it."""
     side = round(PART_BOX * size)
-    left, top = (min(max(round(float(centre) - side / 2), 0), size - side) for centre in middle)
+    left, top = (min(max(round(float(center) - side / 2), 0), size - side) for center in middle)
     return slice(top, top + side), slice(left, left + side)

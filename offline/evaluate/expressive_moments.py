@@ -18,21 +18,21 @@ Distances = dict[str, np.ndarray]  # by the names of MOVEMENTS, [F] over the int
 # How much a frame shows of each kind, from its distances and from their changes about the video's median.
 KINDS: dict[str, Callable[[Distances, Distances], np.ndarray]] = {
     "grin": lambda _, change: change["width"],
-    "O": lambda own, change: np.minimum(own["gap"], 0.2) - change["width"],
-    "closed mouth": lambda own, change: -own["gap"] - 0.1 * np.abs(change["width"]),
+    "O": lambda distance, change: np.minimum(distance["gap"], 0.2) - change["width"],
+    "closed mouth": lambda distance, change: -distance["gap"] - 0.1 * np.abs(change["width"]),
     "frown": lambda _, change: -change["brow height"] - change["brow distance"],
 }
 
 
-def distances(seen: Sequence[Landmarks | None]) -> Distances:
+def distances(tracked: Sequence[Landmarks | None]) -> Distances:
     """The distances of ``MOVEMENTS`` in each frame, NaN where there is no face."""
-    found = {name: np.full(len(seen), np.nan) for name in MOVEMENTS}
-    for k, one in enumerate(seen):
-        if one is not None:
-            points = one.points[None, :SURFACE_COUNT]
+    values = {name: np.full(len(tracked), np.nan) for name in MOVEMENTS}
+    for k, landmarks in enumerate(tracked):
+        if landmarks is not None:
+            points = landmarks.points[None, :SURFACE_COUNT]
             for name, measure in MOVEMENTS.items():
-                found[name][k] = measure(points).mean() / one.interocular_px
-    return found
+                values[name][k] = measure(points).mean() / landmarks.interocular_px
+    return values
 
 
 def moments(videos: Sequence[Sequence[Landmarks | None]], begin: int) -> dict[str, list[tuple[int, int]]]:
@@ -43,20 +43,20 @@ def moments(videos: Sequence[Sequence[Landmarks | None]], begin: int) -> dict[st
         begin: first frame of each video that may be chosen.
     """
     chosen: dict[str, list[tuple[int, int]]] = {}
-    measured = [distances(seen) for seen in videos]
+    measured = [distances(tracked) for tracked in videos]
     for kind, score in KINDS.items():
         scored: list[tuple[float, int, int]] = []
-        for number, own in enumerate(measured):
-            change = {name: values - np.nanmedian(values) for name, values in own.items()}
-            for frame, value in enumerate(score(own, change)):
+        for number, frames in enumerate(measured):
+            change = {name: values - np.nanmedian(values) for name, values in frames.items()}
+            for frame, value in enumerate(score(frames, change)):
                 if frame >= begin and np.isfinite(value):
                     scored.append((float(value), number, frame))
-        found: list[tuple[int, int]] = []
+        strongest: list[tuple[int, int]] = []
         for _, number, frame in sorted(scored, reverse=True):
-            near = [f for n, f in found if n == number]
+            near = [f for n, f in strongest if n == number]
             if len(near) < _MOST_OF_ONE and all(abs(f - frame) > _APART for f in near):
-                found.append((number, frame))
-            if len(found) == PER_KIND:
+                strongest.append((number, frame))
+            if len(strongest) == PER_KIND:
                 break
-        chosen[kind] = found
+        chosen[kind] = strongest
     return chosen

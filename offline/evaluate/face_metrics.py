@@ -23,7 +23,7 @@ class FaceScores:
         ard_deg: mean absolute difference of yaw, pitch and roll.
         gaze_deg: angle between the gazes.
         jitter: mean second difference of the landmarks over time, over the other's.
-        unseen: share of the pictures in which no face was found.
+        unseen: share of the images in which no face was found.
     """
 
     aed: float
@@ -33,35 +33,37 @@ class FaceScores:
     unseen: float
 
 
-def watch(pictures: np.ndarray, rate: float) -> list[Landmarks | None]:  # [T, H, W, 3] uint8
+def watch(images: np.ndarray, rate: float) -> list[Landmarks | None]:  # [T, H, W, 3] uint8
     """What the tracker sees in a video."""
     tracker = FaceTracker()
-    return [tracker.track(picture, round(1000 * k / rate)) for k, picture in enumerate(pictures)]
+    return [tracker.track(image, round(1000 * k / rate)) for k, image in enumerate(images)]
 
 
 def score_faces(
     model: MorphableModel,
     identity: np.ndarray,  # [IDENTITY_SIZE] of the person shown
-    seen: Sequence[Landmarks | None],
-    wanted: Sequence[Landmarks | None],
+    tracked: Sequence[Landmarks | None],
+    expected: Sequence[Landmarks | None],
 ) -> FaceScores:
     """Compare the faces that the tracker saw in a video with those in another of the same person."""
-    found, like = (fit_video(model, video, identity=identity) for video in (seen, wanted))
-    return _compare(found, like, _jitter(seen) / _jitter(wanted))
+    fitted, expected_fit = (fit_video(model, video, identity=identity) for video in (tracked, expected))
+    return _compare(fitted, expected_fit, _jitter(tracked) / _jitter(expected))
 
 
 def score_driven(
     model: MorphableModel,
     identity: np.ndarray,  # [IDENTITY_SIZE] of the person shown
-    seen: Sequence[Landmarks | None],
-    drawn: Sequence[FaceParameters],
+    tracked: Sequence[Landmarks | None],
+    rendered: Sequence[FaceParameters],
 ) -> FaceScores:
-    """Compare the faces that the tracker saw in a target's pictures with what the target was told to do.
+    """Compare the faces that the tracker saw in a target's images with what its conditionings say.
 
     Needs no truth, so that it fits cross-reenactment; tracker's and fit's own errors are in it.
     """
-    told = [_as_seen(model, one) for one in drawn]
-    return _compare(fit_video(model, seen, identity=identity), drawn, _jitter(seen) / _jitter(told))
+    expected_landmarks = [_as_seen(model, face) for face in rendered]
+    return _compare(
+        fit_video(model, tracked, identity=identity), rendered, _jitter(tracked) / _jitter(expected_landmarks)
+    )
 
 
 def _as_seen(model: MorphableModel, parameters: FaceParameters) -> Landmarks:
@@ -71,15 +73,15 @@ def _as_seen(model: MorphableModel, parameters: FaceParameters) -> Landmarks:
 
 
 def _compare(
-    found: Sequence[FaceParameters | None], wanted: Sequence[FaceParameters | None], jitter: float
+    fitted: Sequence[FaceParameters | None], expected: Sequence[FaceParameters | None], jitter: float
 ) -> FaceScores:
-    pairs = [(a, b) for a, b in zip(found, wanted, strict=True) if a is not None and b is not None]
+    pairs = [(a, b) for a, b in zip(fitted, expected, strict=True) if a is not None and b is not None]
     return FaceScores(
         aed=float(np.mean([np.abs(a.expression - b.expression).sum() for a, b in pairs])),
         ard_deg=float(np.mean([np.abs(a.camera.euler_deg - b.camera.euler_deg) for a, b in pairs])),
         gaze_deg=float(np.mean([_angle_deg(a.gaze, b.gaze) for a, b in pairs])),
         jitter=jitter,
-        unseen=sum(one is None for one in found) / len(found),
+        unseen=sum(face is None for face in fitted) / len(fitted),
     )
 
 
@@ -88,13 +90,13 @@ def _angle_deg(a: np.ndarray, b: np.ndarray) -> float:
     return float(np.degrees(np.arccos(np.clip(gaze_rotation(a)[:, 2] @ gaze_rotation(b)[:, 2], -1, 1))))
 
 
-def _jitter(seen: Sequence[Landmarks | None]) -> float:
+def _jitter(tracked: Sequence[Landmarks | None]) -> float:
     """Mean second difference of the landmarks over the inter-ocular distance."""
-    return float(np.mean(list(_second_differences(seen))))
+    return float(np.mean(list(_second_differences(tracked))))
 
 
-def _second_differences(seen: Sequence[Landmarks | None]) -> Iterator[float]:
-    for a, b, c in zip(seen, seen[1:], seen[2:], strict=False):
+def _second_differences(tracked: Sequence[Landmarks | None]) -> Iterator[float]:
+    for a, b, c in zip(tracked, tracked[1:], tracked[2:], strict=False):
         if a is not None and b is not None and c is not None:
-            points = [one.points[:SURFACE_COUNT] for one in (a, b, c)]
+            points = [face.points[:SURFACE_COUNT] for face in (a, b, c)]
             yield float(np.abs(points[0] - 2 * points[1] + points[2]).mean() / b.interocular_px)

@@ -41,8 +41,8 @@ from face.parameters import FaceParameters
 from face.skin_colors import SkinColors
 from offline.tracked import track
 
+_RATE = 25.0  # frames a second, at which the filter for covered faces takes them to come
 _STILL = 0.001  # of the inter-ocular distance, standard deviation: there is nothing to follow
-_RATE = 25.0  # frames a second, by which the filter for covered faces takes them to follow each other
 _OPEN_GAP = 0.05  # of the inter-ocular distance: a mouth that is open
 _MIDDLE_OF_LIPS = (13, 14)  # inner edge, upper and lower
 _MOUTH_CORNERS = (61, 291)
@@ -103,12 +103,12 @@ def compare(tracked: np.ndarray, fitted: np.ndarray, consecutive: np.ndarray) ->
     interocular = np.linalg.norm(tracked[:, EYE_CORNERS[0]] - tracked[:, EYE_CORNERS[1]], axis=-1)[:, None]
     slopes, correlations = {}, {}
     for name, distance in MOVEMENTS.items():
-        wanted, found = (distance(points) / interocular for points in (tracked, fitted))
-        wanted, found = wanted - wanted.mean(0), found - found.mean(0)  # each side about its own mean
-        together, own = (wanted * found).sum(), (wanted**2).sum()
-        moves = np.sqrt(own / wanted.size) > _STILL
-        slopes[name] = float(together / own) if moves else float("nan")
-        correlations[name] = float(together / np.sqrt(own * (found**2).sum())) if moves else float("nan")
+        expected, measured = (distance(points) / interocular for points in (tracked, fitted))
+        expected, measured = expected - expected.mean(0), measured - measured.mean(0)  # each about its own mean
+        together, power = (expected * measured).sum(), (expected**2).sum()
+        moves = np.sqrt(power / expected.size) > _STILL
+        slopes[name] = float(together / power) if moves else float("nan")
+        correlations[name] = float(together / np.sqrt(power * (measured**2).sum())) if moves else float("nan")
     error = np.linalg.norm(tracked - fitted, axis=-1) / interocular
     opened = MOVEMENTS["gap"](tracked)[:, 0] > _OPEN_GAP * interocular[:, 0]
     inner = inner_face()
@@ -123,48 +123,48 @@ def compare(tracked: np.ndarray, fitted: np.ndarray, consecutive: np.ndarray) ->
 
 
 def live_fit(
-    model: MorphableModel, seen: Sequence[Landmarks | None], settings: FitSettings
+    model: MorphableModel, video: Sequence[Landmarks | None], settings: FitSettings
 ) -> tuple[list[FaceParameters | None], float]:
     """What the live loop's fit finds in each frame, and the median of its milliseconds."""
     fitter, occlusion = OnlineFitter(model, settings), OcclusionFilter(SkinColors())
-    found: list[FaceParameters | None] = []
+    fitted: list[FaceParameters | None] = []
     took_s: list[float] = []
-    for number, one in enumerate(seen):
-        if one is None:
+    for number, landmarks in enumerate(video):
+        if landmarks is None:
             fitter.lost()
-            found.append(None)
+            fitted.append(None)
             continue
         begin = time.perf_counter()
-        found.append(fitter.fit(occlusion.clear(one, number / _RATE)))
+        fitted.append(fitter.fit(occlusion.clear(landmarks, number / _RATE)))
         took_s.append(time.perf_counter() - begin)
-    return found, 1000 * float(np.median(took_s))
+    return fitted, 1000 * float(np.median(took_s))
 
 
-def fit_quality(model: MorphableModel, seen: Sequence[Landmarks | None]) -> tuple[FitQuality, FitQuality, float]:
+def fit_quality(model: MorphableModel, video: Sequence[Landmarks | None]) -> tuple[FitQuality, FitQuality, float]:
     """Figures of the live fit and of the fit over the whole video, and the live fit's milliseconds.
 
     Raises:
         UserError: fewer than three consecutive frames show a face.
     """
-    present = np.array([one is not None for one in seen])
+    present = np.array([landmarks is not None for landmarks in video])
     if not (present[:-2] & present[1:-1] & present[2:]).any():
         raise UserError("no face was found in three consecutive frames")
     numbers = np.flatnonzero(present)
     consecutive = (np.diff(numbers)[:-1] == 1) & (np.diff(numbers)[1:] == 1)
-    tracked = np.stack([one.points[:SURFACE_COUNT] for one in seen if one is not None])
+    tracked = np.stack([landmarks.points[:SURFACE_COUNT] for landmarks in video if landmarks is not None])
     settings = FitSettings(nod=1.0)  # the landmarks themselves are to be explained
     basis = LandmarkBasis(model)
-    live, milliseconds = live_fit(model, seen, settings)
+    live, milliseconds = live_fit(model, video, settings)
     of_both = [
-        compare(tracked, np.stack([_landmarks(basis, one) for one in found if one is not None]), consecutive)
-        for found in (live, fit_video(model, seen, settings))
+        compare(tracked, np.stack([_landmarks(basis, face) for face in fitted if face is not None]), consecutive)
+        for fitted in (live, fit_video(model, video, settings))
     ]
     return of_both[0], of_both[1], milliseconds
 
 
-def _landmarks(basis: LandmarkBasis, found: FaceParameters) -> np.ndarray:
+def _landmarks(basis: LandmarkBasis, face: FaceParameters) -> np.ndarray:
     """Landmarks of a fitted face, ``[468, 2]`` px."""
-    return found.camera.project(basis.shape(found.identity, found.expression))[:, :2]
+    return face.camera.project(basis.shape(face.identity, face.expression))[:, :2]
 
 
 def header() -> str:
@@ -173,15 +173,17 @@ def header() -> str:
     return f"{'video':<20}{'fit':<7}{'frames':>7}{movements}{'lips %':>8}{'face %':>8}{'jitter':>8}{'ms':>6}"
 
 
-def line(name: str, fit: str, frames: int, found: FitQuality, milliseconds: float | None) -> str:
+def line(name: str, fit: str, frames: int, quality: FitQuality, milliseconds: float | None) -> str:
     """One fit's figures, ``slope / correlation`` for each movement."""
     movements = "".join(
-        f"{'still':>15}" if np.isnan(found.slopes[m]) else f"{found.slopes[m]:>8.2f} /{found.correlations[m]:>5.2f}"
+        f"{'still':>15}"
+        if np.isnan(quality.slopes[m])
+        else f"{quality.slopes[m]:>8.2f} /{quality.correlations[m]:>5.2f}"
         for m in MOVEMENTS
     )
     took = "" if milliseconds is None else f"{milliseconds:>6.1f}"
-    return (f"{name:<20}{fit:<7}{frames:>7}{movements}{100 * found.inner_lips:>8.2f}{100 * found.inner_face:>8.2f}"
-            f"{found.jitter:>8.2f}{took}")  # fmt: skip
+    return (f"{name:<20}{fit:<7}{frames:>7}{movements}{100 * quality.inner_lips:>8.2f}{100 * quality.inner_face:>8.2f}"
+            f"{quality.jitter:>8.2f}{took}")  # fmt: skip
 
 
 def main() -> int:
@@ -195,13 +197,13 @@ def main() -> int:
     status = 0
     for path in paths:
         try:
-            seen = track(path)
-            live, batch, milliseconds = fit_quality(model, seen)
+            video = track(path)
+            live, batch, milliseconds = fit_quality(model, video)
         except UserError as error:
             print(f"{path.name}: {error}", file=sys.stderr)
             status = 1
             continue
-        faces = sum(one is not None for one in seen)
+        faces = sum(landmarks is not None for landmarks in video)
         print(line(path.stem, "live", faces, live, milliseconds))
         print(line(path.stem, "batch", faces, batch, None), flush=True)
     return status

@@ -23,7 +23,7 @@ _TAPS = ("1_2", "2_2", "3_3", "4_3", "5_3")
 
 
 class Lpips:
-    """Distance of pictures as people judge it.
+    """Distance of images as people judge it.
 
     Args:
         trunk: activations after the last convolution of each block.
@@ -35,9 +35,9 @@ class Lpips:
         self._trunk, self._heads, self.name = trunk, [head.view(1, -1, 1, 1) for head in heads], name
 
     @torch.no_grad()
-    def distance(self, picture: np.ndarray, truth: np.ndarray) -> float:  # both [H, W, 3] uint8
-        """Distance of two pictures, 0 for the same."""
-        pair = torch.from_numpy(np.stack([picture, truth])).permute(0, 3, 1, 2).float() / 127.5 - 1
+    def distance(self, image: np.ndarray, truth: np.ndarray) -> float:  # both [H, W, 3] uint8
+        """Distance of two images, 0 for the same."""
+        pair = torch.from_numpy(np.stack([image, truth])).permute(0, 3, 1, 2).float() / 127.5 - 1
         total = 0.0
         for features, head in zip(self._trunk(pair), self._heads, strict=True):
             unit = features / (features.norm(dim=1, keepdim=True) + 1e-10)

@@ -5,9 +5,9 @@
     python -m offline.export TARGET.onnx --remodel
 
 The second makes TARGET.engine for TensorRT: for the GPU at hand or, by TensorRT for RTX, for any other. The last takes
-a target, and its 8-bit twin, over to the morphable model in use: networks see only pictures of the face.
+a target, and its int8 twin, over to the morphable model in use: networks see only images of the face.
 
-The exported step takes and gives uint8 pictures, so that the host does no work per pixel. It is checked against
+The exported step takes and gives uint8 images, so that the host does no work per pixel. It is checked against
 torch over a roll-out before anything is written.
 """
 
@@ -17,12 +17,14 @@ import argparse
 import sys
 from pathlib import Path
 
+from face.errors import UserError
 from face.morphable import MorphableModel
 from offline.cli_errors import one_sentence
 from offline.dataset.dataset import Dataset
 from offline.export.engine import export_engine
+from offline.export.options import add_options, target_labels
 from offline.export.remodel import remodel
-from offline.export.target_export import add_options, export_with_options, need_names
+from offline.export.target_export import export
 from trt_engines.folders import new_target_folder
 from trt_engines.graph import Precision
 
@@ -49,9 +51,10 @@ def main() -> int:
     if arguments.engine:
         export_engine(arguments.source, Precision(arguments.precision), arguments.compute_capability)
         return 0
-    need_names(arguments, "run")
-    dataset = Dataset(arguments.source, MorphableModel.load())
-    export_with_options(dataset, arguments.run, arguments.out, arguments)
+    labels = target_labels(arguments.name, arguments.title, arguments.provenance)
+    if arguments.run is None:
+        raise UserError("To export a run, give --run as well.")
+    export(Dataset(arguments.source, MorphableModel.load()), arguments.run, labels, arguments.out)
     return 0
 
 

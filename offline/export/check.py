@@ -14,10 +14,10 @@ _CHECK_MEAN = 0.05  # of 255, in any frame: a byte rounded the other way here an
 
 
 def check(model: onnx.ModelProto, generator: nn.Module, conditionings: np.ndarray) -> np.ndarray:
-    """Compare ONNX Runtime with torch on every step of a roll-out; ONNX Runtime's pictures ``[T, H, W, 3]`` uint8.
+    """Compare ONNX Runtime with torch on every step of a roll-out; ONNX Runtime's images ``[T, H, W, 3]`` uint8.
 
     Both are given the same history at each step: a recurrent network that is not trained yet makes a different
-    picture out of one different byte within a few steps, whoever computes it.
+    image out of one different byte within a few steps, whoever computes it.
 
     Raises:
         UserError: they differ by more than rounding in any frame.

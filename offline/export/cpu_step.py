@@ -1,9 +1,9 @@
-"""The compact generator's step arranged for ONNX Runtime on a processor: the same picture in less time.
+"""The compact generator's step arranged for ONNX Runtime on a CPU: the same image in less time.
 
-What costs a processor most beside the convolutions is moving values about: interpolating maps pixel by pixel,
-turning pictures into floats, taking channels apart and joining them. Here maps are tables of bytes that are looked up,
-the first convolutions read the pictures' own bytes, and pixels are shuffled in rows of channels, as ONNX Runtime's
-8-bit convolutions lay them out. What then lies between the convolutions ONNX Runtime can do, but a loop over the
+What costs a CPU most beside the convolutions is moving values about: interpolating maps pixel by pixel,
+turning images into floats, taking channels apart and joining them. Here maps are tables of bytes that are looked up,
+the first convolutions read the images' own bytes, and pixels are shuffled in rows of channels, as ONNX Runtime's
+int8 convolutions lay them out. What then lies between the convolutions ONNX Runtime can do, but a loop over the
 pixels does it in a fraction of the time: ``live/generators/cpu_int8.py`` cuts the step at its ``SEAMS``.
 """
 
@@ -18,15 +18,15 @@ from torch import Tensor, nn
 from face.compact_constants import CAMERA_PIXELS, FINE_PATCH, HALF_RANGE, HEAD_EXTENT, MASK_SLOPE, MIDDLE, PATCH
 from face.recurrence import CONDITIONING_FRAMES, PREVIOUS_FRAMES
 from offline.networks.compact_generator import CompactGenerator
-from offline.networks.exported_step import picture_bytes
-from offline.networks.head_warp import head_places, implied_camera
+from offline.networks.exported_step import image_bytes
+from offline.networks.head_warp import head_sampling_grid, implied_camera
 
-_OFFSET = 0.5 / HALF_RANGE  # what a picture's byte, whose zero lies at 127.5, stands for beyond that
+_OFFSET = 0.5 / HALF_RANGE  # what an image's byte, whose zero lies at 127.5, stands for beyond that
 _FINER = 2  # places per texel of the head's map and direction that a lookup tells apart
 
 
-class ProcessorStep(nn.Module):
-    """One step on uint8 pictures ``[H, W, C]``: conditionings at t, t-1, t-2 and outputs at t-1, t-2.
+class CpuStep(nn.Module):
+    """One step on uint8 images ``[H, W, C]``: conditionings at t, t-1, t-2 and outputs at t-1, t-2.
 
     Args:
         generator: what to arrange; it is left as it is.
@@ -41,7 +41,7 @@ class ProcessorStep(nn.Module):
     @torch.no_grad()
     def __init__(self, generator: CompactGenerator) -> None:
         super().__init__()
-        # The NMFC's first two colours are bytes: one row of the table for each pair of them.
+        # The NMFC's first two colors are bytes: one row of the table for each pair of them.
         across = (torch.arange(256) / HALF_RANGE - 1).expand(256, 256)
         places = torch.stack([across, across.T], -1)[None]
         face = F.grid_sample(generator.face, places, padding_mode="border", align_corners=False)
@@ -74,28 +74,39 @@ class ProcessorStep(nn.Module):
         self.register_buffer(f"{name}_step", step)
 
     def forward(self, now: Tensor, x1: Tensor, x2: Tensor, y1: Tensor, y2: Tensor) -> tuple[Tensor, ...]:
-        """Picture [H, W, 3] uint8, and the tensors of ``SEAMS``."""
+        """Image [H, W, 3] uint8, and the tensors of ``SEAMS``."""
         height, width = now.shape[:2]
-        told, made = _patches(PATCH, x2, x1, now), _patches(PATCH, y2, y1)
+        conditioning_patches, output_patches = _patches(PATCH, x2, x1, now), _patches(PATCH, y2, y1)
         implied = implied_camera(now[CAMERA_PIXELS, CAMERA_PIXELS, :3].permute(2, 0, 1)[None].float() / HALF_RANGE - 1)
-        before = self.generator.previous_encoder(_channels(made))
-        features, camera, relief, bend = self.generator.consider(
-            implied, self.generator.conditioning_encoder(_channels(told)), before
+        history = self.generator.previous_encoder(_channels(output_patches))
+        features, camera, depth_map, warp_field = self.generator.consider(
+            implied, self.generator.conditioning_encoder(_channels(conditioning_patches)), history
         )
-        places = head_places(camera, relief, bend, height)
+        places = head_sampling_grid(camera, depth_map, warp_field, height)
         head = self.head_table[self._head_rows(places).flatten()].view(height, width, 4)
         face = self.face_table[now[..., 0].int() + 256 * now[..., 1].int()]
-        seen = _patches(FINE_PATCH, torch.cat([now, head, face], 2))
-        corrections = self.generator.correct(features, _channels(seen))
+        detail_patches = _patches(FINE_PATCH, torch.cat([now, head, face], 2))
+        corrections = self.generator.correct(features, _channels(detail_patches))
         mask = torch.clamp(now[..., :3].sum(2) * (MASK_SLOPE / HALF_RANGE), 0, 1)
-        picture = self.generator.paint(
+        image = self.generator.composite(
             mask[None, None],
             (_pixels(corrections) * self.corrections_factor).permute(2, 0, 1)[None],
             _layer(head, self.head_step),
             _layer(face, self.face_step),
         )
-        seams = made, told, implied, *before, features, camera, relief, bend, seen, corrections
-        return picture_bytes(picture), *seams
+        seams = (
+            output_patches,
+            conditioning_patches,
+            implied,
+            *history,
+            features,
+            camera,
+            depth_map,
+            warp_field,
+            detail_patches,
+            corrections,
+        )
+        return image_bytes(image), *seams
 
     def _head_rows(self, places: Tensor) -> Tensor:
         """Rows [H, W] int32 of the head's table for places [1, 2, H, W]."""
@@ -105,7 +116,7 @@ class ProcessorStep(nn.Module):
 
 
 class ChannelsLast(nn.Module):
-    """Channels as bytes of pictures have them."""
+    """Channels as bytes of images have them."""
 
     def forward(self, x: Tensor) -> Tensor:
         """Channels [B, H, W, C] from [B, C, H, W]."""
@@ -121,14 +132,14 @@ class RowShuffle(nn.Module):
 
 
 def _of_bytes(conv: nn.Module, count: int | None = None) -> nn.Conv2d:
-    """A convolution of pictures that sees what ``_channels`` makes of their bytes, in the first ``count`` channels."""
+    """A convolution of images that sees what ``_channels`` makes of their bytes, in the first ``count`` channels."""
     assert isinstance(conv, nn.Conv2d) and conv.bias is not None
     conv.bias += _OFFSET * conv.weight[:, :count].sum((1, 2, 3))
     return conv
 
 
 def _of_patches(conv: nn.Conv2d, frames: int) -> nn.Conv2d:
-    """A convolution that takes some pictures' patches one by one, for what ``_patches`` gives of them."""
+    """A convolution that takes some images' patches one by one, for what ``_patches`` gives of them."""
     assert conv.bias is not None
     weight = conv.weight.unflatten(1, (frames, -1)).permute(0, 1, 3, 4, 2).flatten(1)
     return _convolution(weight[:, :, None, None], conv.bias)
@@ -144,7 +155,7 @@ def _by_rows(conv: nn.Module) -> nn.Conv2d:
 def _level(conv: nn.Conv2d) -> tuple[nn.Conv2d, Tensor]:
     """A convolution of ``_by_rows`` whose channels are alike in size, and the factor [C] that undoes it.
 
-    One scale of eight bits then does for all of them.
+    One int8 scale then does for all of them.
     """
     assert conv.bias is not None
     weight, bias = conv.weight.unflatten(0, (4, -1)), conv.bias.view(4, -1)
@@ -153,19 +164,19 @@ def _level(conv: nn.Conv2d) -> tuple[nn.Conv2d, Tensor]:
 
 
 def _convolution(weight: Tensor, bias: Tensor) -> nn.Conv2d:
-    """A convolution with odd kernels that keeps a picture's size."""
+    """A convolution with odd kernels that keeps an image's size."""
     outputs, inputs, side, _ = weight.shape
     conv = nn.Conv2d(inputs, outputs, side, padding=side // 2)
     conv.weight, conv.bias = nn.Parameter(weight), nn.Parameter(bias)
     return conv
 
 
-def _patches(side: int, *pictures: Tensor) -> Tensor:
-    """Patches of pictures [H, W, C], [H/side, W/side, pictures · side²·C]: a patch's bytes by row, column, channel."""
-    height, width, channels = pictures[0].shape
+def _patches(side: int, *images: Tensor) -> Tensor:
+    """Patches of images [H, W, C], [H/side, W/side, images · side²·C]: a patch's bytes by row, column, channel."""
+    height, width, channels = images[0].shape
     rows = [
-        one.view(height // side, side, width // side, side * channels).permute(0, 2, 1, 3).flatten(2)
-        for one in pictures
+        image.view(height // side, side, width // side, side * channels).permute(0, 2, 1, 3).flatten(2)
+        for image in images
     ]
     return torch.cat(rows, 2)
 
@@ -178,10 +189,10 @@ def _pixels(patches: Tensor) -> Tensor:
 
 
 def _channels(bytes_: Tensor) -> Tensor:
-    """What bytes [H, W, C] stand for, [1, C, H, W]; in eight bits that is the bytes, see ``offline/export/int8.py``."""
+    """What bytes [H, W, C] stand for, [1, C, H, W]; in int8 that is the bytes, see ``offline/export/int8.py``."""
     return (bytes_[None].permute(0, 3, 1, 2).float() - MIDDLE) / HALF_RANGE
 
 
 def _layer(rows: Tensor, step: Tensor) -> Tensor:
-    """Colour and coverage [1, 4, H, W] from bytes [H, W, 4] looked up in a table."""
+    """Color and alpha [1, 4, H, W] from bytes [H, W, 4] looked up in a table."""
     return ((rows.float() - MIDDLE) * step)[None].permute(0, 3, 1, 2)

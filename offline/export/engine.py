@@ -22,7 +22,7 @@ def export_engine(source: Path, precision: Precision, capability: str | None) ->
         raise UserError(f"{source} is no ONNX target: --engine builds from NAME.onnx.")
     info = read_info(source, MorphableModel.load().hash)
     out = source.with_suffix(".engine")
-    wanted = parse_capability(capability) if capability else at_hand()[1].capability
-    build_engine(source, info, out, precision, wanted, at_hand=capability is None)
+    target_capability = parse_capability(capability) if capability else at_hand()[1].capability
+    build_engine(source, info, out, precision, target_capability, at_hand=capability is None)
     print(f"wrote {out} ({out.stat().st_size / 1e6:.1f} MB)")
     return out

@@ -1,6 +1,6 @@
-"""The compact generator in eight bits, for a processor.
+"""The compact generator in int8, for a CPU.
 
-Activations are uint8, weights int8 per channel, of which only seven bits are used: processors without VNNI add two
+Activations are uint8, weights int8 per channel, of which only seven bits are used: CPUs without VNNI add two
 products in 16 bits, which eight would overflow. One file does for all of them.
 """
 
@@ -20,15 +20,15 @@ from offline.dataset.dataset import Dataset
 from offline.export.onnx_graph import bytes_behind, close_seams, halve_maps, keep_bytes
 
 _CALIBRATION_FRAMES = 32
-# What 8 bits are enough for: features, corrections, and pictures, which are bytes themselves. The layers' geometry and
-# the sums that make the picture stay in float: there a rounding step is a step of the picture.
+# What 8 bits are enough for: features, corrections, and images, which are bytes themselves. The layers' geometry and
+# the sums that make the image stay in float: there a rounding step is a step of the image.
 _QUANTISED = ("/conditioning_encoder", "/previous_encoder", "/middle", "/to_eighth", "/at_eighth", "/to_quarter",
               "/at_quarter", "/to_half", "/detail", "/at_half", "/to_corrections")  # fmt: skip
 _KINDS = ("Conv", "Add", "Relu", "Transpose", "Reshape")
 
 
-def quantise(model: onnx.ModelProto, dataset: Dataset) -> onnx.ModelProto:
-    """Static 8-bit version of a ``ProcessorStep`` exported with its seams, calibrated on frames of training takes."""
+def quantize(model: onnx.ModelProto, dataset: Dataset) -> onnx.ModelProto:
+    """Static int8 version of a ``CpuStep`` exported with its seams, calibrated on frames of training takes."""
     with tempfile.TemporaryDirectory() as folder:
         prepared, result = Path(folder) / "prepared.onnx", Path(folder) / "int8.onnx"
         quant_pre_process(model, str(prepared))
@@ -51,7 +51,7 @@ def quantise(model: onnx.ModelProto, dataset: Dataset) -> onnx.ModelProto:
 
 
 def _chosen(graph: onnx.GraphProto) -> list[str]:
-    """Names of the nodes to quantise: those of some parts, and sums of what they put out."""
+    """Names of the nodes to quantize: those of some parts, and sums of what they put out."""
     chosen: list[str] = []
     small = {tensor.name for tensor in graph.initializer}
     for node in graph.node:  # in the order in which they run
@@ -63,7 +63,7 @@ def _chosen(graph: onnx.GraphProto) -> list[str]:
 
 
 class _Frames(CalibrationDataReader):
-    """Inputs of steps spread evenly over the training takes, with the camera's pictures for the outputs before."""
+    """Inputs of steps spread evenly over the training takes, with the camera's images for the outputs before."""
 
     def __init__(self, dataset: Dataset) -> None:
         x, y = dataset.conditionings, dataset.frames

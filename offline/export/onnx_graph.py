@@ -1,4 +1,4 @@
-"""Changes to an exported network's graph that make its file smaller and its step faster on a processor."""
+"""Changes to an exported network's graph that make its file smaller and its step faster on a CPU."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _MAP_SIZE = 32 * 32  # maps have at least so many values, and one in their first
 
 
 def halve_maps(model: onnx.ModelProto) -> None:
-    """Store the remembered maps, a third of the file, in half precision; they are cast back as the file is loaded."""
+    """Store the textures, a third of the file, in half precision; they are cast back as the file is loaded."""
     graph = model.graph
     for tensor in list(graph.initializer):
         is_map = len(tensor.dims) == 4 and tensor.dims[0] == 1 and np.prod(tensor.dims) >= _MAP_SIZE
@@ -29,7 +29,7 @@ def halve_maps(model: onnx.ModelProto) -> None:
 def bytes_behind(model: onnx.ModelProto) -> dict[str, str]:
     """Inputs of convolutions that are ``(bytes - middle) / half_range``, and the bytes that each is made of."""
     maker = {output: node for node in model.graph.node for output in node.output}
-    found = {}
+    sources = {}
     for conv in model.graph.node:
         if conv.op_type != "Conv":
             continue
@@ -39,15 +39,15 @@ def bytes_behind(model: onnx.ModelProto) -> dict[str, str]:
                 break
             name = maker[name].input[0]
         else:
-            found[conv.input[0]] = name
-    return found
+            sources[conv.input[0]] = name
+    return sources
 
 
 def keep_bytes(model: onnx.ModelProto, behind: dict[str, str]) -> None:
-    """Hand bytes on as they are instead of making them floats and quantising those to the same bytes.
+    """Hand bytes on as they are instead of making them floats and quantizing those to the same bytes.
 
     Args:
-        model: quantised so that its bytes for each of ``behind`` are the very bytes that it is made of.
+        model: quantized so that its bytes for each of ``behind`` are the very bytes that it is made of.
         behind: as ``bytes_behind`` found before.
     """
     graph = model.graph
@@ -60,7 +60,7 @@ def keep_bytes(model: onnx.ModelProto, behind: dict[str, str]) -> None:
 
 
 def close_seams(model: onnx.ModelProto, seams: Iterable[str]) -> None:
-    """Put out a step's picture alone, and keep the names of its seams for those who cut it there.
+    """Put out a step's image alone, and keep the names of its seams for those who cut it there.
 
     Where a seam's values are bytes that stand for them, the name goes to the bytes.
     """
@@ -76,8 +76,8 @@ def close_seams(model: onnx.ModelProto, seams: Iterable[str]) -> None:
         for names in (node.input, node.output):
             for number, name in enumerate(names):
                 names[number] = new_names.get(name, name)
-    for known in [one for one in graph.value_info if one.name in kept]:
-        graph.value_info.remove(known)
+    for value in [value for value in graph.value_info if value.name in kept]:
+        graph.value_info.remove(value)
     for output in kept.values():
         graph.output.remove(output)
         graph.value_info.append(output)

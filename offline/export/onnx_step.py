@@ -23,20 +23,20 @@ def export_onnx(generator: Generator, size: int) -> onnx.ModelProto:
     The generator's maps are rounded to half precision, in which they are stored.
     """
     with torch.no_grad():
-        for one in generator.remembered():
-            one.copy_(one.half())
+        for texture in generator.textures():
+            texture.copy_(texture.half())
     model = to_onnx(ExportedStep(generator), size)
     halve_maps(model)
     return model
 
 
 def to_onnx(step: nn.Module, size: int, seams: tuple[str, ...] = ()) -> onnx.ModelProto:
-    """A step on pictures ``[size, size, C]``, ``ExportedStep`` or ``ProcessorStep``, as an ONNX model.
+    """A step on images ``[size, size, C]``, ``ExportedStep`` or ``CpuStep``, as an ONNX model.
 
     Args:
         step: what to export.
-        size: height and width of its pictures.
-        seams: names of what it puts out beside the picture.
+        size: height and width of its images.
+        seams: names of what it puts out beside the image.
     """
     shapes = [(size, size, 6)] * 3 + [(size, size, 3)] * 2
     with tempfile.TemporaryDirectory() as folder:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
 
 import numpy as np
@@ -15,9 +14,10 @@ from face.morphable import MorphableModel
 from face.target import read_info, write_onnx
 from offline.dataset.dataset import Dataset
 from offline.export.check import check
-from offline.export.cpu_step import ProcessorStep
-from offline.export.int8 import quantise
+from offline.export.cpu_step import CpuStep
+from offline.export.int8 import quantize
 from offline.export.onnx_step import export_onnx, to_onnx
+from offline.export.options import TargetLabels
 from offline.export.target_info import describe
 from offline.networks.compact_generator import CompactGenerator
 from offline.rollout import onnx_network, roll_out
@@ -26,16 +26,16 @@ from offline.training.profiles import PROFILES
 _CHECK_FRAMES = 100
 
 
-def export(dataset: Dataset, run: Path, info: dict[str, str], out: Path) -> Path:
-    """Write a run's target file, and for a processor an 8-bit one beside it; where the first is.
+def export(dataset: Dataset, run: Path, labels: TargetLabels, out: Path) -> Path:
+    """Write a run's target file, and for a CPU an int8 one beside it; where the first is.
 
-    The paper's generator has none: it is too large for a processor in eight bits too. One that another network left
-    under the same name is removed, since a processor would go on using it.
+    The paper's generator has none: it is too large for a CPU in int8 too. One that another network left
+    under the same name is removed, since a CPU would go on using it.
 
     Args:
         dataset: what the run learned from.
         run: folder written by ``offline.learn``.
-        info: ``name``, ``title`` and ``provenance`` of ``TargetInfo``.
+        labels: what users read of it.
         out: folder for the files.
 
     Raises:
@@ -47,27 +47,27 @@ def export(dataset: Dataset, run: Path, info: dict[str, str], out: Path) -> Path
     state = torch.load(checkpoint, map_location="cpu", weights_only=True)
     size = int(dataset.frames.shape[1])
     generator = PROFILES[state["profile"]].generator(size)
-    path, small_path = out / f"{info['name']}.onnx", out / f"{info['name']}.int8.onnx"
-    wanted = [path, small_path] if isinstance(generator, CompactGenerator) else [path]
+    path, small_path = out / f"{labels.name}.onnx", out / f"{labels.name}.int8.onnx"
+    files = [path, small_path] if isinstance(generator, CompactGenerator) else [path]
     stamp = sha256(checkpoint)
-    if all(_made_of(one, info, stamp) for one in wanted):
+    if all(_made_of(file, labels, stamp) for file in files):
         print(f"{path} is up to date.")
         return path
     generator.load_state_dict(state["average"])
-    described = describe(dataset, state["profile"], **info)
+    described = describe(dataset, state["profile"], labels)
     described.versions.update(
         trained_sequences=str(state["step"]), checkpoint=stamp, perceptual=state["config"]["perceptual"]
     )
     model = export_onnx(generator, size)
     first, last = (dataset.test or dataset.train)[0]
-    shown = np.asarray(dataset.conditionings[first : min(last, first + _CHECK_FRAMES)])
-    exact = check(model, generator, shown)
+    conditionings = np.asarray(dataset.conditionings[first : min(last, first + _CHECK_FRAMES)])
+    outputs = check(model, generator, conditionings)
     out.mkdir(parents=True, exist_ok=True)
-    # The 8-bit file first: one that is older than its exact twin would go on being used.
+    # The int8 file first: one that is older than its exact twin would go on being used.
     if isinstance(generator, CompactGenerator):
-        small = quantise(to_onnx(ProcessorStep(generator), size, SEAMS), dataset)
-        rough = np.stack(list(roll_out(onnx_network(small.SerializeToString()), shown)))
-        error = ((exact.astype(float) - rough) ** 2).mean()
+        small = quantize(to_onnx(CpuStep(generator), size, SEAMS), dataset)
+        int8_outputs = np.stack(list(roll_out(onnx_network(small.SerializeToString()), conditionings)))
+        error = ((outputs.astype(float) - int8_outputs) ** 2).mean()
         print(f"int8 against fp32: PSNR {10 * np.log10(255**2 / error):.1f} dB")
         write_onnx(small_path, small, described)
         print(f"wrote {small_path} ({small_path.stat().st_size / 1e6:.1f} MB)")
@@ -78,34 +78,10 @@ def export(dataset: Dataset, run: Path, info: dict[str, str], out: Path) -> Path
     return path
 
 
-def _made_of(path: Path, info: dict[str, str], stamp: str) -> bool:
+def _made_of(path: Path, labels: TargetLabels, stamp: str) -> bool:
     """Whether a target file was made of a checkpoint, under the same names."""
     try:
-        found = read_info(path, MorphableModel.load().hash)
+        info = read_info(path, MorphableModel.load().hash)
     except UserError:
         return False
-    return found.versions.get("checkpoint") == stamp and all(getattr(found, k) == v for k, v in info.items())
-
-
-def add_options(parser: argparse.ArgumentParser) -> None:
-    """Options of the export, for this command and ``offline.train``."""
-    parser.add_argument("--name", help="short name, as in --target NAME")
-    parser.add_argument("--title", help="name for people to read (default: the name)")
-    parser.add_argument("--provenance", help="who this is and on what ground the likeness is used; the page shows it")
-
-
-def need_names(arguments: argparse.Namespace, *others: str) -> None:
-    """Refuse a command line that lacks what a target file must say.
-
-    Raises:
-        UserError: an option is missing.
-    """
-    missing = [option for option in (*others, "name", "provenance") if getattr(arguments, option) is None]
-    if missing:
-        raise UserError(f"To export a run, give {' and '.join(f'--{option}' for option in missing)} as well.")
-
-
-def export_with_options(dataset: Dataset, run: Path, out: Path, arguments: argparse.Namespace) -> Path:
-    """Export with what ``add_options`` took from the command line."""
-    info = {"name": arguments.name, "title": arguments.title or arguments.name, "provenance": arguments.provenance}
-    return export(dataset, run, info, out)
+    return info.versions.get("checkpoint") == stamp and TargetLabels(info.name, info.title, info.provenance) == labels

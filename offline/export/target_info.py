@@ -16,6 +16,7 @@ from face.motion_range import motion_ellipsoid
 from face.resting_face import activity
 from face.target import TargetInfo
 from offline.dataset.dataset import Dataset
+from offline.export.options import TargetLabels
 
 _MOTION_FRAMES = 150
 _PORTRAIT = 160  # px
@@ -26,31 +27,32 @@ def rounded(values: np.ndarray, decimals: int = 4) -> Any:
     return np.round(values, decimals).tolist()
 
 
-def describe(dataset: Dataset, profile: str, name: str, title: str, provenance: str) -> TargetInfo:
-    """Statistics of the person from the training takes."""
+def describe(dataset: Dataset, profile: str, labels: TargetLabels) -> TargetInfo:
+    """Statistics of the person from the training takes, for a network of a profile."""
     p = dataset.parameters
     chosen = np.concatenate([np.arange(a, b) for a, b in dataset.train])
     expression, scale = p["expression"][chosen], p["scale"][chosen]
     place = p["translation"][chosen] / scale[:, None]
     euler = Rotation.from_matrix(p["rotation"][chosen]).as_euler("YXZ", degrees=True)
-    calm = expression[np.argsort(activity(expression))[: max(1, len(expression) // 20)]]
+    resting = expression[np.argsort(activity(expression))[: max(1, len(expression) // 20)]]
     center, whitening = motion_ellipsoid(euler, expression)
     first, last = max(dataset.train, key=lambda r: r[1] - r[0])
     motion = slice(first, min(last, first + _MOTION_FRAMES))
-    own = np.column_stack([
+    head_motion = np.column_stack([
         Rotation.from_matrix(p["rotation"][motion]).as_euler("YXZ", degrees=True),
         p["scale"][motion], p["translation"][motion],
     ])  # fmt: skip
     return TargetInfo(
-        name=name, title=title, profile=profile, size=int(dataset.frames.shape[1]),
+        name=labels.name, title=labels.title, provenance=labels.provenance, profile=profile,
+        size=int(dataset.frames.shape[1]),
         model_hash=dataset.manifest["model_hash"], identity=rounded(p["identity"]),
-        neutral_expression=rounded(np.median(calm, axis=0)),
+        neutral_expression=rounded(np.median(resting, axis=0)),
         neutral_gaze=rounded(np.median(p["gaze"][chosen], axis=0)),
         scale_mean=float(scale.mean()), translation_mean=rounded(place.mean(0)),
         translation_std=rounded(place.std(0)),
         euler_low_deg=rounded(np.percentile(euler, 1, axis=0)),
         euler_high_deg=rounded(np.percentile(euler, 99, axis=0)),
-        head_motion=rounded(own), provenance=provenance,
+        head_motion=rounded(head_motion),
         versions={"torch": torch.__version__, "onnx": onnx.__version__},
         camera_map=rounded(dataset.camera_map, 6),
         motion_center=rounded(center), motion_whitening=rounded(whitening, 5),
@@ -60,9 +62,9 @@ def describe(dataset: Dataset, profile: str, name: str, title: str, provenance: 
 
 def _most_at_rest(expression: np.ndarray, euler_deg: np.ndarray, gaze_deg: np.ndarray) -> int:
     """Which of some frames shows the face most at rest, looking at the viewer with open eyes and a faint smile."""
-    calm = np.abs(euler_deg).sum(1) / 10 + np.abs(gaze_deg).sum(1) / 10 + activity(expression)
+    resting = np.abs(euler_deg).sum(1) / 10 + np.abs(gaze_deg).sum(1) / 10 + activity(expression)
     smile = [UNIT_NAMES.index(name) for name in ("mouthSmileLeft", "mouthSmileRight")]
-    return int(np.argmin(calm - 2 * np.minimum(expression[:, smile], 0.3).sum(1)))
+    return int(np.argmin(resting - 2 * np.minimum(expression[:, smile], 0.3).sum(1)))
 
 
 def portrait(frame: np.ndarray) -> str:

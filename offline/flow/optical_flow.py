@@ -17,7 +17,7 @@ from face.raster import interpolate, rasterise
 
 
 class FlowKind(StrEnum):
-    """Whose word is taken for how the picture moved."""
+    """Whose word is taken for how the image moved."""
 
     MESH = "mesh"  # the fitted face's, elsewhere DIS
     DIS = "dis"  # DIS alone: for comparison
@@ -36,8 +36,8 @@ def face_flow(
 
 def estimated_flow(now: np.ndarray, earlier: np.ndarray) -> np.ndarray:  # both [H, W, 3] uint8
     """Flow ``[H, W, 2]`` float32 px from a frame to an earlier one, by DIS."""
-    grey = [cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY) for frame in (now, earlier)]
-    flow: np.ndarray = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM).calc(grey[0], grey[1], None)
+    gray = [cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY) for frame in (now, earlier)]
+    flow: np.ndarray = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM).calc(gray[0], gray[1], None)
     return flow
 
 
@@ -46,8 +46,8 @@ def composite_flow(on_face: np.ndarray, inside: np.ndarray, elsewhere: np.ndarra
     return np.where(inside[..., None], on_face, elsewhere)
 
 
-def carried(earlier: np.ndarray, flow: np.ndarray) -> np.ndarray:
-    """An earlier picture ``[H, W, C]`` brought to the frame that a flow ``[H, W, 2]`` starts from."""
+def warp_image(earlier: np.ndarray, flow: np.ndarray) -> np.ndarray:
+    """An earlier image ``[H, W, C]`` brought to the frame that a flow ``[H, W, 2]`` starts from."""
     rows, columns = np.mgrid[: flow.shape[0], : flow.shape[1]].astype(np.float32)
     moved: np.ndarray = cv2.remap(
         earlier, columns + flow[..., 0], rows + flow[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE

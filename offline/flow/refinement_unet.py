@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from face.errors import UserError
 from face.files import atomic
-from offline.flow.optical_flow import carried
+from offline.flow.optical_flow import warp_image
 
 WEIGHTS = Path(__file__).with_name("flow.npz")
 _FLOW_SCALE = 8.0  # px that count as 1
@@ -43,24 +43,24 @@ class FlowNetwork(nn.Module):
         assert self.out.bias is not None
         nn.init.zeros_(self.out.bias)
 
-    def forward(self, now: Tensor, brought: Tensor, estimate: Tensor) -> Tensor:
-        """Flow [B, 2, H, W] px of pictures [B, 3, H, W] (0…1) and an estimate [B, 2, H, W] px; sizes divide by 16."""
-        x = torch.cat([now - 0.5, brought - 0.5, now - brought, estimate / _FLOW_SCALE], 1)
-        found = []
+    def forward(self, now: Tensor, warped: Tensor, estimate: Tensor) -> Tensor:
+        """Flow [B, 2, H, W] px of images [B, 3, H, W] (0…1) and an estimate [B, 2, H, W] px; sizes divide by 16."""
+        x = torch.cat([now - 0.5, warped - 0.5, now - warped, estimate / _FLOW_SCALE], 1)
+        features = []
         for block in self.down:
             x = block(x)
-            found.append(x)
-        for block, beside in zip(self.up, found[-2::-1], strict=True):
-            x = block(torch.cat([F.interpolate(x, scale_factor=2.0), beside], 1))
-        more = F.interpolate(self.out(x), scale_factor=2.0, mode="bilinear", align_corners=False)
-        return estimate + _FLOW_SCALE * more
+            features.append(x)
+        for block, skip in zip(self.up, features[-2::-1], strict=True):
+            x = block(torch.cat([F.interpolate(x, scale_factor=2.0), skip], 1))
+        correction = F.interpolate(self.out(x), scale_factor=2.0, mode="bilinear", align_corners=False)
+        return estimate + _FLOW_SCALE * correction
 
     @torch.no_grad()
     def refine(self, now: np.ndarray, earlier: np.ndarray, estimate: np.ndarray) -> np.ndarray:
         """Flow ``[H, W, 2]`` float32 px from a frame to an earlier one, both ``[H, W, 3]`` uint8, and an estimate."""
         height, width = now.shape[:2]
         inputs = network_inputs(now, earlier, estimate)
-        padded = [F.pad(one[None], (0, -width % 16, 0, -height % 16), mode="replicate") for one in inputs]
+        padded = [F.pad(array[None], (0, -width % 16, 0, -height % 16), mode="replicate") for array in inputs]
         return self(*padded)[0, :, :height, :width].permute(1, 2, 0).contiguous().numpy()
 
     @classmethod
@@ -87,6 +87,6 @@ class FlowNetwork(nn.Module):
 
 def network_inputs(now: np.ndarray, earlier: np.ndarray, estimate: np.ndarray) -> tuple[Tensor, Tensor, Tensor]:
     """What ``FlowNetwork`` takes, without the batch: frames ``[H, W, 3]`` uint8, flow ``[H, W, 2]`` px."""
-    first, second = (torch.from_numpy(one.astype(np.float32) / 255).permute(2, 0, 1)
-                     for one in (now, carried(earlier, estimate)))  # fmt: skip
+    first, second = (torch.from_numpy(array.astype(np.float32) / 255).permute(2, 0, 1)
+                     for array in (now, warp_image(earlier, estimate)))  # fmt: skip
     return first, second, torch.from_numpy(np.ascontiguousarray(estimate, np.float32)).permute(2, 0, 1)

@@ -3,7 +3,7 @@
     python -m offline.flow_learning [--steps 6000] [--out offline/flow/flow.npz]     learns, then compares
     python -m offline.flow_learning --compare                                        compares the network that ships
 
-The people are painted (``offline/synthetic/raster_people.py``), so that every visible point's way is known. The error
+The people are rendered (``offline/synthetic/raster_people.py``), so that every visible point's way is known. The error
 is the paper's
 masked endpoint error: on the face against the truth, elsewhere against the estimate that the network starts from.
 """
@@ -65,7 +65,7 @@ def film_pairs(model: MorphableModel, seed: int) -> Iterator[Example]:
     rng = np.random.default_rng(seed)
     person, renderer = Person(model, seed), NmfcRenderer(model)
     acted = act(person, natural_motion(_FRAMES, seed), _SIZE)
-    frames = [person.render(one, _SIZE, _SIZE) for one in acted]
+    frames = [person.render(parameters, _SIZE, _SIZE) for parameters in acted]
     for k in range(_PAIRS):
         stride = _STRIDES[k % len(_STRIDES)]
         t = int(rng.integers(stride, _FRAMES))
@@ -77,9 +77,9 @@ def film_pairs(model: MorphableModel, seed: int) -> Iterator[Example]:
 
 def masked_endpoint_error(flow: Tensor, truth: Tensor, estimate: Tensor, face: Tensor) -> Tensor:
     """Distance [B, 2, H, W] px from the truth on the face [B, 1, H, W], from the estimate elsewhere; the mean."""
-    wanted = torch.where(face, truth, estimate)
+    expected = torch.where(face, truth, estimate)
     weight = torch.where(face, 1.0, _BACKGROUND)
-    distance = ((flow - wanted) ** 2).sum(1, keepdim=True).add(1e-4).sqrt()
+    distance = ((flow - expected) ** 2).sum(1, keepdim=True).add(1e-4).sqrt()
     return (distance * weight).mean() / weight.mean()
 
 
@@ -87,19 +87,19 @@ def _batch(examples: list[Example], rng: np.random.Generator) -> tuple[Tensor, .
     """Inputs of the network, truth and face, some mirrored, with noise, brighter or darker."""
     columns: list[list[Tensor]] = []
     for k in rng.integers(len(examples), size=_BATCH):
-        one = examples[k]
-        now, brought, estimate = network_inputs(one.now, one.earlier, one.estimate)
+        example = examples[k]
+        now, warped, estimate = network_inputs(example.now, example.earlier, example.estimate)
         light = rng.uniform(0.7, 1.3)
-        now, brought = (
-            (picture * light + torch.from_numpy(rng.normal(0, _NOISE, picture.shape).astype(np.float32))).clamp(0, 1)
-            for picture in (now, brought)
+        now, warped = (
+            (image * light + torch.from_numpy(rng.normal(0, _NOISE, image.shape).astype(np.float32))).clamp(0, 1)
+            for image in (now, warped)
         )
-        truth, face = torch.from_numpy(one.truth).permute(2, 0, 1), torch.from_numpy(one.face)[None]
+        truth, face = torch.from_numpy(example.truth).permute(2, 0, 1), torch.from_numpy(example.face)[None]
         if rng.random() < 0.5:
-            now, brought, estimate, truth, face = (t.flip(-1) for t in (now, brought, estimate, truth, face))
+            now, warped, estimate, truth, face = (t.flip(-1) for t in (now, warped, estimate, truth, face))
             turn = torch.tensor([-1.0, 1.0])[:, None, None]
             estimate, truth = estimate * turn, truth * turn
-        columns.append([now, brought, estimate, truth, face])
+        columns.append([now, warped, estimate, truth, face])
     return tuple(torch.stack(column) for column in zip(*columns, strict=True))
 
 
@@ -110,10 +110,10 @@ def learn(examples: list[Example], steps: int) -> FlowNetwork:
     network = FlowNetwork()
     optimizer = torch.optim.AdamW(network.parameters(), _RATE)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
-    with tqdm(range(steps), desc="learning", unit="step", mininterval=5) as bar:
+    with tqdm(range(steps), desc="training", unit="step", mininterval=5) as bar:
         for _ in bar:
-            now, brought, estimate, truth, face = _batch(examples, rng)
-            error = masked_endpoint_error(network(now, brought, estimate), truth, estimate, face)
+            now, warped, estimate, truth, face = _batch(examples, rng)
+            error = masked_endpoint_error(network(now, warped, estimate), truth, estimate, face)
             optimizer.zero_grad(set_to_none=True)
             error.backward()
             optimizer.step()
@@ -125,21 +125,21 @@ def learn(examples: list[Example], steps: int) -> FlowNetwork:
 def compare(network: FlowNetwork, examples: list[Example]) -> dict[str, tuple[float, float, float]]:
     """Per stride, mean endpoint errors in px: DIS on the face, the network there, the network from DIS elsewhere."""
     errors: dict[str, list[tuple[float, float, float]]] = {}
-    for one in examples:
-        flow = network.refine(one.now, one.earlier, one.estimate)
-        far = lambda a, b, where: float(np.linalg.norm(a - b, axis=-1)[where].mean())  # noqa: E731
+    for example in examples:
+        flow = network.refine(example.now, example.earlier, example.estimate)
+        mean_error = lambda a, b, where: float(np.linalg.norm(a - b, axis=-1)[where].mean())  # noqa: E731
         row = (
-            far(one.estimate, one.truth, one.face),
-            far(flow, one.truth, one.face),
-            far(flow, one.estimate, ~one.face),
+            mean_error(example.estimate, example.truth, example.face),
+            mean_error(flow, example.truth, example.face),
+            mean_error(flow, example.estimate, ~example.face),
         )
-        for name in (f"{one.stride} apart", "all"):
+        for name in (f"{example.stride} apart", "all"):
             errors.setdefault(name, []).append(row)
-    found = {}
+    means = {}
     for name, rows in sorted(errors.items()):
         dis, learned, elsewhere = (float(mean) for mean in np.mean(rows, axis=0))
-        found[name] = (dis, learned, elsewhere)
-    return found
+        means[name] = (dis, learned, elsewhere)
+    return means
 
 
 @one_sentence
@@ -157,10 +157,10 @@ def main() -> int:
     model = MorphableModel.load()
     if not arguments.compare:
         people = tqdm(_LEARNED, desc="filming", unit="person")
-        network = learn([one for seed in people for one in film_pairs(model, seed)], arguments.steps)
+        network = learn([example for seed in people for example in film_pairs(model, seed)], arguments.steps)
         network.save(arguments.out)
     network = FlowNetwork.load(arguments.out)
-    held_out = [one for seed in _HELD_OUT for one in film_pairs(model, seed)]
+    held_out = [example for seed in _HELD_OUT for example in film_pairs(model, seed)]
     print(f"{'endpoint error, px':<20}{'DIS, face':>12}{'learned, face':>16}{'from DIS elsewhere':>20}")
     for name, (dis, learned, elsewhere) in compare(network, held_out).items():
         print(f"{name:<20}{dis:>12.3f}{learned:>16.3f}{elsewhere:>20.3f}")

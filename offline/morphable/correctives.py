@@ -101,17 +101,17 @@ def left_over(model: MorphableModel, clip: Clip) -> Motion:
     """What a fit of one person's clip leaves, in the plane of each frame's image, and what its correctives hold."""
     basis = LandmarkBasis(model)
     pairs = [
-        (seen, fit)
-        for seen, fit in zip(clip, fit_video(model, clip, FitSettings(nod=1.0)), strict=True)
-        if seen is not None and fit is not None
+        (landmarks, fit)
+        for landmarks, fit in zip(clip, fit_video(model, clip, FitSettings(nod=1.0)), strict=True)
+        if landmarks is not None and fit is not None
     ]
-    offsets = np.stack([_offsets(basis, seen, fit) for seen, fit in pairs])
+    offsets = np.stack([_offsets(basis, landmarks, fit) for landmarks, fit in pairs])
     return Motion(offsets - offsets.mean(0), Lips(model).mouth_width(pairs[0][1].identity))
 
 
-def _offsets(basis: LandmarkBasis, seen: Landmarks, fit: FaceParameters) -> np.ndarray:
+def _offsets(basis: LandmarkBasis, landmarks: Landmarks, fit: FaceParameters) -> np.ndarray:
     rows = fit.camera.rotation[:2]
-    flat = (seen.points[:SURFACE_COUNT] - fit.camera.translation) * [1, -1] / fit.camera.scale
+    flat = (landmarks.points[:SURFACE_COUNT] - fit.camera.translation) * [1, -1] / fit.camera.scale
     residual = flat - basis.shape(fit.identity, fit.expression) @ rows.T
     return residual @ rows + basis.expression[:, :, UNITS.stop :] @ fit.expression[UNITS.stop :]
 
@@ -131,8 +131,8 @@ def principal_directions(model: MorphableModel, motions: Sequence[Motion], regio
     mean_mouth = Lips(model).mouth_width(np.zeros(IDENTITY_SIZE))
     samples = []
     for motion in motions:
-        own = motion.offsets[:, :, :2] * (mean_mouth / motion.mouth_dm if region.by_mouth else 1.0)
-        samples.append(own / np.sqrt(len(own) * len(motions)))  # every clip counts the same
+        scaled = motion.offsets[:, :, :2] * (mean_mouth / motion.mouth_dm if region.by_mouth else 1.0)
+        samples.append(scaled / np.sqrt(len(scaled) * len(motions)))  # every clip counts the same
     moved = np.concatenate(samples)  # [N, 468, 2]
     mirrored = moved[:, partner] * [-1, 1]
 
@@ -171,18 +171,18 @@ def extend(model: MorphableModel, directions: np.ndarray, region: Region) -> np.
     vertices = np.unique(skin)
     free = vertices[region.window(model.mean[vertices], places[list(region.core)]) > 0]
     bending = _laplacian(model.mean, skin)[:, free]
-    asked = region.window(places, places[list(region.core)]) > 0
-    at = model.landmark_matrix[:SURFACE_COUNT][asked][:, free]
-    normal = _STIFFNESS * bending.T @ bending + at.T @ at + 1e-4 * sp.identity(len(free))
+    inside = region.window(places, places[list(region.core)]) > 0
+    weights = model.landmark_matrix[:SURFACE_COUNT][inside][:, free]
+    normal = _STIFFNESS * bending.T @ bending + weights.T @ weights + 1e-4 * sp.identity(len(free))
     factors = splu(normal.tocsc())
     result = np.zeros((len(directions), len(model.mean), 3))
     for k, direction in enumerate(directions):
-        result[k, free] = factors.solve(at.T @ direction[asked])
+        result[k, free] = factors.solve(weights.T @ direction[inside])
     return result
 
 
 def _laplacian(vertices: np.ndarray, quads: np.ndarray) -> sp.csr_matrix:  # [V, 3], [Q, 4]
-    """How each vertex differs from its neighbours, the nearer the more they count: sparse ``[V, V]``."""
+    """How each vertex differs from its neighbors, the nearer the more they count: sparse ``[V, V]``."""
     sides = np.sort(np.stack([quads, np.roll(quads, -1, axis=1)], axis=-1).reshape(-1, 2), axis=1)
     a, b = np.unique(sides, axis=0).T
     closeness = 1 / np.linalg.norm(vertices[a] - vertices[b], axis=1)

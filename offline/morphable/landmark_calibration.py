@@ -22,7 +22,7 @@ from offline.synthetic.appearance import sample_identity
 from offline.synthetic.raster_people import Person
 
 _SIZE = 384
-_PICTURES = 240
+_IMAGES = 240
 _SEARCH_PX = 6
 _NEIGHBOURS = 24  # cage vertices that one landmark may use
 _MARGIN = np.array([0.84, 1.08])  # NMFC region over the face oval: short of the ears, more forehead and chin
@@ -52,12 +52,12 @@ def _observe(heads: MorphableModel, painted: bool, seed: int) -> np.ndarray:
     occluding = np.concatenate([drawn, heads.triangles[(heads.triangle_parts != Part.LASHES)]])
     observed: list[list[np.ndarray]] = [[] for _ in range(COUNT)]
     mild = [k for k, n in enumerate(heads.unit_names) if n in ("jawOpen", "mouthSmileLeft", "mouthSmileRight")]
-    found = 0
+    faces = 0
     tracker = FaceTracker(video=False)
-    for picture in tqdm(range(_PICTURES), desc="calibrating landmarks", unit="picture"):
-        person = Person(heads, seed * 1000 + picture // 4, identity=sample_identity(rng) * 0.7, painted=painted)
+    for image in tqdm(range(_IMAGES), desc="calibrating landmarks", unit="image"):
+        person = Person(heads, seed * 1000 + image // 4, identity=sample_identity(rng) * 0.7, painted=painted)
         expression = np.zeros(EXPRESSION_SIZE)
-        if picture % 2:
+        if image % 2:
             expression[mild] = rng.uniform(0, [0.35, 0.4, 0.4])
         pose = rng.normal(0, [14, 8, 5])
         camera = ScaledOrthographicCamera.from_euler(pose, rng.uniform(120, 150), np.array([_SIZE / 2, _SIZE * 0.45]))
@@ -65,13 +65,13 @@ def _observe(heads: MorphableModel, painted: bool, seed: int) -> np.ndarray:
         landmarks = tracker.track(person.render(parameters, _SIZE, _SIZE))
         if landmarks is None:
             continue
-        found += 1
+        faces += 1
         points = person.project(parameters)
         index, _ = rasterise(points, occluding, _SIZE, _SIZE)
         index[index >= len(drawn)] = -1
         for k, place in _back_project(landmarks.points, points, drawn, index, fine):
             observed[k].append(place)
-    print(f"landmarks: a face in {found} of {_PICTURES} pictures")
+    print(f"landmarks: a face in {faces} of {_IMAGES} images")
     eyes = heads.eye_centres(np.zeros(len(heads.identity))) + [0, 0, heads.eye_radius]
     places = np.stack([np.median(o, axis=0) if o else np.full(3, np.nan) for o in observed])
     places[468:473], places[473:478] = eyes[1], eyes[0]
@@ -145,8 +145,8 @@ def _lips_apart(model: MorphableModel, triangles: np.ndarray, places: np.ndarray
 
 def _nearest_on_surface(place: np.ndarray, fine: np.ndarray, triangles: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Corners ``[3]`` and barycentrics ``[3]`` of the surface point nearest to a place (clamped per triangle)."""
-    centres = fine[triangles].mean(1)
-    candidates = np.argsort(((centres - place) ** 2).sum(1))[:24]
+    centers = fine[triangles].mean(1)
+    candidates = np.argsort(((centers - place) ** 2).sum(1))[:24]
     best, best_distance = None, np.inf
     for t in candidates:
         a, b, c = fine[triangles[t]]
@@ -172,8 +172,8 @@ def nmfc_region(model: MorphableModel, skin: np.ndarray) -> MorphableModel:
     unroll = lambda p: np.stack([np.arctan2(p[:, 0], p[:, 2] - axis_z) * 0.9, p[:, 1]], 1)  # noqa: E731
     loop = unroll(model.landmarks_of(model.mean)[list(FACE_OVAL)])
     loop = 0.5 * loop + 0.25 * (np.roll(loop, 1, 0) + np.roll(loop, -1, 0))
-    centre = loop.mean(0)
-    loop = ((loop - centre) * _MARGIN + centre).astype(np.float32)
+    center = loop.mean(0)
+    loop = ((loop - center) * _MARGIN + center).astype(np.float32)
     flat = unroll(fine)
     inside = np.array([cv2.pointPolygonTest(loop, (float(x), float(y)), True) for x, y in flat])
     inside[fine[:, 2] < axis_z] = -1.0

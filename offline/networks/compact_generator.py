@@ -1,6 +1,6 @@
-"""The compact profile's generator, for two processor cores.
+"""The compact profile's generator, for two CPU cores.
 
-Shapes carry a suffix: B batch, C channels, H and W picture. Pictures are -1…1 inside the networks.
+Shapes carry a suffix: B batch, C channels, H and W image. Images are -1…1 inside the networks.
 Only convolutions, grid sampling, resizing and activations, so that TensorRT needs no plugin.
 """
 
@@ -14,11 +14,11 @@ from torch import Tensor, nn
 
 from face.compact_constants import CAMERA_PIXELS, FINE_PATCH, HEAD_EXTENT, PATCH
 from face.recurrence import CONDITIONING_FRAMES, PREVIOUS_FRAMES
-from offline.networks.head_warp import CAMERA_NUMBERS, face_mask, head_places, implied_camera
+from offline.networks.head_warp import CAMERA_NUMBERS, face_mask, head_sampling_grid, implied_camera
 
-FACE_TEXELS, HEAD_TEXELS, RELIEF_TEXELS = 256, 352, 32
+FACE_TEXELS, HEAD_TEXELS, DEPTH_TEXELS = 256, 352, 32
 _CONTEXT = 96
-_POSES = 16  # numbers by which the relief depends on the pose
+_POSES = 16  # numbers by which the depth map depends on the pose
 Layer = TypeVar("Layer", nn.Conv2d, nn.Linear)
 
 
@@ -35,7 +35,7 @@ class ResidualBlock(nn.Module):
 
 
 class Encoder(nn.Module):
-    """One of Eq. 4's two encoders: picture stack to features at a quarter, an eighth and a sixteenth of its size."""
+    """One of Eq. 4's two encoders: image stack to features at a quarter, an eighth and a sixteenth of its size."""
 
     def __init__(self, channels: int, widths: tuple[int, int, int]) -> None:
         super().__init__()
@@ -51,18 +51,18 @@ class Encoder(nn.Module):
 
 
 class CompactGenerator(nn.Module):
-    """Eq. 4 for two processor cores: ``ỹ_t = G(x_{t-2:t}, ỹ_{t-2:t-1})`` at about 1.7 GFLOP a frame (256²).
+    """Eq. 4 for two CPU cores: ``ỹ_t = G(x_{t-2:t}, ỹ_{t-2:t-1})`` at about 1.7 GFLOP a frame (256²).
 
-    Two encoders whose features are added, one decoder with skips. What need not be computed is remembered, in three
-    layers, each painted over the one behind by its coverage: a backdrop that does not move; the *head*, a learned
-    picture on a learned relief (hair, ears, neck), seen through the camera that the NMFC implies; and the *face*, a
-    learned picture looked up at the NMFC's colours. The network bends the head's places and adds the rest: shading,
+    Two encoders whose features are added, one decoder with skips. What need not be computed is a learned
+    texture, in three layers that are composited by their alpha: a background (``backdrop``) that does not move; the
+    *head*, on a learned depth map (``relief``: hair, ears, neck), seen through the camera that the NMFC implies; and
+    the *face*, sampled at the NMFC's colors. The network warps the head's sampling grid and adds the rest: shading,
     mouth, eyes, whatever moves by itself. Sharp detail is there from the first minutes of training, and moves with
-    the head instead of being painted anew. No normalisation layer: nothing depends on the statistics of a frame, and
-    8-bit quantisation stays simple.
+    the head instead of being generated anew. No normalization layer: nothing depends on the statistics of a frame, and
+    int8 quantization stays simple.
 
     Args:
-        size: height and width of the picture, a multiple of 16.
+        size: height and width of the image, a multiple of 16.
         widths: channels at a quarter, an eighth and a sixteenth of the size.
         fine: channels at half the size.
     """
@@ -77,7 +77,7 @@ class CompactGenerator(nn.Module):
         self.previous_encoder = Encoder(3 * PREVIOUS_FRAMES, widths)
         self.place_sixteenth = nn.Parameter(torch.zeros(1, sixteenth, size // 16, size // 16))
         self.place_quarter = nn.Parameter(torch.zeros(1, quarter, size // 4, size // 4))
-        # What every part of the picture must know: the head's pose, and the features' means.
+        # What every part of the image must know: the head's pose, and the features' means.
         self.context = nn.Sequential(nn.Linear(sixteenth + CAMERA_NUMBERS, _CONTEXT), nn.ReLU())
         self.to_sixteenth = nn.Linear(_CONTEXT, sixteenth)
         self.to_camera = _zero(nn.Linear(_CONTEXT, CAMERA_NUMBERS))
@@ -90,82 +90,83 @@ class CompactGenerator(nn.Module):
         self.to_quarter = nn.Sequential(nn.Conv2d(eighth, 4 * quarter, 1), nn.PixelShuffle(2))
         self.at_quarter = nn.Sequential(nn.Conv2d(quarter, quarter, 3, padding=1), nn.ReLU())
         self.to_half = nn.Sequential(nn.Conv2d(quarter, 4 * fine, 1), nn.PixelShuffle(2))
-        # Colour and coverage (before the sigmoid).
+        # Color and alpha (before the sigmoid).
         self.backdrop = nn.Parameter(torch.zeros(1, 3, size, size))
         self.head = nn.Parameter(torch.zeros(1, 4, HEAD_TEXELS, HEAD_TEXELS))
         self.face = nn.Parameter(torch.zeros(1, 4, FACE_TEXELS, FACE_TEXELS))
         # Third coordinate, and shifts of the first two; the second part depends on the pose: perspective, and hair
         # and neck that follow the head by half.
-        self.relief = nn.Parameter(torch.zeros(1, 3, RELIEF_TEXELS, RELIEF_TEXELS))
+        self.relief = nn.Parameter(torch.zeros(1, 3, DEPTH_TEXELS, DEPTH_TEXELS))
         self.to_relief = nn.Sequential(nn.Linear(_CONTEXT, _POSES), _zero(nn.Linear(_POSES, self.relief.numel())))
         self.detail = nn.Conv2d(6 + 4 + 4, fine, FINE_PATCH, stride=FINE_PATCH)
         self.at_half = nn.Sequential(nn.ReLU(), nn.Conv2d(fine, fine, 3, padding=1), nn.ReLU())
         self.to_corrections = nn.Sequential(_zero(nn.Conv2d(fine, 4 * 4, 3, padding=1)), nn.PixelShuffle(2))
 
-    def remembered(self) -> list[nn.Parameter]:
-        """The maps looked up rather than computed; they bear a higher learning rate than weights."""
+    def textures(self) -> list[nn.Parameter]:
+        """The textures, looked up rather than computed; they bear a higher learning rate than weights."""
         return [self.backdrop, self.head, self.face, self.relief, self.place_quarter, self.place_sixteenth]
 
     def forward(self, conditioning: Tensor, previous: Tensor) -> Tensor:
-        """Picture [B, 3, H, W] from conditionings [B, 18, H, W] (oldest first) and outputs [B, 6, H, W]."""
+        """Image [B, 3, H, W] from conditionings [B, 18, H, W] (oldest first) and outputs [B, 6, H, W]."""
         now = conditioning[:, -6:]
         implied = implied_camera(now[:, :3, CAMERA_PIXELS, CAMERA_PIXELS])
-        told, before = self.conditioning_encoder(conditioning), self.previous_encoder(previous)
-        features, camera, relief, bend = self.consider(implied, told, before)
-        places = head_places(camera, relief, bend, now.shape[2])
+        conditioning_features = self.conditioning_encoder(conditioning)
+        history_features = self.previous_encoder(previous)
+        features, camera, depth_map, warp_field = self.consider(implied, conditioning_features, history_features)
+        places = head_sampling_grid(camera, depth_map, warp_field, now.shape[2])
         batch = now.shape[0]
-        head = _looked_up(self.head.expand(batch, -1, -1, -1), places / HEAD_EXTENT)
-        face = _looked_up(self.face.expand(batch, -1, -1, -1), now[:, :2])
+        head = _sample(self.head.expand(batch, -1, -1, -1), places / HEAD_EXTENT)
+        face = _sample(self.face.expand(batch, -1, -1, -1), now[:, :2])
         corrections = self.correct(features, torch.cat([now, head, face], dim=1))
-        return self.paint(face_mask(now), corrections, head, face)
+        return self.composite(face_mask(now), corrections, head, face)
 
     def consider(
-        self, implied: Tensor, told: tuple[Tensor, ...], before: tuple[Tensor, ...]
+        self, implied: Tensor, conditioning_features: tuple[Tensor, ...], history_features: tuple[Tensor, ...]
     ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Features [B, quarter, H/4, W/4], and what ``head_places`` is given: camera, relief and bend.
+        """Features [B, quarter, H/4, W/4], and what ``head_sampling_grid`` takes: camera, depth map and warp field.
 
         Args:
             implied: the camera that the newest NMFC implies, [B, 8].
-            told: what the conditioning encoder says.
-            before: what the other says.
+            conditioning_features: of the conditioning encoder, finest first.
+            history_features: of the other encoder.
         """
-        x_quarter, x_eighth, x_sixteenth = told
-        y_quarter, y_eighth, y_sixteenth = before
+        x_quarter, x_eighth, x_sixteenth = conditioning_features
+        y_quarter, y_eighth, y_sixteenth = history_features
         features = x_sixteenth + y_sixteenth + self.place_sixteenth
         pose = (implied - self.camera_mean) / self.camera_spread
         context = self.context(torch.cat([features.mean((2, 3)), pose], dim=1))
         camera = implied + self.camera_spread * self.to_camera(context)
-        relief = self.relief + self.to_relief(context).view(-1, *self.relief.shape[1:])
+        depth_map = self.relief + self.to_relief(context).view(-1, *self.relief.shape[1:])
         features = self.middle(features + self.to_sixteenth(context)[:, :, None, None])
         features = self.at_eighth(self.to_eighth(features) + x_eighth + y_eighth)
-        bend = self.to_bend(features)
+        warp_field = self.to_bend(features)
         features = self.to_quarter(features) + x_quarter + y_quarter + self.place_quarter
-        return self.at_quarter(features), camera, relief, bend
+        return self.at_quarter(features), camera, depth_map, warp_field
 
-    def correct(self, features: Tensor, shown: Tensor) -> Tensor:
-        """What to add to the layers' colours and to the coverages (before the sigmoid), [B, 4, H, W].
+    def correct(self, features: Tensor, layers: Tensor) -> Tensor:
+        """What to add to the layers' colors and alphas (before the sigmoid), [B, 4, H, W].
 
         Args:
             features: as ``consider`` gives them.
-            shown: the newest conditioning, head and face, [B, 6 + 4 + 4, H, W].
+            layers: the newest conditioning, head and face, [B, 6 + 4 + 4, H, W].
         """
-        return self.to_corrections(self.at_half(self.to_half(features) + self.detail(shown)))
+        return self.to_corrections(self.at_half(self.to_half(features) + self.detail(layers)))
 
-    def paint(self, mask: Tensor, corrections: Tensor, head: Tensor, face: Tensor) -> Tensor:
-        """Picture [B, 3, H, W]: the layers, painted over each other as they are corrected.
+    def composite(self, mask: Tensor, corrections: Tensor, head: Tensor, face: Tensor) -> Tensor:
+        """Image [B, 3, H, W]: the corrected layers, composited.
 
         Args:
             mask: 1 where there is a face, [B, 1, H, W].
             corrections: as ``correct`` gives them.
-            head: colour and coverage of that layer, [B, 4, H, W].
+            head: color and alpha of that layer, [B, 4, H, W].
             face: the same of that one.
         """
-        picture = self.backdrop + torch.sigmoid(head[:, 3:] + corrections[:, 3:]) * (head[:, :3] - self.backdrop)
+        image = self.backdrop + torch.sigmoid(head[:, 3:] + corrections[:, 3:]) * (head[:, :3] - self.backdrop)
         face_coverage = torch.sigmoid(face[:, 3:] + corrections[:, 3:]) * mask
-        return picture + face_coverage * (face[:, :3] - picture) + corrections[:, :3]
+        return image + face_coverage * (face[:, :3] - image) + corrections[:, :3]
 
 
-def _looked_up(texture: Tensor, places: Tensor) -> Tensor:
+def _sample(texture: Tensor, places: Tensor) -> Tensor:
     """Texture [B, C, h, w] at places [B, 2, H, W] (across, down as stored; -1…1), [B, C, H, W]."""
     return F.grid_sample(texture, places.permute(0, 2, 3, 1), padding_mode="border", align_corners=False)
 

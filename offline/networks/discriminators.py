@@ -1,6 +1,6 @@
 """Discriminators: pix2pixHD's multi-scale PatchGAN.
 
-Shapes carry a suffix: B batch, C channels, H and W picture.
+Shapes carry a suffix: B batch, C channels, H and W image.
 """
 
 from __future__ import annotations
@@ -10,10 +10,10 @@ from torch import Tensor, nn
 
 
 class PatchDiscriminator(nn.Module):
-    """pix2pixHD's PatchGAN: judges overlapping patches of (conditioning, picture).
+    """pix2pixHD's PatchGAN: scores overlapping patches of (conditioning, image).
 
     Args:
-        channels: channels of what it judges.
+        channels: channels of what it scores.
         width: channels after the first layer.
         layers: strided layers.
     """
@@ -44,7 +44,7 @@ class PatchDiscriminator(nn.Module):
 
 
 class MultiScaleDiscriminator(nn.Module):
-    """Patch discriminators on the picture and on its half-size copy."""
+    """Patch discriminators on the image and on its half-size copy."""
 
     def __init__(self, channels: int, width: int = 64, layers: int = 3, scales: int = 2) -> None:
         super().__init__()
@@ -52,8 +52,8 @@ class MultiScaleDiscriminator(nn.Module):
 
     def forward(self, x: Tensor) -> list[list[Tensor]]:
         """Features per scale, finest first."""
-        found = []
+        features = []
         for scale in self.scales:
-            found.append(scale(x))
+            features.append(scale(x))
             x = F.avg_pool2d(x, 3, stride=2, padding=1, count_include_pad=False)
-        return found
+        return features

@@ -15,22 +15,22 @@ NO_OUTPUT_VALUE = float(torch.tensor(NO_OUTPUT) / 127.5 - 1)
 
 
 class ExportedStep(nn.Module):
-    """One step on uint8 pictures ``[H, W, C]``: conditionings at t, t-1, t-2 and outputs at t-1, t-2."""
+    """One step on uint8 images ``[H, W, C]``: conditionings at t, t-1, t-2 and outputs at t-1, t-2."""
 
     def __init__(self, generator: nn.Module) -> None:
         super().__init__()
         self.generator = generator
 
     def forward(self, now: Tensor, x1: Tensor, x2: Tensor, y1: Tensor, y2: Tensor) -> Tensor:
-        """Picture [H, W, 3] uint8."""
+        """Image [H, W, 3] uint8."""
         scale = lambda *a: torch.cat(a, 2).permute(2, 0, 1)[None].float() / 127.5 - 1  # noqa: E731
-        picture = self.generator(scale(x2, x1, now), scale(y2, y1))
-        return picture_bytes(picture)
+        image = self.generator(scale(x2, x1, now), scale(y2, y1))
+        return image_bytes(image)
 
 
-def picture_bytes(picture: Tensor) -> Tensor:
-    """A picture [1, 3, H, W], -1…1, as bytes [H, W, 3] uint8."""
-    return torch.clamp((picture[0].permute(1, 2, 0) + 1) * 127.5 + 0.5, 0, 255).to(torch.uint8)
+def image_bytes(image: Tensor) -> Tensor:
+    """An image [1, 3, H, W], -1…1, as bytes [H, W, 3] uint8."""
+    return torch.clamp((image[0].permute(1, 2, 0) + 1) * 127.5 + 0.5, 0, 255).to(torch.uint8)
 
 
 def torch_network(generator: nn.Module, device: torch.device | None = None) -> Network:

@@ -9,9 +9,9 @@ import numpy as np
 import torch
 
 from face.compact_constants import HEAD_EXTENT
-from offline.networks.head_warp import head_places
+from offline.networks.head_warp import head_sampling_grid
 
-_DEPTHS = np.linspace(1.0, -6.0, 15)  # planes tried for the relief
+_DEPTHS = np.linspace(1.0, -6.0, 15)  # planes tried for the depth map
 _SWEEP_TEXELS = 128
 
 
@@ -24,25 +24,25 @@ class Shots:
     frames: np.ndarray
     cameras: torch.Tensor
 
-    def places(self, relief: np.ndarray) -> list[np.ndarray]:
-        """Where each frame's pixels lie on a relief ``[h, w]``, ``[H, W, 2]`` in units of the head's extent."""
-        surface = torch.from_numpy(flat_sheet(relief))[None]
+    def places(self, depth_map: np.ndarray) -> list[np.ndarray]:
+        """Where each frame's pixels lie on a depth map ``[h, w]``, ``[H, W, 2]`` in units of the head's extent."""
+        surface = torch.from_numpy(flat_sheet(depth_map))[None]
         size = self.frames.shape[1]
-        looks = (head_places(camera[None], surface, None, size)[0] for camera in self.cameras)
-        return [look.permute(1, 2, 0).numpy() / HEAD_EXTENT for look in looks]
+        grids = (head_sampling_grid(camera[None], surface, None, size)[0] for camera in self.cameras)
+        return [grid.permute(1, 2, 0).numpy() / HEAD_EXTENT for grid in grids]
 
-    def moments(self, relief: np.ndarray, texels: int) -> np.ndarray:
-        """Over a relief's texels, sums of the colours seen, of their squares, and counts: ``[texels, texels, 7]``."""
+    def moments(self, depth_map: np.ndarray, texels: int) -> np.ndarray:
+        """Over a depth map's texels, sums of the colors seen, of their squares, and counts: ``[texels, texels, 7]``."""
         sums = np.zeros((texels, texels, 7))
-        for frame, places in zip(self.frames, self.places(relief), strict=True):
+        for frame, places in zip(self.frames, self.places(depth_map), strict=True):
             values = frame.reshape(-1, 3)
             sums += gather(places.reshape(-1, 2), np.concatenate([values, values**2], axis=1), texels)
         return sums
 
 
-def flat_sheet(relief: np.ndarray) -> np.ndarray:
-    """A relief ``[h, w]`` without shifts, ``[3, h, w]`` float32, as ``head_places`` wants it."""
-    return np.concatenate([relief[None], np.zeros((2, *relief.shape))]).astype(np.float32)
+def flat_sheet(depth_map: np.ndarray) -> np.ndarray:
+    """A depth map ``[h, w]`` without shifts, ``[3, h, w]`` float32, as ``head_sampling_grid`` takes it."""
+    return np.concatenate([depth_map[None], np.zeros((2, *depth_map.shape))]).astype(np.float32)
 
 
 def gather(places: np.ndarray, values: np.ndarray, texels: int) -> np.ndarray:
@@ -62,7 +62,7 @@ def mean_of(sums: np.ndarray) -> np.ndarray:
     return near[..., :-1] / near[..., -1:]
 
 
-def sweep_relief(shots: Shots) -> np.ndarray:
+def sweep_depth_map(shots: Shots) -> np.ndarray:
     """Depth of the head over its first two coordinates ``[S, S]``: where frames, brought there, differ least."""
     costs = []
     for depth in _DEPTHS:

@@ -1,6 +1,6 @@
 """The paper's generator (Eq. 4), as the authors released it: 70.8 M parameters, 168 GFLOP a frame at 256².
 
-Shapes carry a suffix: B batch, C channels, H and W picture. Pictures are -1…1.
+Shapes carry a suffix: B batch, C channels, H and W image. Images are -1…1.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from face.recurrence import CONDITIONING_FRAMES, PREVIOUS_FRAMES
 from offline.networks.exported_step import BYTE, NO_OUTPUT_VALUE
 
-_STRIDED = 3  # convolutions that halve the picture
+_STRIDED = 3  # convolutions that halve the image
 _ENCODER_BLOCKS, _DECODER_BLOCKS = 5, 4
 
 
@@ -46,7 +46,7 @@ class PaperGenerator(nn.Module):
     norms divide rounding noise by nearly nothing, so the zeros are put there: no output, no features.
 
     Args:
-        size: height and width of the picture, a multiple of 8.
+        size: height and width of the image, a multiple of 8.
         width: channels after the first layer.
     """
 
@@ -64,14 +64,14 @@ class PaperGenerator(nn.Module):
         layers += [nn.ReflectionPad2d(3), nn.Conv2d(width, 3, 7), nn.Tanh()]
         self.decoder = nn.Sequential(*layers)
 
-    def remembered(self) -> list[nn.Parameter]:
-        """Maps looked up rather than computed: none."""
+    def textures(self) -> list[nn.Parameter]:
+        """Textures: none."""
         return []
 
     def forward(self, conditioning: Tensor, previous: Tensor) -> Tensor:
-        """Picture [B, 3, H, W] from conditionings [B, 18, H, W] (oldest first) and outputs [B, 6, H, W]."""
+        """Image [B, 3, H, W] from conditionings [B, 18, H, W] (oldest first) and outputs [B, 6, H, W]."""
         has_history = (previous - NO_OUTPUT_VALUE).abs().amax((1, 2, 3), keepdim=True) > BYTE / 2
         history = self.previous_encoder(previous)
         history = torch.where(has_history, history, history.new_zeros(()))
-        picture: Tensor = self.decoder(self.conditioning_encoder(conditioning) + history)
-        return picture
+        image: Tensor = self.decoder(self.conditioning_encoder(conditioning) + history)
+        return image

@@ -16,7 +16,7 @@ from face.tracking import FaceTracker
 from face.video import VideoReader
 
 RATE = 25.0  # frames a second that the product plays
-_CUT_LEVELS = 25.0  # mean change of a small grey copy, 0…255, at which a frame may begin another scene
+_CUT_LEVELS = 25.0  # mean change of a small gray copy, 0…255, at which a frame may begin another scene
 _CUT_OVER_USUAL = 8.0  # and how far above the usual change
 _COUNT_EVERY_S = 2.0  # seconds between frames that are searched for other people
 _LOST_S = 1.0  # without a face
@@ -60,25 +60,25 @@ def resampled(frames: Iterable[tuple[np.ndarray, float]], rate: float) -> Iterat
     Where the recording pauses nothing is filled in; the grid begins anew behind the pause.
     """
     half = 0.5 / rate
-    held: tuple[np.ndarray, float] | None = None
+    latest: tuple[np.ndarray, float] | None = None
     begin, number, after_pause = 0.0, 0, False
 
-    def shown(until_s: float) -> Iterator[Moment]:
+    def frames_until(until_s: float) -> Iterator[Moment]:
         nonlocal number, after_pause
-        while held is not None and (time_s := begin + number / rate) < until_s:
-            yield Moment(held[0], time_s, after_pause)
+        while latest is not None and (time_s := begin + number / rate) < until_s:
+            yield Moment(latest[0], time_s, after_pause)
             number, after_pause = number + 1, False
 
     for image, time_s in frames:
-        if held is not None and time_s - held[1] <= _PAUSE / rate:
-            yield from shown((held[1] + time_s) / 2)
+        if latest is not None and time_s - latest[1] <= _PAUSE / rate:
+            yield from frames_until((latest[1] + time_s) / 2)
         else:
-            if held is not None:
-                yield from shown(held[1] + half)
-            begin, number, after_pause = time_s, 0, held is not None
-        held = image, time_s
-    if held is not None:
-        yield from shown(held[1] + half)
+            if latest is not None:
+                yield from frames_until(latest[1] + half)
+            begin, number, after_pause = time_s, 0, latest is not None
+        latest = image, time_s
+    if latest is not None:
+        yield from frames_until(latest[1] + half)
 
 
 def track_video(path: Path, rate: float) -> Track:
@@ -88,12 +88,12 @@ def track_video(path: Path, rate: float) -> Track:
         UserError: the video cannot be read, is HDR, has too few frames a second, is cut into scenes, shows several
             people or none, or loses its face or lets it wander; the sentence says where.
     """
-    seen: list[Landmarks | None] = []
+    tracked: list[Landmarks | None] = []
     filmed: list[float] = []
     times: list[float] = []
     changes: list[float] = []
     breaks: list[int] = []
-    before: np.ndarray | None = None
+    previous: np.ndarray | None = None
     next_count_s = 0.0
     tracker = FaceTracker()
     with VideoReader(path) as video:
@@ -109,20 +109,20 @@ def track_video(path: Path, rate: float) -> Track:
                 if tracker.count(image) > 1:
                     raise UserError(f"{path} shows several people at {time_s:.1f} s: give a video of one.")
             small = cv2.resize(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), (32, 32), interpolation=cv2.INTER_AREA)
-            changes.append(0.0 if before is None else float(cv2.absdiff(small, before).mean()))
-            before = small
-            seen.append(tracker.track(image, round(time_s * 1000)))
+            changes.append(0.0 if previous is None else float(cv2.absdiff(small, previous).mean()))
+            previous = small
+            tracked.append(tracker.track(image, round(time_s * 1000)))
             times.append(time_s)
     _refuse_slow(path, np.diff(filmed), rate)
-    if not any(seen):
+    if not any(tracked):
         raise UserError(f"No face was found in {path}: give a video that shows one face.")
     cuts = find_cuts(np.array(changes))
     if len(cuts):
         places = ", ".join(f"{times[k]:.1f} s" for k in cuts)
         raise UserError(f"{path} is cut into scenes at {places}: give each scene as a video of its own.")
-    _refuse_lost(path, seen, times)
-    _refuse_wandering(path, seen, times)
-    return Track(seen, breaks, rate)
+    _refuse_lost(path, tracked, times)
+    _refuse_wandering(path, tracked, times)
+    return Track(tracked, breaks, rate)
 
 
 def find_cuts(changes: np.ndarray) -> np.ndarray:
@@ -144,10 +144,10 @@ def _refuse_slow(path: Path, steps_s: np.ndarray, rate: float) -> None:
         )
 
 
-def _refuse_lost(path: Path, seen: list[Landmarks | None], times: list[float]) -> None:
+def _refuse_lost(path: Path, tracked: list[Landmarks | None], times: list[float]) -> None:
     since: float | None = None
-    for one, time_s in zip(seen, times, strict=True):
-        if one is not None:
+    for landmarks, time_s in zip(tracked, times, strict=True):
+        if landmarks is not None:
             since = None
         elif since is None:
             since = time_s
@@ -155,13 +155,13 @@ def _refuse_lost(path: Path, seen: list[Landmarks | None], times: list[float]) -
             raise UserError(f"{path} shows no face from {since:.1f} s on: cut that out, and give the parts.")
 
 
-def _refuse_wandering(path: Path, seen: list[Landmarks | None], times: list[float]) -> None:
-    found = [(one, time_s) for one, time_s in zip(seen, times, strict=True) if one is not None]
-    middles = np.array([(one.points.min(0) + one.points.max(0)) / 2 for one, _ in found])
-    height = float(np.median([np.ptp(one.points[:, 1]) for one, _ in found]))
+def _refuse_wandering(path: Path, tracked: list[Landmarks | None], times: list[float]) -> None:
+    faces = [(landmarks, time_s) for landmarks, time_s in zip(tracked, times, strict=True) if landmarks is not None]
+    middles = np.array([(landmarks.points.min(0) + landmarks.points.max(0)) / 2 for landmarks, _ in faces])
+    height = float(np.median([np.ptp(landmarks.points[:, 1]) for landmarks, _ in faces]))
     far = np.flatnonzero(np.linalg.norm(middles - np.median(middles, axis=0), axis=1) > _WANDER * height)
     if len(far):
         raise UserError(
-            f"The face in {path} wanders far from its usual place at {found[far[0]][1]:.1f} s:"
+            f"The face in {path} wanders far from its usual place at {faces[far[0]][1]:.1f} s:"
             " give a video of someone who keeps to one place."
         )

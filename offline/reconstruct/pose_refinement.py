@@ -1,7 +1,7 @@
 """Poses of a video made exact: each frame's camera is moved until the head fits the head that all frames show.
 
 A tracker's landmarks leave the pose in doubt by half a degree or so, which blurs hair and outline of whatever is
-learned from the frames. The head is rigid but for the face's expression, so its picture itself says more: a texture
+learned from the frames. The head is rigid but for the face's expression, so its image itself says more: a texture
 of the head is gathered from all frames, each frame's camera is fitted to it (Gauss-Newton on the pixels' differences,
 Lucas and Kanade 1981), and both are repeated.
 """
@@ -22,8 +22,8 @@ from face.compact_constants import HEAD_EXTENT
 from face.morphable import MorphableModel
 from face.nmfc import nmfc_box
 from face.parameters import FaceParameters
-from offline.networks.head_scan import Shots, flat_sheet, mean_of, sweep_relief
-from offline.networks.head_warp import head_places
+from offline.networks.head_scan import Shots, flat_sheet, mean_of, sweep_depth_map
+from offline.networks.head_warp import head_sampling_grid
 
 _SIZE = 96  # px that frames are aligned at
 _TEXELS = 192
@@ -31,11 +31,11 @@ _ROUNDS = 3
 _STEPS = 4  # Gauss-Newton steps of a frame in a round
 _TEXTURE_FRAMES = 300  # that all rounds but the last are content with
 _TOGETHER = 16  # frames fitted at once
-_RELIEF_FRAMES = 120
+_DEPTH_FRAMES = 120
 _NOISE = 0.12  # of a texel whose frames agree, in the range -1…1
 _OUTLIER = 0.3  # differences beyond this lose weight
-_INDEPENDENCE = 0.1  # neighbouring pixels say nearly the same
-# Turn (radians about x, y, z), log scale and shift (of the picture's size): how far the landmarks' word is trusted.
+_INDEPENDENCE = 0.1  # neighboring pixels say nearly the same
+# Turn (radians about x, y, z), log scale and shift (of the image's size): how far the landmarks' word is trusted.
 _SPREAD = np.array([0.015, 0.015, 0.008, 0.008, 0.004, 0.004])
 _PROBE = np.array([0.01, 0.01, 0.01, 0.01, 0.004, 0.004])  # steps of the numeric derivative
 
@@ -44,43 +44,43 @@ def align_poses(
     model: MorphableModel,
     frames: np.ndarray,  # [F, H, H, 3] uint8, may lie on the disk: few are looked at at once
     parameters: list[FaceParameters],  # one per frame, in px of these frames
-    shown: int,  # how many of the first frames make the texture: the rest is held out and only fitted to it
+    trained: int,  # how many of the first frames make the texture: the rest is held out and only fitted to it
 ) -> list[FaceParameters]:
-    """Parameters whose cameras agree with the pictures; expression, identity and gaze are kept."""
+    """Parameters whose cameras agree with the images; expression, identity and gaze are kept."""
     size = frames.shape[1]
     box = nmfc_box(model)
-    first = [one.camera for one in parameters]
+    first = [face.camera for face in parameters]
     moves = np.zeros((len(frames), 6))
-    some = np.unique(np.linspace(0, shown - 1, _RELIEF_FRAMES).astype(int))
-    seen_often = np.unique(np.linspace(0, shown - 1, _TEXTURE_FRAMES).astype(int))
+    depth_frames = np.unique(np.linspace(0, trained - 1, _DEPTH_FRAMES).astype(int))
+    texture_frames = np.unique(np.linspace(0, trained - 1, _TEXTURE_FRAMES).astype(int))
     for number in range(_ROUNDS):
         last = number == _ROUNDS - 1
         cameras = _affine([_moved(c, m, size) for c, m in zip(first, moves, strict=True)], box, size)
         if number < 2:
-            relief = sweep_relief(Shots(_small(frames, some), cameras[some]))
-        texture = _texture(Shots(_small(frames, seen_often), cameras[seen_often]), relief)
-        head = _Head(texture, torch.from_numpy(flat_sheet(relief))[None], box, size)
-        wanted = np.arange(len(frames)) if last else seen_often
-        with tqdm(total=len(wanted), desc=f"aligning, round {number + 1} of {_ROUNDS}", unit="frame") as bar:
-            for begin in range(0, len(wanted), _TOGETHER):
-                chosen = wanted[begin : begin + _TOGETHER]
+            depth_map = sweep_depth_map(Shots(_small(frames, depth_frames), cameras[depth_frames]))
+        texture = _texture(Shots(_small(frames, texture_frames), cameras[texture_frames]), depth_map)
+        head = _Head(texture, torch.from_numpy(flat_sheet(depth_map))[None], box, size)
+        numbers = np.arange(len(frames)) if last else texture_frames
+        with tqdm(total=len(numbers), desc=f"aligning, round {number + 1} of {_ROUNDS}", unit="frame") as bar:
+            for begin in range(0, len(numbers), _TOGETHER):
+                chosen = numbers[begin : begin + _TOGETHER]
                 moves[chosen] = _fit(_small(frames, chosen), [first[k] for k in chosen], moves[chosen], head)
                 bar.update(len(chosen))
-    return [replace(one, camera=_moved(one.camera, move, size)) for one, move in zip(parameters, moves, strict=True)]
+    return [replace(face, camera=_moved(face.camera, move, size)) for face, move in zip(parameters, moves, strict=True)]
 
 
 @dataclass(frozen=True)
 class _Head:
-    """What all frames show: texture ``[1, 4, S, S]`` on a relief ``[1, 3, s, s]``; NMFC's box, frames' size."""
+    """What all frames show: texture ``[1, 4, S, S]`` on a depth map ``[1, 3, s, s]``; NMFC's box, frames' size."""
 
     texture: torch.Tensor
-    relief: torch.Tensor
+    depth_map: torch.Tensor
     box: tuple[np.ndarray, np.ndarray]
     size: int
 
-    def seen(self, cameras: list[ScaledOrthographicCamera]) -> np.ndarray:
+    def render(self, cameras: list[ScaledOrthographicCamera]) -> np.ndarray:
         """What cameras see, ``[N, 4, _SIZE, _SIZE]``."""
-        places = head_places(_affine(cameras, self.box, self.size), self.relief, None, _SIZE) / HEAD_EXTENT
+        places = head_sampling_grid(_affine(cameras, self.box, self.size), self.depth_map, None, _SIZE) / HEAD_EXTENT
         layers = self.texture.expand(len(cameras), -1, -1, -1)
         return F.grid_sample(layers, places.permute(0, 2, 3, 1), align_corners=False).numpy()
 
@@ -110,9 +110,9 @@ def _affine(cameras: list[ScaledOrthographicCamera], box: tuple[np.ndarray, np.n
     return torch.from_numpy(flat.astype(np.float32))
 
 
-def _texture(shots: Shots, relief: np.ndarray) -> torch.Tensor:
-    """The head's mean picture and how far the frames agree on each texel (0…1), ``[1, 4, S, S]``."""
-    sums = shots.moments(relief, _TEXELS)
+def _texture(shots: Shots, depth_map: np.ndarray) -> torch.Tensor:
+    """The head's mean image and how far the frames agree on each texel (0…1), ``[1, 4, S, S]``."""
+    sums = shots.moments(depth_map, _TEXELS)
     mean = mean_of(sums)
     variance = np.clip(mean[..., 3:] - mean[..., :3] ** 2, 0, None).sum(-1)
     weight = _NOISE**2 / (_NOISE**2 + variance) * (sums[..., 6] > 0.02 * len(shots.frames))
@@ -128,19 +128,19 @@ def _fit(
 ) -> np.ndarray:
     """The moves ``[N, 6]`` at which the texture looks most like the frames.
 
-    The pictures' slopes are taken once, where the fit starts: it does not go far.
+    The images' slopes are taken once, where the fit starts: it does not go far.
     """
     count, prior = len(frames), np.diag(_SPREAD**-2.0)
-    wanted = frames.transpose(0, 3, 1, 2)
-    look = lambda at: head.seen([_moved(c, m, head.size) for c, m in zip(cameras, at, strict=True)])  # noqa: E731
-    seen = look(moves)
-    slopes = np.stack([(look(moves + probe) - seen)[:, :3] / probe.max() for probe in np.diag(_PROBE)], axis=1)
+    expected = frames.transpose(0, 3, 1, 2)
+    render_at = lambda at: head.render([_moved(c, m, head.size) for c, m in zip(cameras, at, strict=True)])  # noqa: E731
+    rendered = render_at(moves)
+    slopes = np.stack([(render_at(moves + probe) - rendered)[:, :3] / probe.max() for probe in np.diag(_PROBE)], axis=1)
     for step_number in range(_STEPS):
         if step_number:
-            seen = look(moves)
-        difference = wanted - seen[:, :3]
+            rendered = render_at(moves)
+        difference = expected - rendered[:, :3]
         robust = 1 / (1 + (difference**2).sum(1) / _OUTLIER**2) ** 2
-        root = (np.sqrt(seen[:, 3] * robust * _INDEPENDENCE) / _NOISE)[:, None]
+        root = (np.sqrt(rendered[:, 3] * robust * _INDEPENDENCE) / _NOISE)[:, None]
         weighted = (slopes * root[:, None]).reshape(count, 6, -1)
         right = (weighted @ (difference * root).reshape(count, -1, 1))[..., 0] - moves @ prior
         step = np.linalg.solve(weighted @ weighted.transpose(0, 2, 1) + prior, right[..., None])[..., 0]

@@ -4,7 +4,7 @@
 
 Several videos of one person share one identity. Once it is known, faces are followed just as the live loop follows them
 (``face/live_fit.py``): a network that is trained on something better would not get it live. OUT gets ``manifest.json``,
-``frames.npy``, ``conditioning.npy``, ``parameters.npz``, and pictures of how it went: ``moments.png``, ``curves.png``.
+``frames.npy``, ``conditioning.npy``, ``parameters.npz``, and images of how it went: ``moments.png``, ``curves.png``.
 """
 
 from __future__ import annotations
@@ -36,8 +36,10 @@ from offline.cli_errors import one_sentence
 from offline.dataset.crop import Crop, choose_crop
 from offline.dataset.dataset import Dataset
 from offline.dataset.store import DatasetWriter, ImageFile, made_by, refuse_foreign, stack_parameters
+from offline.options import options_of
 from offline.reconstruct.camera_map_learning import learn_camera_map
-from offline.reconstruct.checked_tracking import RATE, Track, resampled, track_video
+from offline.reconstruct.checked_tracking import Track, resampled, track_video
+from offline.reconstruct.options import ReconstructionOptions, add_options
 from offline.reconstruct.pose_refinement import align_poses
 from offline.reconstruct.report import write_report
 
@@ -88,7 +90,7 @@ class Stages:
         return f"{self._since - self._begin:.1f} s ({parts})"
 
 
-def reconstruct(out: Path, videos: list[Path], held_out: list[Path], size: int = 256, rate: float = RATE) -> None:
+def reconstruct(out: Path, options: ReconstructionOptions) -> None:
     """Write the dataset folder, whole or not at all; see the module's docstring.
 
     A dataset that was made from the same videos is left as it is, another one replaced.
@@ -99,63 +101,73 @@ def reconstruct(out: Path, videos: list[Path], held_out: list[Path], size: int =
     """
     refuse_foreign(out)
     model = MorphableModel.load()
-    paths = [*videos, *held_out]
+    paths = [*options.videos, *options.held_out]
     recipe = {
         "format": _FORMAT,
         "model_hash": model.hash,
-        "size": size,
-        "rate": rate,
+        "size": options.size,
+        "rate": options.rate,
         "videos": [{"name": p.name, "sha256": _hash_of_video(p)} for p in paths],
-        "held_out_videos": len(held_out),
+        "held_out_videos": len(options.held_out),
     }
     if made_by(out, recipe):
         print(f"{out} is up to date.")
         return
     stages = Stages()
-    tracks = [track_video(path, rate) for path in paths]
+    tracks = [track_video(path, options.rate) for path in paths]
     stages.done("tracking")
-    _refuse_unfit(tracks, len(videos))
-    train, test = split_takes(tracks, len(held_out))
+    _refuse_unfit(tracks, len(options.videos))
+    train, test = split_takes(tracks, len(options.held_out))
     footage = Footage(paths, (*train, *test), tracks)
-    takes = np.repeat(np.arange(len(footage.takes)), [len(faces) for faces in footage.faces])
-    shown = int((takes < len(train)).sum())
-    crop = choose_crop(footage.all_faces[:shown], size)
-    # Decoding leaves Python to the fit.
-    with DatasetWriter(out, len(takes), size) as made, ThreadPoolExecutor(1) as reader:
-        cutting = reader.submit(footage.cut_out, crop, rate, made.frames)
-        identity = fit_identity(LandmarkBasis(model), footage.all_faces[:shown], FitSettings())
-        fitted, errors = follow(model, footage, identity, crop, rate)
-        cutting.result()
-        stages.done("fitting and cutting")
-        aligned = align_poses(model, made.frames.read(), fitted, shown)
-        stages.done("aligning")
-        weights = learn_camera_map(model, fitted[:shown], aligned[:shown])
-        camera_map = CameraMap(model, weights)
-        faces = [camera_map.correct(face) for face in fitted]
-        renderer = CpuConditioning(model, size)
-        for number, face in enumerate(tqdm(faces, desc="drawing", unit="frame")):
-            made.conditionings[number] = renderer.render(face)
-        stages.done("drawing")
-        manifest = recipe | {
-            "versions": {
-                name: version(name) for name in ("head2head-live", "ai-edge-litert", "numpy", "opencv-python-headless")
-            },
-            "crop": asdict(crop),
-            "takes": [asdict(take) for take in footage.takes],
-            "held_out_takes": list(range(len(train), len(footage.takes))),
-        }
-        made.finish(stack_parameters(faces, aligned, takes, weights), manifest)
+    errors = _write(out, model, footage, len(train), options, recipe, stages)
     dataset = Dataset(out, model)
     write_report(out, dataset.frames, dataset.conditionings, dataset.parameters, errors)
     stages.done("writing")
     print(f"{sum(track.seconds for track in tracks):.1f} s of video in {stages}")
 
 
-def _refuse_unfit(tracks: list[Track], shown: int) -> None:
+def _write(
+    out: Path, model: MorphableModel, footage: Footage, trained: int, options: ReconstructionOptions,
+    recipe: dict[str, object], stages: Stages,
+) -> np.ndarray:  # fmt: skip
+    """Fit, align, render and write a dataset whose first ``trained`` takes are trained on; see ``follow``'s errors."""
+    takes = np.repeat(np.arange(len(footage.takes)), [len(faces) for faces in footage.faces])
+    count = int((takes < trained).sum())  # of the frames trained on
+    crop = choose_crop(footage.all_faces[:count], options.size)
+    # Decoding leaves Python to the fit.
+    with DatasetWriter(out, len(takes), options.size) as dataset, ThreadPoolExecutor(1) as reader:
+        cutting = reader.submit(footage.cut_out, crop, options.rate, dataset.frames)
+        identity = fit_identity(LandmarkBasis(model), footage.all_faces[:count], FitSettings())
+        fitted, errors = follow(model, footage, identity, crop, options.rate)
+        cutting.result()
+        stages.done("fitting and cutting")
+        aligned = align_poses(model, dataset.frames.read(), fitted, count)
+        stages.done("aligning")
+        weights = learn_camera_map(model, fitted[:count], aligned[:count])
+        camera_map = CameraMap(model, weights)
+        faces = [camera_map.correct(face) for face in fitted]
+        renderer = CpuConditioning(model, options.size)
+        for number, face in enumerate(tqdm(faces, desc="rendering", unit="frame")):
+            dataset.conditionings[number] = renderer.render(face)
+        stages.done("rendering")
+        manifest = recipe | {
+            "versions": {
+                name: version(name) for name in ("head2head-live", "ai-edge-litert", "numpy", "opencv-python-headless")
+            },
+            "crop": asdict(crop),
+            "takes": [asdict(take) for take in footage.takes],
+            "held_out_takes": list(range(trained, len(footage.takes))),
+        }
+        dataset.finish(stack_parameters(faces, aligned, takes, weights), manifest)
+    return errors
+
+
+def _refuse_unfit(tracks: list[Track], trained: int) -> None:
     """Make sure that videos, of which the first ``shown`` are trained on, go together and suffice."""
-    if len({(one.width, one.height) for track in tracks for one in track.landmarks if one is not None}) > 1:
+    sizes = {(face.width, face.height) for track in tracks for face in track.landmarks if face is not None}
+    if len(sizes) > 1:
         raise UserError("The videos differ in size: give videos of one camera setting.")
-    seconds = sum(track.seconds for track in tracks[:shown])
+    seconds = sum(track.seconds for track in tracks[:trained])
     if seconds < _SHORTEST_S:
         raise UserError(f"The videos last {seconds:.1f} s: give {_SHORTEST_S:.0f} s at least, better some minutes.")
 
@@ -166,26 +178,26 @@ class Footage:
     Args:
         paths: the videos.
         takes: of them; the order of the dataset.
-        tracks: what was seen in each video.
+        tracks: what the tracker found in each video.
 
     Attributes:
         takes: as given.
-        seen: landmarks of each take's frames, ``None`` where there is no face.
+        tracked: landmarks of each take's frames, ``None`` where there is no face.
     """
 
     def __init__(self, paths: list[Path], takes: tuple[Take, ...], tracks: list[Track]) -> None:
         self.takes, self._paths = takes, paths
-        self.seen = [tracks[take.video].landmarks[take.first : take.last] for take in takes]
+        self.tracked = [tracks[take.video].landmarks[take.first : take.last] for take in takes]
 
     @property
     def faces(self) -> list[list[Landmarks]]:
         """Landmarks of each take's frames that show a face: those are kept."""
-        return [[one for one in take if one is not None] for take in self.seen]
+        return [[landmarks for landmarks in take if landmarks is not None] for take in self.tracked]
 
     @property
     def all_faces(self) -> list[Landmarks]:
         """The same of all takes."""
-        return [one for take in self.faces for one in take]
+        return [landmarks for take in self.faces for landmarks in take]
 
     def cut_out(self, crop: Crop, rate: float, frames: ImageFile) -> None:
         """Cut the square with the face out of every frame that shows one, in the takes' order."""
@@ -195,9 +207,9 @@ class Footage:
                 moments = resampled(opened, rate)
                 of_video = [n for n, take in enumerate(self.takes) if take.video == video]
                 for number in sorted(of_video, key=lambda n: self.takes[n].first):
-                    length = len(self.seen[number])
+                    length = len(self.tracked[number])
                     places = itertools.count(begins[number])
-                    for moment, face in zip(itertools.islice(moments, length), self.seen[number], strict=True):
+                    for moment, face in zip(itertools.islice(moments, length), self.tracked[number], strict=True):
                         if face is not None:
                             frames[next(places)] = crop.image(moment.image)
 
@@ -208,20 +220,20 @@ def follow(
     """The live fit of every frame that shows a face, in the crop's px, and its ``_error`` ``[F]``."""
     basis = LandmarkBasis(model)
     faces, errors = [], []
-    for take in footage.seen:
+    for take in footage.tracked:
         fit = LiveFit(model, identity)
         for number, landmarks in enumerate(take):
-            found = fit.step(landmarks, number / rate)
-            if landmarks is not None and found is not None:
-                faces.append(crop.parameters(found))
-                errors.append(_error(basis, landmarks, found))
+            face = fit.step(landmarks, number / rate)
+            if landmarks is not None and face is not None:
+                faces.append(crop.parameters(face))
+                errors.append(_error(basis, landmarks, face))
     return faces, np.array(errors)
 
 
-def _error(basis: LandmarkBasis, landmarks: Landmarks, found: FaceParameters) -> float:
+def _error(basis: LandmarkBasis, landmarks: Landmarks, face: FaceParameters) -> float:
     """Mean reprojection error of the inner face over the inter-ocular distance, by the landmarks' own camera."""
-    camera = landmarks_camera(basis, found.camera, FitSettings())
-    return reprojection_error(basis, landmarks, camera, found.identity, found.expression, inner_face())
+    camera = landmarks_camera(basis, face.camera, FitSettings())
+    return reprojection_error(basis, landmarks, camera, face.identity, face.expression, inner_face())
 
 
 def _hash_of_video(path: Path) -> str:
@@ -239,20 +251,8 @@ def main() -> int:
     parser.add_argument("out", type=Path, help="folder for the dataset")
     add_options(parser)
     arguments = parser.parse_args()
-    reconstruct(arguments.out, arguments.videos, arguments.held_out, arguments.size, arguments.rate)
+    reconstruct(arguments.out, options_of(ReconstructionOptions, arguments))
     return 0
-
-
-def add_options(parser: argparse.ArgumentParser) -> None:
-    """Videos and options of the reconstruction, for this command and ``offline.train``."""
-    parser.add_argument("videos", type=Path, nargs="+", metavar="VIDEO", help="videos of the person")
-    parser.add_argument(
-        "--held-out", type=Path, action="append", default=[], metavar="VIDEO",
-        help="video to test on, never trained on (default: the last third of every video)",
-    )  # fmt: skip
-    parser.add_argument("--size", type=int, default=256, help="height and width of the crop in px (default 256)")
-    parser.add_argument("--rate", type=float, default=RATE, metavar="FPS",
-                        help="frames a second that footage is brought to (default 25, as the loop plays)")  # fmt: skip
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What a reconstruction looks like: moments as pictures, and curves over time."""
+"""What a reconstruction looks like: moments as images, and curves over time."""
 
 from __future__ import annotations
 

@@ -9,15 +9,15 @@ import numpy as np
 
 from face.parameters import IDENTITY_SIZE
 
-# Skin reflectance (linear RGB) from light to dark; a person's skin lies between two neighbours.
+# Skin reflectance (linear RGB) from light to dark; a person's skin lies between two neighbors.
 _SKIN = np.array([[0.84, 0.62, 0.50], [0.72, 0.48, 0.35], [0.50, 0.30, 0.20], [0.26, 0.14, 0.09], [0.14, 0.07, 0.05]])
 _HAIR = np.array([[0.50, 0.36, 0.18], [0.20, 0.10, 0.05], [0.07, 0.04, 0.03], [0.02, 0.018, 0.016], [0.32, 0.10, 0.04]])
 _IRIS = np.array([[0.20, 0.10, 0.04], [0.10, 0.05, 0.02], [0.16, 0.26, 0.34], [0.15, 0.24, 0.12], [0.28, 0.30, 0.30]])
 
 
 @dataclass(frozen=True)
-class Look:
-    """Everything about a person but the shape: colours in linear RGB ``[3]``, light as direction and colour."""
+class Appearance:
+    """Everything about a person but the shape: colors in linear RGB ``[3]``, light as direction and color."""
 
     skin: np.ndarray
     lips: np.ndarray
@@ -38,14 +38,14 @@ def sample_identity(rng: np.random.Generator) -> np.ndarray:
     return np.clip(rng.normal(0, 0.8, IDENTITY_SIZE), -2, 2)
 
 
-def sample_look(rng: np.random.Generator) -> Look:
+def sample_appearance(rng: np.random.Generator) -> Appearance:
     """Skin, hair, eyes, clothes and light at random."""
     tone = rng.uniform(0, len(_SKIN) - 1.001)
     low, part = int(tone), tone % 1
     skin = (_SKIN[low] * (1 - part) + _SKIN[low + 1] * part) * rng.normal(1, 0.04, 3)
     darker_iris = tone > 2
     angle, height = np.radians(rng.uniform(-60, 60)), np.radians(rng.uniform(15, 50))
-    return Look(
+    return Appearance(
         skin=skin,
         lips=skin * [0.98, 0.62, 0.64] + [0.03, 0, 0.01],
         hair=_HAIR[rng.choice([2, 3] if darker_iris else len(_HAIR))] * rng.uniform(0.8, 1.2),

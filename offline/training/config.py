@@ -37,51 +37,52 @@ def read_config(path: Path) -> Profile:
         UserError: the file cannot be read, names no profile, or says something that is no setting.
     """
     try:
-        given = json.loads(path.read_text())
+        content = json.loads(path.read_text())
     except OSError as error:
         raise UserError(f"Cannot read the configuration {path}: {error.strerror}.") from None
     except ValueError as error:
         raise UserError(f"The configuration {path} is no JSON: {error}.") from None
-    if not isinstance(given, dict) or given.get("name") not in PROFILES:
+    if not isinstance(content, dict) or content.get("name") not in PROFILES:
         raise UserError(f'The configuration {path} must have a "name", one of {", ".join(sorted(PROFILES))}.')
-    base = PROFILES[given["name"]]
+    base = PROFILES[content["name"]]
     try:
-        return replace(base, **_settings(Profile, given, ""))
+        return replace(base, **_settings(Profile, content, ""))
     except (TypeError, ValueError) as error:
         raise UserError(f"The configuration {path} does not fit: {error}.") from None
 
 
-def _settings(kind: type, given: Any, where: str) -> dict[str, Any]:
+def _settings(kind: type, content: Any, where: str) -> dict[str, Any]:
     """Fields of a dataclass from what JSON has."""
-    if not isinstance(given, dict):
+    if not isinstance(content, dict):
         raise TypeError(f"{where or 'it'} must hold settings by name")
     hints = typing.get_type_hints(kind)
-    known = {f.name for f in fields(kind)} - {"generator"}
-    for name in given:
-        if name not in known:
+    names = {f.name for f in fields(kind)} - {"generator"}
+    for name in content:
+        if name not in names:
             raise ValueError(f"there is no setting {where}{name}")
-    return {name: _value(hints[name], value, f"{where}{name}") for name, value in given.items()}
+    return {name: _value(hints[name], setting, f"{where}{name}") for name, setting in content.items()}
 
 
-def _value(kind: Any, given: Any, where: str) -> Any:
+def _value(kind: Any, content: Any, where: str) -> Any:
     if is_dataclass(kind) and isinstance(kind, type):
-        return kind(**_settings(kind, given, f"{where}."))
+        return kind(**_settings(kind, content, f"{where}."))
     arguments = typing.get_args(kind)
     if typing.get_origin(kind) is tuple:
-        if not isinstance(given, list) or (arguments[-1] is not Ellipsis and len(given) != len(arguments)):
+        if not isinstance(content, list) or (arguments[-1] is not Ellipsis and len(content) != len(arguments)):
             raise TypeError(f"{where} must be a list as in RUN/config.json")
-        inner = [arguments[0]] * len(given) if arguments[-1] is Ellipsis else arguments
+        kinds = [arguments[0]] * len(content) if arguments[-1] is Ellipsis else arguments
         return tuple(
-            _value(one, value, f"{where}[{k}]") for k, (one, value) in enumerate(zip(inner, given, strict=True))
+            _value(inner_kind, item, f"{where}[{k}]")
+            for k, (inner_kind, item) in enumerate(zip(kinds, content, strict=True))
         )
     allowed = arguments if isinstance(kind, UnionType) else (kind,)
-    if float in allowed and isinstance(given, int) and not isinstance(given, bool):
-        return float(given)
-    if str in getattr(kind, "__mro__", ()) and isinstance(given, str):
-        return kind(given)
-    if isinstance(given, bool) or not isinstance(given, allowed):
-        raise TypeError(f"{where} cannot be {given!r}")
-    return given
+    if float in allowed and isinstance(content, int) and not isinstance(content, bool):
+        return float(content)
+    if str in getattr(kind, "__mro__", ()) and isinstance(content, str):
+        return kind(content)
+    if isinstance(content, bool) or not isinstance(content, allowed):
+        raise TypeError(f"{where} cannot be {content!r}")
+    return content
 
 
 def differences(a: dict[str, Any], b: dict[str, Any]) -> list[str]:

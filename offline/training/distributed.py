@@ -5,12 +5,13 @@ from __future__ import annotations
 import contextlib
 import datetime
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
 import torch.distributed as dist
-from torch import Tensor
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
 
 _PATIENCE = datetime.timedelta(hours=12)  # the others wait while the first reconstructs
 
@@ -56,24 +57,30 @@ class Ranks:
         if self.count > 1:
             dist.barrier()
 
-    def average_gradients(self, parameters: Iterable[Tensor]) -> None:
-        """Replace the parameters' gradients by their mean over all processes."""
-        if self.count == 1:
-            return
-        gradients = [p.grad for p in parameters if p.grad is not None]
-        flat = torch.cat([g.flatten() for g in gradients])
-        dist.all_reduce(flat)
-        for gradient, part in zip(gradients, flat.split([g.numel() for g in gradients]), strict=True):
-            gradient.copy_(part.view_as(gradient) / self.count)
+    def share(self, network: nn.Module, some_unused: bool = False) -> nn.Module:
+        """The network as to be called in training: its gradients become their mean over all processes.
 
-    def average(self, values: dict[str, float]) -> dict[str, float]:
-        """Means over all processes, which all have the same keys."""
+        Args:
+            network: of which every process has the same copy.
+            some_unused: there are steps in which some of its parameters have no part.
+        """
         if self.count == 1:
-            return values
-        tensor = torch.tensor(list(values.values()), dtype=torch.float64, device=self.device)
-        dist.all_reduce(tensor)
-        return dict(zip(values, (tensor / self.count).tolist(), strict=True))
+            return network
+        return DistributedDataParallel(network, broadcast_buffers=False, find_unused_parameters=some_unused)
+
+    def average(self, values: dict[str, Tensor]) -> dict[str, float]:
+        """Means of scalars over all processes, which all have the same keys; waits for the device once."""
+        if not values:
+            return {}
+        means = torch.stack(list(values.values())).double()
+        if self.count > 1:
+            dist.all_reduce(means)
+        return dict(zip(values, (means / self.count).tolist(), strict=True))
 
     def any(self, here: bool) -> bool:
         """Whether it is so in any of the processes."""
-        return self.average({"": float(here)})[""] > 0
+        if self.count == 1:
+            return here
+        flag = torch.tensor(float(here), device=self.device)
+        dist.all_reduce(flag, dist.ReduceOp.MAX)
+        return bool(flag)

@@ -2,21 +2,56 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
-from offline.dataset.dataset import Window, part_window
+from offline.dataset.dataset import Window
 from offline.networks.discriminators import MultiScaleDiscriminator
+from offline.training.crops import Crops, cut
 from offline.training.losses import discriminator_loss, feature_matching, generator_loss
 from offline.training.profiles import Weights
 
 STRIDES = (1, 3, 9)  # frames between the three that a dynamics discriminator sees
 _FLOW_SCALE = 20.0  # px of flow that count as 1
-_CONDITIONING, _PICTURE = 6, 3
+_CONDITIONING, _IMAGE = 6, 3  # channels
+Features = list[list[Tensor]]  # per scale, per layer
+
+
+@dataclass(frozen=True)
+class Motion:
+    """The history of a frame at one temporal scale, nearest first.
+
+    Attributes:
+        outputs, truths: two earlier frames each, [B, 3, H, W].
+        flows: between neighbors, [B, 2, H, W] px.
+    """
+
+    outputs: list[Tensor]
+    truths: list[Tensor]
+    flows: list[Tensor]
+
+
+@dataclass(frozen=True)
+class TrainingFrame:
+    """A frame under training.
+
+    Attributes:
+        conditioning: [B, 6, H, W].
+        output, truth: images [B, 3, H, W], of which the output bears gradients.
+        weights: how much each pixel counts, [B, 1, H, W]; ``None`` where no loss asks for it.
+        crops: where the losses look in each.
+        motions: per temporal scale that has a history.
+    """
+
+    conditioning: Tensor
+    output: Tensor
+    truth: Tensor
+    weights: Tensor | None
+    crops: Crops
+    motions: dict[int, Motion]
 
 
 @dataclass(frozen=True)
@@ -31,28 +66,14 @@ class Pair:
 
 
 @dataclass(frozen=True)
-class Scene:
-    """A frame under training.
+class Verdict:
+    """A discriminator's features of both sides of a pair; they bear gradients for the discriminator alone."""
 
-    Attributes:
-        shown: conditioning [B, 6, H, W].
-        output, truth: pictures [B, 3, H, W], of which the output bears gradients.
-        windows: where the costly losses look in each.
-        mouths, eyes: middle of each one's mouth, and of its eyes, px (x, y).
-        motions: per temporal scale that has a past, earlier outputs and true pictures (two each, nearest first,
-            [B, 3, H, W]) and flows between neighbours ([B, 2, H, W] px, nearest first).
-    """
-
-    shown: Tensor
-    output: Tensor
-    truth: Tensor
-    windows: list[Window]
-    mouths: list[np.ndarray]
-    eyes: list[np.ndarray]
-    motions: dict[int, tuple[list[Tensor], list[Tensor], list[Tensor]]]
+    real: Features
+    fake: Features
 
 
-class Adversaries(nn.Module):
+class Discriminators(nn.Module):
     """All discriminators of a run.
 
     Args:
@@ -61,67 +82,69 @@ class Adversaries(nn.Module):
 
     def __init__(self, width: int) -> None:
         super().__init__()
-        still = _CONDITIONING + _PICTURE
-        moving = 3 * _PICTURE + 2 * 2
+        still = _CONDITIONING + _IMAGE
+        moving = 3 * _IMAGE + 2 * 2
         self.image = MultiScaleDiscriminator(still, width)
         self.mouth = MultiScaleDiscriminator(still, width)
         self.eyes = MultiScaleDiscriminator(still, width)
         self.dynamics = nn.ModuleList([MultiScaleDiscriminator(moving, width) for _ in STRIDES])
 
-    def pairs(self, scene: Scene, weights: Weights) -> Iterator[Pair]:
+    def pairs(self, frame: TrainingFrame, weights: Weights) -> Iterator[Pair]:
         """What the discriminators see of a frame, those that weigh nothing left out."""
         if weights.image:
-            yield self._still("image", self.image, weights.image, scene, scene.windows)
-        size = scene.truth.shape[-1]
+            yield self._still("image", self.image, weights.image, frame, frame.crops.drawn)
         if weights.mouth:
-            windows = [part_window(mouth, size) for mouth in scene.mouths]
-            yield self._still("mouth", self.mouth, weights.mouth, scene, windows)
+            yield self._still("mouth", self.mouth, weights.mouth, frame, frame.crops.mouths)
         if weights.eyes:
-            windows = [part_window(eyes, size) for eyes in scene.eyes]
-            yield self._still("eyes", self.eyes, weights.eyes, scene, windows)
+            yield self._still("eyes", self.eyes, weights.eyes, frame, frame.crops.eyes)
         if weights.dynamics:
-            for stride, judge in zip(STRIDES, self.dynamics, strict=True):
-                if stride in scene.motions:
-                    outputs, truths, flows = scene.motions[stride]
-                    scaled = [flow / _FLOW_SCALE for flow in flows]
-                    real = torch.cat([scene.truth, *truths, *scaled], 1)
-                    fake = torch.cat([scene.output, *outputs, *scaled], 1)
-                    assert isinstance(judge, MultiScaleDiscriminator)
-                    yield Pair(f"dynamics {stride}", judge, weights.dynamics, real, fake)
+            for stride, discriminator in zip(STRIDES, self.dynamics, strict=True):
+                if stride in frame.motions:
+                    motion = frame.motions[stride]
+                    scaled = [flow / _FLOW_SCALE for flow in motion.flows]
+                    real = torch.cat([frame.truth, *motion.truths, *scaled], 1)
+                    fake = torch.cat([frame.output, *motion.outputs, *scaled], 1)
+                    assert isinstance(discriminator, MultiScaleDiscriminator)
+                    yield Pair(f"dynamics {stride}", discriminator, weights.dynamics, real, fake)
 
     @staticmethod
-    def _still(name: str, judge: MultiScaleDiscriminator, weight: float, scene: Scene, windows: list[Window]) -> Pair:
-        real, fake = (cut(torch.cat([scene.shown, picture], 1), windows) for picture in (scene.truth, scene.output))
-        return Pair(name, judge, weight, real, fake)
+    def _still(
+        name: str, discriminator: MultiScaleDiscriminator, weight: float, frame: TrainingFrame, windows: list[Window]
+    ) -> Pair:
+        real, fake = (cut(torch.cat([frame.conditioning, image], 1), windows) for image in (frame.truth, frame.output))
+        return Pair(name, discriminator, weight, real, fake)
+
+    def forward(self, pairs: Sequence[Pair]) -> list[Verdict]:
+        """Features of both sides of each pair."""
+        verdicts = []
+        for pair in pairs:
+            features = pair.discriminator(torch.cat([pair.real, pair.fake.detach()]))
+            real, fake = ([[layer.chunk(2)[side] for layer in scale] for scale in features] for side in range(2))
+            verdicts.append(Verdict(real, fake))
+        return verdicts
 
 
-def cut(pictures: Tensor, windows: list[Window]) -> Tensor:
-    """Each picture's window, [B, C, h, w] of [B, C, H, W]."""
-    return torch.stack([one[:, rows, columns] for one, (rows, columns) in zip(pictures, windows, strict=True)])
+def adversarial_losses(pairs: Sequence[Pair], verdicts: Sequence[Verdict], matching: float) -> dict[str, Tensor]:
+    """The generator's losses by name: to pass for real, and to match the features of the truth.
 
-
-def adversarial_losses(pairs: Iterator[Pair], matching: float) -> tuple[Tensor | None, dict[str, Tensor]]:
-    """Both sides' losses on what the discriminators see of a frame.
+    The discriminators get no gradients of them.
 
     Args:
-        pairs: what they are to tell apart.
+        pairs: what the discriminators see.
+        verdicts: what they make of it.
         matching: weight of feature matching, times each discriminator's own.
-
-    Returns:
-        The discriminators' loss (``None`` without any), and the generator's by name: to pass for real, and to match
-        the features of the truth. The discriminators bear no gradients of the latter.
     """
-    own: Tensor | None = None
     losses: dict[str, Tensor] = {}
-    for pair in pairs:
-        features = pair.discriminator(torch.cat([pair.real, pair.fake.detach()]))
-        real, fake = ([[layer.chunk(2)[k] for layer in scale] for scale in features] for k in range(2))
-        loss = discriminator_loss(real, fake)
-        own = loss if own is None else own + loss
+    for pair, verdict in zip(pairs, verdicts, strict=True):
         pair.discriminator.requires_grad_(False)
         passed = pair.discriminator(pair.fake)
         pair.discriminator.requires_grad_(True)
         losses[pair.name] = pair.weight * generator_loss(passed)
         if matching:
-            losses[f"{pair.name} matching"] = pair.weight * matching * feature_matching(real, passed)
-    return own, losses
+            losses[f"{pair.name} matching"] = pair.weight * matching * feature_matching(verdict.real, passed)
+    return losses
+
+
+def discriminators_loss(verdicts: Sequence[Verdict]) -> Tensor:
+    """The discriminators' own loss, summed over them."""
+    return torch.stack([discriminator_loss(verdict.real, verdict.fake) for verdict in verdicts]).sum()

@@ -1,44 +1,50 @@
-"""The past of a frame under training: earlier outputs and true frames, and the flows to them."""
+"""The history of a frame under training: earlier outputs and true frames, and the flows to them."""
 
 from __future__ import annotations
 
-import torch
+from collections.abc import Mapping
+
 from torch import Tensor
 
-from offline.training.gan import STRIDES
-from offline.training.loader import Batch, Pair
+from offline.training.gan import STRIDES, Motion
+from offline.training.loader import FramePair
 from offline.training.losses import warping_l1
 
 
-class Past:
-    """The earlier frames of sequences under training, and the flows to them.
+class History:
+    """The earlier frames of sequences under training.
 
     Args:
-        batch: the sequences.
-        device: torch device.
+        flows: between frames of the sequences, [B, 2, H, W] px.
     """
 
-    def __init__(self, batch: Batch, device: torch.device) -> None:
-        self._flows: dict[Pair, Tensor] = {
-            pair: torch.from_numpy(flow).to(device).permute(0, 3, 1, 2) for pair, flow in batch.flows.items()
-        }
+    def __init__(self, flows: Mapping[FramePair, Tensor]) -> None:
+        self._flows = flows
         self._outputs: list[Tensor] = []
         self._truths: list[Tensor] = []
 
+    @property
+    def length(self) -> int:
+        """How many frames there have been."""
+        return len(self._outputs)
+
     def add(self, output: Tensor, truth: Tensor) -> None:
-        """Remember a frame: output and truth [B, 3, H, W]."""
+        """The next frame: output and truth [B, 3, H, W]."""
         self._outputs.append(output)
         self._truths.append(truth)
 
-    def motions(self, t: int) -> dict[int, tuple[list[Tensor], list[Tensor], list[Tensor]]]:
-        """What the dynamics discriminators see of the past of frame ``t``; see ``Scene.motions``."""
-        found = {}
+    def motions(self, t: int) -> dict[int, Motion]:
+        """What the dynamics discriminators see of the history of frame ``t``, per temporal scale that has one."""
+        motions = {}
         for stride in STRIDES:
             if t >= 2 * stride:
                 a, b = t - stride, t - 2 * stride
-                flows = [self._flows[t, a], self._flows[a, b]]
-                found[stride] = ([self._outputs[a], self._outputs[b]], [self._truths[a], self._truths[b]], flows)
-        return found
+                motions[stride] = Motion(
+                    outputs=[self._outputs[a], self._outputs[b]],
+                    truths=[self._truths[a], self._truths[b]],
+                    flows=[self._flows[t, a], self._flows[a, b]],
+                )
+        return motions
 
     def warping(self, t: int, output: Tensor, truth: Tensor) -> Tensor:
         """Warping loss of frame ``t``, which has one before it; output and truth [B, 3, H, W]."""

@@ -41,7 +41,7 @@ def learned_weights(path: Path) -> tuple[dict[str, Tensor], bool]:
 
 
 def _exported_weights(path: Path) -> dict[str, Tensor]:
-    """Weights that an fp32 target file holds; those of an 8-bit one are rounded and go by other names."""
+    """Weights that an fp32 target file holds; those of an int8 one are rounded and go by other names."""
     try:
         stored = onnx.load(str(path)).graph.initializer
     except FileNotFoundError:
@@ -49,9 +49,9 @@ def _exported_weights(path: Path) -> dict[str, Tensor]:
     except DecodeError:
         raise UserError(f"{path} is no ONNX file.") from None
     return {
-        one.name.removeprefix(_NETWORK).removesuffix(HALVED): torch.from_numpy(
-            numpy_helper.to_array(one).astype("float32")
+        tensor.name.removeprefix(_NETWORK).removesuffix(HALVED): torch.from_numpy(
+            numpy_helper.to_array(tensor).astype("float32")
         )
-        for one in stored
-        if one.name.startswith(_NETWORK)
+        for tensor in stored
+        if tensor.name.startswith(_NETWORK)
     }

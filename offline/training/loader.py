@@ -1,4 +1,4 @@
-"""What a run learns from, step by step: drawn, moved and with its flows, made ready while the step before is learned.
+"""What a run learns from, step by step: drawn, moved, cropped and with its flows, while the step before is trained.
 
 A step's draw depends on its number alone, so that a resumed run sees what it would have seen.
 """
@@ -12,12 +12,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from offline.dataset.dataset import Clip, Dataset, Window
+from offline.dataset.dataset import Clip, Dataset
+from offline.training.crops import Crops, draw_crops
 from offline.training.distributed import Ranks
 from offline.training.gan import STRIDES
 from offline.training.profiles import Profile, Weights
 
-Pair = tuple[int, int]  # numbers of a frame and of an earlier one in a sequence
+FramePair = tuple[int, int]  # numbers of a frame and of an earlier one in a sequence
 
 
 @dataclass(frozen=True)
@@ -29,14 +30,16 @@ class Batch:
         clips: the sequences, B of them.
         flows: between frames of each sequence, ``[B, H, W, 2]`` px.
         begun: whether a sequence begins with the generator's own outputs as its history, not with blank images.
-        windows: per frame, where the costly losses look in each sequence.
+        crops: of each frame.
+        weights: how much each pixel counts, ``[B, T, H, W]`` float32; ``None`` where no loss asks for it.
     """
 
     person: int
     clips: list[Clip]
-    flows: dict[Pair, np.ndarray]
+    flows: dict[FramePair, np.ndarray]
     begun: list[bool]
-    windows: list[list[Window]]
+    crops: list[Crops]
+    weights: np.ndarray | None
 
 
 class Loader:
@@ -62,12 +65,12 @@ class Loader:
 
     def batch(self, step: int) -> Batch:
         """The process's share of a step."""
-        wanted = self._ahead.pop(step, None) or self._worker.submit(self._make, step)
+        pending = self._ahead.pop(step, None) or self._worker.submit(self._make, step)
         begin = time.perf_counter()
-        made = wanted.result()
+        batch = pending.result()
         self.waited_s += time.perf_counter() - begin
         self._ahead = {step + 1: self._worker.submit(self._make, step + 1)}
-        return made
+        return batch
 
     def _make(self, step: int) -> Batch:
         phase, _ = self._profile.at(step)
@@ -86,27 +89,15 @@ class Loader:
         # Chance belongs to a sequence, not to the process that learns from it.
         chances = [np.random.default_rng([2, step, k]) for k in self._own]
         begun = [bool(chance.random() >= self._profile.blank) for chance in chances]
-        windows = [self._windows(clip, chance) for clip, chance in zip(clips, chances, strict=True)]
-        return Batch(person, clips, flows, begun, [list(of_frame) for of_frame in zip(*windows, strict=True)])
-
-    def _windows(self, clip: Clip, chance: np.random.Generator) -> list[Window]:
-        """Per frame: the whole image, or a square whose centre is drawn where pixels count more."""
-        size = clip.frames.shape[1]
-        if self._profile.crop is None:
-            return [(slice(None), slice(None))] * len(clip.frames)
-        side = min(self._profile.crop, size)
-        windows = []
-        for weight in clip.weights:
-            share = weight.ravel().astype(np.float64)
-            centre = chance.choice(share.size, p=share / share.sum())
-            top, left = (int(np.clip(c - side // 2, 0, size - side)) for c in divmod(int(centre), size))
-            windows.append((slice(top, top + side), slice(left, left + side)))
-        return windows
+        crops = draw_crops(clips, chances, self._profile.crop)
+        by_pixel = phase.weights.l1 or phase.weights.gradient
+        weights = np.stack([clip.weights for clip in clips]) if by_pixel else None
+        return Batch(person, clips, flows, begun, crops, weights)
 
 
-def needed_flows(length: int, weights: Weights) -> set[Pair]:
-    """The frames of a sequence between which its losses want flows."""
-    pairs: set[Pair] = set()
+def needed_flows(length: int, weights: Weights) -> set[FramePair]:
+    """The frames of a sequence between which its losses need flows."""
+    pairs: set[FramePair] = set()
     if weights.warping:
         pairs |= {(t, t - 1) for t in range(1, length)}
     if weights.dynamics:
@@ -117,6 +108,6 @@ def needed_flows(length: int, weights: Weights) -> set[Pair]:
 
 
 def needed_strides(profile: Profile) -> list[int]:
-    """How far apart the frames are between which a profile's losses want flows."""
+    """How far apart the frames are between which a profile's losses need flows."""
     pairs = set().union(*(needed_flows(phase.length, phase.weights) for phase in profile.phases))
     return sorted({now - earlier for now, earlier in pairs})

@@ -13,10 +13,11 @@ from tqdm import tqdm
 
 from face.errors import UserError
 from face.video import VideoWriter
+from offline.training.options import SAMPLE_EVERY
 from offline.training.trainer import Trainer
 
 _SAVE_SECONDS = 120
-SAMPLE_EVERY, _LOG_EVERY = 500, 20  # steps
+_LOG_EVERY = 20  # steps
 _SHEET_EVERY = 12  # frames of a roll-out between two on the sheet
 
 
@@ -24,16 +25,16 @@ def learn(trainer: Trainer, minutes: float | None, sample_every: int = SAMPLE_EV
     """Train to the end of the schedule or for some minutes, saving and sampling on the way, and when interrupted.
 
     Raises:
-        UserError: the GPU's memory does not suffice, the loss is no number any more, or somebody else trains this run.
+        UserError: the GPU's memory does not suffice, a loss is not finite, or another process trains this run.
     """
     if trainer.step >= trainer.last_step:
         if trainer.ranks.first:
             print(f"{trainer.run} is up to date.")
         return
     deadline = time.monotonic() + minutes * 60 if minutes else float("inf")
-    with _alone(trainer):
+    with _locked(trainer):
         try:
-            _learn(trainer, deadline, sample_every)
+            _loop(trainer, deadline, sample_every)
         except torch.OutOfMemoryError:
             raise UserError(
                 "The GPU's memory does not suffice: lower --batch, or reconstruct with a smaller --size."
@@ -45,8 +46,8 @@ def learn(trainer: Trainer, minutes: float | None, sample_every: int = SAMPLE_EV
 
 
 @contextlib.contextmanager
-def _alone(trainer: Trainer) -> Iterator[None]:
-    """Nobody else trains this run meanwhile; two would write over each other's checkpoints."""
+def _locked(trainer: Trainer) -> Iterator[None]:
+    """No other process trains this run meanwhile: two would write over each other's checkpoints."""
     if not trainer.ranks.first:
         yield
         return
@@ -61,7 +62,7 @@ def _alone(trainer: Trainer) -> Iterator[None]:
         lock.release()
 
 
-def _learn(trainer: Trainer, deadline: float, sample_every: int) -> None:
+def _loop(trainer: Trainer, deadline: float, sample_every: int) -> None:
     saved = time.monotonic()
     means: dict[str, float] = {}
     speed = Speed(trainer)
@@ -87,9 +88,9 @@ def _learn(trainer: Trainer, deadline: float, sample_every: int) -> None:
                 for name, value in speed.figures().items():
                     log.add_scalar(f"speed/{name}", value, trainer.step)
             if trainer.step % sample_every == 0:
-                bar.write(_show(trainer, log))
+                bar.write(_sample(trainer, log))
         if log is not None and trainer.step % sample_every:
-            bar.write(_show(trainer, log))  # where training stops
+            bar.write(_sample(trainer, log))  # where training stops
     if log is not None:
         log.close()
         print(", ".join(f"{name} {value:.2f}" for name, value in speed.figures().items()))
@@ -116,24 +117,24 @@ class Speed:
     def figures(self) -> dict[str, float]:
         """Sequences and frames a second over all processes, share of the time spent waiting for data, GPU memory."""
         trainer = self._trainer
-        found = {
+        values = {
             "sequences/s": (trainer.step - self._step) * trainer.loader.size / self._took_s,
             "frames/s": (trainer.frames - self._frames) / self._took_s,
             "waiting for data, %": 100 * (trainer.loader.waited_s - self._waited_s) / self._took_s,
         }
         if trainer.device.type == "cuda":
-            found["GPU memory, MB"] = torch.cuda.max_memory_allocated() / 1e6
-        return found
+            values["GPU memory, MB"] = torch.cuda.max_memory_allocated() / 1e6
+        return values
 
 
-def _show(trainer: Trainer, log: SummaryWriter) -> str:
+def _sample(trainer: Trainer, log: SummaryWriter) -> str:
     """Roll out on the held-out takes: a video and a sheet of samples, and the APD, which is logged and said."""
-    shown, apd = trainer.sample()
+    frames, apd = trainer.sample()
     log.add_scalar("held out/APD", apd, trainer.step)
-    log.add_image("held out", shown[::_SHEET_EVERY].reshape(-1, *shown.shape[2:]), trainer.step, dataformats="HWC")
+    log.add_image("held out", frames[::_SHEET_EVERY].reshape(-1, *frames.shape[2:]), trainer.step, dataformats="HWC")
     samples = trainer.run / "samples"
     samples.mkdir(exist_ok=True)
     with VideoWriter(samples / f"{trainer.step:06d}.mp4", float(trainer.people[0].manifest["rate"])) as video:
-        for picture in shown:
-            video.write(picture)
+        for image in frames:
+            video.write(image)
     return f"sequence {trainer.step}: held-out APD {apd:.2f}"

@@ -1,6 +1,6 @@
 """Losses of Eq. 5 and 6, and the reconstruction losses of the compact profile.
 
-Shapes carry a suffix as in ``offline/networks/compact_generator.py``; pictures are -1…1.
+Shapes carry a suffix as in ``offline/networks/compact_generator.py``; images are -1…1.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ _FOLLOWS = 0.04  # of the range -1…1: a pixel that changes by more along the f
 
 
 def weighted_l1(output: Tensor, truth: Tensor, weight: Tensor) -> Tensor:
-    """Mean absolute difference of pictures [B, 3, H, W], weighted per pixel [B, 1, H, W]."""
+    """Mean absolute difference of images [B, 3, H, W], weighted per pixel [B, 1, H, W]."""
     return ((output - truth).abs() * weight).mean()
 
 
 def gradient_l1(output: Tensor, truth: Tensor, weight: Tensor) -> Tensor:
-    """Weighted mean absolute difference of neighbouring pixels' differences: keeps edges and hair sharp."""
+    """Weighted mean absolute difference of neighboring pixels' differences: keeps edges and hair sharp."""
     total = output.new_zeros(())
     for axis in (2, 3):
         difference = torch.diff(output, dim=axis) - torch.diff(truth, dim=axis)
@@ -28,7 +28,7 @@ def gradient_l1(output: Tensor, truth: Tensor, weight: Tensor) -> Tensor:
 
 
 def warp(earlier: Tensor, flow: Tensor) -> Tensor:
-    """An earlier picture [B, C, H, W] brought to the frame that a flow [B, 2, H, W] px starts from."""
+    """An earlier image [B, C, H, W] brought to the frame that a flow [B, 2, H, W] px starts from."""
     height, width = flow.shape[2:]
     rows = torch.arange(height, device=flow.device, dtype=flow.dtype)[:, None] + flow[:, 1]
     columns = torch.arange(width, device=flow.device, dtype=flow.dtype) + flow[:, 0]
@@ -37,7 +37,7 @@ def warp(earlier: Tensor, flow: Tensor) -> Tensor:
 
 
 def warping_l1(output: Tensor, output_before: Tensor, truth: Tensor, truth_before: Tensor, flow: Tensor) -> Tensor:
-    """Mean absolute change of a picture from the one before, moved along the flow: where the truth follows it."""
+    """Mean absolute change of an image from the one before, moved along the flow: where the truth follows it."""
     follows = (truth - warp(truth_before, flow)).abs().mean(1, keepdim=True) < _FOLLOWS
     return ((output - warp(output_before, flow)).abs() * follows).mean()
 

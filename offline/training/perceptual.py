@@ -1,6 +1,6 @@
 """Perceptual losses: distances of a trained network's features, and what stands in where there is none.
 
-Pictures are [B, 3, H, W], RGB, -1…1.
+Images are [B, 3, H, W], RGB, -1…1.
 """
 
 from __future__ import annotations
@@ -55,24 +55,24 @@ class Vgg19Perceptual(nn.Module):
         self.register_buffer("mean", torch.tensor(IMAGENET_MEAN).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("spread", torch.tensor(IMAGENET_SPREAD).view(1, 3, 1, 1), persistent=False)
 
-    def features(self, picture: Tensor) -> list[Tensor]:
+    def features(self, image: Tensor) -> list[Tensor]:
         """Activations after the first convolution of each block."""
-        x = ((picture + 1) / 2 - self.get_buffer("mean")) / self.get_buffer("spread")
-        found = []
+        x = ((image + 1) / 2 - self.get_buffer("mean")) / self.get_buffer("spread")
+        features = []
         for block, count in enumerate(self.BLOCKS):
             x = F.max_pool2d(x, 2) if block else x
             for k in range(count):
                 kernel, bias = (self.get_buffer(f"{block}_{k}_{kind}") for kind in ("weight", "bias"))
                 x = F.relu(F.conv2d(x, kernel, bias, padding=1))
                 if k == 0:
-                    found.append(x)
-        return found
+                    features.append(x)
+        return features
 
     def forward(self, output: Tensor, truth: Tensor) -> Tensor:
         with torch.no_grad():
-            wanted = self.features(truth)
+            expected = self.features(truth)
         return sum(
-            (w * (a - b).abs().mean() for w, a, b in zip(self.WEIGHTS, self.features(output), wanted, strict=True)),
+            (w * (a - b).abs().mean() for w, a, b in zip(self.WEIGHTS, self.features(output), expected, strict=True)),
             output.new_zeros(()),
         )
 
@@ -83,7 +83,7 @@ class Vgg16Trunk(nn.Module):
     Args:
         weights: by name, ``conv{block}_{i}.weight`` and ``.bias``.
         used: names of the convolutions (``{block}_{i}``) whose activations are wanted; what lies beyond is left out.
-        mean, spread: of the pictures it was trained on, RGB in -1…1.
+        mean, spread: of the images it was trained on, RGB in -1…1.
     """
 
     LAYERS = ("1_1", "1_2", "2_1", "2_2", "3_1", "3_2", "3_3", "4_1", "4_2", "4_3", "5_1", "5_2", "5_3")
@@ -115,24 +115,24 @@ class Vgg16Trunk(nn.Module):
         except (OSError, ValueError, KeyError):
             raise UserError(f"{path} holds no VGG16 trunk: give the npz with its convolutions.") from None
 
-    def forward(self, picture: Tensor) -> list[Tensor]:
-        x = (picture - self.get_buffer("mean")) / self.get_buffer("spread")
-        found = []
+    def forward(self, image: Tensor) -> list[Tensor]:
+        x = (image - self.get_buffer("mean")) / self.get_buffer("spread")
+        features = []
         for name in self._layers:
             if name.endswith("_1") and name != "1_1":
                 x = F.max_pool2d(x, 2)
             kernel, bias = (self.get_buffer(f"conv{name}_{kind}") for kind in ("weight", "bias"))
             x = F.relu(F.conv2d(x, kernel, bias, padding=1))
             if name in self._used:
-                found.append(x)
-        return found
+                features.append(x)
+        return features
 
 
 class Vgg16Perceptual(nn.Module):
     """Feature distance in a VGG16 trunk, up to the third block.
 
     The trunk's activations differ in scale from the classic VGG16's, so every layer's difference is divided by
-    that layer's mean on the true picture.
+    that layer's mean on the true image.
 
     Args:
         weights: npz with ``conv{block}_{i}.weight`` and ``.bias``; input RGB 0…255 less the ImageNet mean.
@@ -150,11 +150,11 @@ class Vgg16Perceptual(nn.Module):
 
     def forward(self, output: Tensor, truth: Tensor) -> Tensor:
         with torch.no_grad():
-            wanted = self.trunk(truth)
+            expected = self.trunk(truth)
         total = output.new_zeros(())
-        for a, b in zip(self.trunk(output), wanted, strict=True):
+        for a, b in zip(self.trunk(output), expected, strict=True):
             total = total + ((a - b).abs().mean((1, 2, 3)) / b.mean((1, 2, 3))).mean()
-        return total / len(wanted)
+        return total / len(expected)
 
 
 class PyramidDistance(nn.Module):

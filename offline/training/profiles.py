@@ -1,4 +1,4 @@
-"""What is trained and how: the compact profile for two processor cores, and the paper's."""
+"""What is trained and how: the compact profile for two CPU cores, and the paper's."""
 
 from __future__ import annotations
 
@@ -61,13 +61,13 @@ class Profile:
 
     Attributes:
         name: as in ``--profile``.
-        generator: makes the network for a picture size.
+        generator: makes the network for an image size.
         phases: in order.
         first_rate: learning rate of the generator at the beginning, after a warm-up.
         betas: of Adam, for the generator.
         discriminator_rate: learning rate of the discriminators; ``None`` for the generator's.
         discriminator_width: channels after a discriminator's first layer.
-        crop: side in px of the square that the costly losses see; ``None`` for the whole picture.
+        crop: side in px of the square that the costly losses see; ``None`` for the whole image.
         blank: share of the sequences that begin without earlier outputs.
         perceptual: which network's features the perceptual loss compares; a run names the one that it found.
         flow: whose flow the dynamics discriminators and the warping loss go by.

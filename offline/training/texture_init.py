@@ -12,43 +12,43 @@ import torch
 
 from face.compact_constants import CAMERA_PIXELS
 from offline.dataset.dataset import Dataset
-from offline.networks.compact_generator import FACE_TEXELS, HEAD_TEXELS, RELIEF_TEXELS, CompactGenerator
-from offline.networks.head_scan import Shots, flat_sheet, gather, mean_of, sweep_relief
+from offline.networks.compact_generator import DEPTH_TEXELS, FACE_TEXELS, HEAD_TEXELS, CompactGenerator
+from offline.networks.head_scan import Shots, flat_sheet, gather, mean_of, sweep_depth_map
 from offline.networks.head_warp import implied_camera
 
-_PICTURES = 200
-_FARTHEST = 0.1  # share of the frames in which a pixel is farthest from the head: those show the backdrop
-_TOLERANCE = 0.06  # of the range -1…1: a pixel nearer than this to the backdrop is taken for it
-REMEMBERED = ("backdrop", "head", "face", "relief", "camera_mean", "camera_spread")  # of the generator: one person's
-_FADE_TEXELS = 6.0  # over which the face's coverage fades at its border
+_IMAGES = 200
+_FARTHEST = 0.1  # share of the frames in which a pixel is farthest from the head: those show the background
+_TOLERANCE = 0.06  # of the range -1…1: a pixel nearer than this to the background is taken for it
+TEXTURES = ("backdrop", "head", "face", "relief", "camera_mean", "camera_spread")  # of the generator: one person's
+_FADE_TEXELS = 6.0  # over which the face's alpha fades at its border
 
 
-def remember(generator: CompactGenerator, dataset: Dataset) -> None:
-    """Set what a new generator remembers from the training takes of a dataset."""
+def initialize_textures(generator: CompactGenerator, dataset: Dataset) -> None:
+    """Set the textures of a new generator from the training takes of a dataset."""
     chosen = np.concatenate([np.arange(a, b) for a, b in dataset.train])
-    chosen = chosen[np.unique(np.linspace(0, len(chosen) - 1, _PICTURES).astype(int))]
+    chosen = chosen[np.unique(np.linspace(0, len(chosen) - 1, _IMAGES).astype(int))]
     frames, conditionings = (a[chosen].astype(np.float32) / 127.5 - 1 for a in (dataset.frames, dataset.conditionings))
-    seen = torch.from_numpy(conditionings[:, CAMERA_PIXELS, CAMERA_PIXELS, :3]).permute(0, 3, 1, 2)
-    cameras = implied_camera(seen)
+    coordinates = torch.from_numpy(conditionings[:, CAMERA_PIXELS, CAMERA_PIXELS, :3]).permute(0, 3, 1, 2)
+    cameras = implied_camera(coordinates)
     shots = Shots(frames, cameras)
-    relief = sweep_relief(shots)
-    places = shots.places(relief)
-    backdrop = _backdrop(frames, places)
-    guess = {
-        "backdrop": backdrop.transpose(2, 0, 1),
-        "head": _head(frames, places, backdrop),
+    depth_map = sweep_depth_map(shots)
+    places = shots.places(depth_map)
+    background = _background(frames, places)
+    textures = {
+        "backdrop": background.transpose(2, 0, 1),
+        "head": _head(frames, places, background),
         "face": _face(frames, conditionings),
-        "relief": flat_sheet(cv2.resize(relief, (RELIEF_TEXELS, RELIEF_TEXELS), interpolation=cv2.INTER_AREA)),
+        "relief": flat_sheet(cv2.resize(depth_map, (DEPTH_TEXELS, DEPTH_TEXELS), interpolation=cv2.INTER_AREA)),
         "camera_mean": cameras.mean(0).numpy(),
         "camera_spread": np.maximum(cameras.std(0).numpy(), 1e-3),
     }
     with torch.no_grad():
-        for name, value in guess.items():
+        for name, value in textures.items():
             target = getattr(generator, name)
             target.copy_(torch.from_numpy(np.ascontiguousarray(value, np.float32)).reshape(target.shape))
 
 
-def _backdrop(frames: np.ndarray, places: list[np.ndarray]) -> np.ndarray:
+def _background(frames: np.ndarray, places: list[np.ndarray]) -> np.ndarray:
     """What each pixel shows while the head is farthest from it, ``[H, W, 3]``."""
     distance = np.linalg.norm(np.stack(places), axis=-1)
     count = max(1, int(_FARTHEST * len(frames)))
@@ -56,28 +56,28 @@ def _backdrop(frames: np.ndarray, places: list[np.ndarray]) -> np.ndarray:
     return np.median(np.take_along_axis(frames, farthest[..., None], axis=0), axis=0)
 
 
-def _head(frames: np.ndarray, places: list[np.ndarray], backdrop: np.ndarray) -> np.ndarray:
-    """Colour and coverage ``[4, S, S]``: mean of the frames' parts that differ from the backdrop, and their share."""
-    colour = np.zeros((HEAD_TEXELS, HEAD_TEXELS, 4))
+def _head(frames: np.ndarray, places: list[np.ndarray], background: np.ndarray) -> np.ndarray:
+    """Color and alpha ``[4, S, S]``: mean of the frames' parts that differ from the background, and their share."""
+    color = np.zeros((HEAD_TEXELS, HEAD_TEXELS, 4))
     share = np.zeros((HEAD_TEXELS, HEAD_TEXELS, 2))
     for frame, place in zip(frames, places, strict=True):
-        differs = (np.abs(frame - backdrop).max(-1) > _TOLERANCE).ravel()
+        differs = (np.abs(frame - background).max(-1) > _TOLERANCE).ravel()
         flat, values = place.reshape(-1, 2), frame.reshape(-1, 3)
-        colour += gather(flat[differs], values[differs], HEAD_TEXELS)
+        color += gather(flat[differs], values[differs], HEAD_TEXELS)
         share += gather(flat, differs[:, None].astype(float), HEAD_TEXELS)
-    return np.concatenate([mean_of(colour), _logit(mean_of(share))], axis=-1).transpose(2, 0, 1)
+    return np.concatenate([mean_of(color), _logit(mean_of(share))], axis=-1).transpose(2, 0, 1)
 
 
 def _face(frames: np.ndarray, conditionings: np.ndarray) -> np.ndarray:
-    """Colour and coverage ``[4, S, S]`` over the NMFC's red and green; coverage fades towards the NMFC's border."""
+    """Color and alpha ``[4, S, S]`` over the NMFC's red and green; alpha fades towards the NMFC's border."""
     sums = np.zeros((FACE_TEXELS, FACE_TEXELS, 4))
     for frame, conditioning in zip(frames, conditionings, strict=True):
         on_face = conditioning[..., :3].max(-1) > -1
         sums += gather(conditioning[on_face][:, :2], frame[on_face], FACE_TEXELS)
-    seen = cv2.morphologyEx((sums[..., 3] > 0).astype(np.uint8), cv2.MORPH_CLOSE, np.ones((9, 9), np.uint8))
-    inside = cv2.distanceTransform(np.pad(seen, 1), cv2.DIST_L2, 5)[1:-1, 1:-1]
-    coverage = np.clip(inside / _FADE_TEXELS, 0, 1)[..., None]
-    return np.concatenate([mean_of(sums), _logit(coverage)], axis=-1).transpose(2, 0, 1)
+    coordinates = cv2.morphologyEx((sums[..., 3] > 0).astype(np.uint8), cv2.MORPH_CLOSE, np.ones((9, 9), np.uint8))
+    inside = cv2.distanceTransform(np.pad(coordinates, 1), cv2.DIST_L2, 5)[1:-1, 1:-1]
+    alpha = np.clip(inside / _FADE_TEXELS, 0, 1)[..., None]
+    return np.concatenate([mean_of(sums), _logit(alpha)], axis=-1).transpose(2, 0, 1)
 
 
 def _logit(share: np.ndarray) -> np.ndarray:

@@ -24,7 +24,7 @@ from trt_engines.engines import build_engine, build_plan, parse_capability, runn
 from trt_engines.graph import Precision, for_tensorrt
 from trt_engines.library import TensorRt, tensorrt
 
-pytestmark = pytest.mark.unit
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ import pytest
 from face.errors import UserError
 from trt_engines.gpu import Gpu
 
-pytestmark = pytest.mark.unit
+pytestmark = pytest.mark.fast
 
 
 class Device:

@@ -14,7 +14,7 @@ from offline.networks.paper_generator import PaperGenerator
 from offline.rollout import onnx_network, roll_out
 from trt_engines.graph import Precision, for_tensorrt
 
-pytestmark = pytest.mark.unit
+pytestmark = pytest.mark.fast
 
 
 def pictures(model: onnx.ModelProto) -> np.ndarray:

@@ -12,7 +12,7 @@ from face.target import write_onnx
 from live.generators.onnx_runtime import OnnxGenerator
 from live.generators.tensorrt import TensorRtGenerator
 
-pytestmark = pytest.mark.unit
+pytestmark = pytest.mark.fast
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ import pytest
 
 from face.camera import ScaledOrthographicCamera, estimate_camera
 
-pytestmark = pytest.mark.unit
+pytestmark = pytest.mark.fast
 
 
 @pytest.mark.parametrize(

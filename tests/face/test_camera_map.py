@@ -10,7 +10,7 @@ from face.camera_map import CameraMap, camera_move, map_inputs, middle_of_face, 
 from face.parameters import EXPRESSION_SIZE, FaceParameters
 from offline.reconstruct.camera_map_learning import learn_camera_map
 
-pytestmark = pytest.mark.unit
+pytestmark = pytest.mark.fast
 
 
 def test_a_move_is_undone_by_what_measures_it(model):

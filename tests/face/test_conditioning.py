@@ -9,7 +9,7 @@ from face.gaze_image import GazeRenderer, draw_eye
 from face.nmfc import NmfcRenderer, nmfc_colors
 from face.parameters import FaceParameters, gaze_rotation
 
-pytestmark = pytest.mark.unit
+pytestmark = pytest.mark.fast
 
 
 def face(expression=None, gaze=(0, 0), identity=None, **pose):

@@ -17,7 +17,7 @@ from face.tracking import FaceTracker
 from face.video import VideoReader
 from offline.synthetic.raster_people import Person
 
-pytestmark = pytest.mark.unit
+pytestmark = pytest.mark.fast
 CORNERS = {263: (150.0, 80.0), 362: (120.0, 80.0), 33: (50.0, 80.0), 133: (80.0, 80.0)}
 
 

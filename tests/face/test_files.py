@@ -10,7 +10,7 @@ import pytest
 
 from face.files import atomic, sha256, write_whole
 
-pytestmark = pytest.mark.unit
+pytestmark = pytest.mark.fast
 
 
 def test_what_is_written_is_there_and_nothing_else(tmp_path):

@@ -13,7 +13,7 @@ from face.landmarks import UNIT_NAMES, Landmarks
 from face.parameters import IDENTITY_SIZE, FaceParameters, of_units
 from offline.synthetic.motion import natural_motion
 
-pytestmark = pytest.mark.unit
+pytestmark = pytest.mark.slow
 
 FRAMES = 60
 UNITS = [UNIT_NAMES.index(n) for n in ("jawOpen", "mouthSmileLeft", "mouthSmileRight", "browInnerUp", "mouthPucker")]

@@ -22,7 +22,7 @@ from face.landmarks import (
 from face.morphable import DEFAULT_PATH, MorphableModel, Part
 from face.parameters import BROWS, EXPRESSION_SIZE, IDENTITY_SIZE, MOUTH, UNITS
 
-pytestmark = pytest.mark.unit
+pytestmark = pytest.mark.fast
 
 
 def test_has_what_the_design_asks_for(model):

@@ -10,7 +10,7 @@ from face.motion_range import MotionRange, motion_ellipsoid
 from face.parameters import EXPRESSION_SIZE, FaceParameters
 from face.retarget import Retargeter, RetargetSettings
 
-pytestmark = pytest.mark.unit
+pytestmark = pytest.mark.fast
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ import pytest
 from face.quiet import silenced
 from face.tracking import FaceTracker
 
-pytestmark = pytest.mark.unit
+pytestmark = pytest.mark.fast
 
 
 def place(descriptor: int) -> tuple[int, int]:

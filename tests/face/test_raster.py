@@ -5,7 +5,7 @@ import pytest
 
 from face.raster import BACKGROUND, interpolate, rasterise, triangulate, vertex_normals
 
-pytestmark = pytest.mark.unit
+pytestmark = pytest.mark.fast
 
 
 def slow_rasterise(points, triangles, height, width):

@@ -13,7 +13,7 @@ from face.lips import Lips
 from face.parameters import BROWS, EXPRESSION_SIZE, IDENTITY_SIZE, MOUTH, FaceParameters
 from face.retarget import Mode, Retargeter, RetargetSettings, blend
 
-pytestmark = pytest.mark.unit
+pytestmark = pytest.mark.fast
 
 HEAD = RetargetSettings()
 BESIDE = np.ones(EXPRESSION_SIZE, bool)  # all but what may close the lips

@@ -7,7 +7,7 @@ from conftest import camera
 from face.camera_map import middle_of_face
 from face.smoothing import CameraFilter
 
-pytestmark = pytest.mark.unit
+pytestmark = pytest.mark.fast
 NOISE_DEG, NOISE_PX = 0.15, 0.15
 
 

@@ -11,7 +11,7 @@ from onnx import TensorProto, helper
 from face.errors import UserError
 from face.target import find_target, read_info, read_plan, write_engine, write_onnx
 
-pytestmark = pytest.mark.unit
+pytestmark = pytest.mark.fast
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ import pytest
 from face.errors import UserError
 from face.video import VideoReader, VideoWriter
 
-pytestmark = pytest.mark.unit
+pytestmark = pytest.mark.fast
 
 
 def test_round_trip(tmp_path):

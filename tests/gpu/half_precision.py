@@ -17,7 +17,7 @@ from offline.networks.paper_generator import PaperGenerator
 
 
 def network(graph: onnx.ModelProto, size: int) -> nn.Module:
-    """The step that a graph from ``trt_engines.graph.for_tensorrt`` was exported from, on the processor.
+    """The step that a graph from ``trt_engines.graph.for_tensorrt`` was exported from, on the CPU.
 
     The exporter keeps parameters' names; a graph in half precision and stored maps add an ending to them.
     """

@@ -5,89 +5,39 @@ from __future__ import annotations
 import argparse
 import asyncio
 import shutil
-import statistics
 import subprocess
 import sys
 import threading
 import time
-import traceback
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import cv2
 import numpy as np
+from gpu.figures import WARM_UP, attempt, decibel, faces, keep, row, timed
 
 from face.conditioning import CpuConditioning
 from face.errors import UserError
 from face.morphable import MorphableModel
-from face.parameters import FaceParameters
 from face.target import read_info, write_onnx
 from live.generators.tensorrt import TensorRtGenerator
 from live.renderers.cuda import CudaConditioning
 from live.target_loading import load_target
 from offline.rollout import onnx_network, roll_out
-from offline.synthetic.motion import natural_motion
-from offline.synthetic.raster_people import Person, act
 from trt_engines.engines import engine_for
 from trt_engines.gpu import Gpu
 from trt_engines.graph import Precision
 from trt_engines.library import tensorrt
 
 DEMO = Path("trt_engines/demo.onnx")
-WARM_UP, PARITY_FRAMES = 50, 100
+PARITY_FRAMES = 100
 STREAM_S = 10
 PACED_S = 4
 PAPER_GFLOP = {256: 168, 512: 4 * 168}
 
 
-def timed(work: Callable[[int], object], frames: int) -> tuple[float, float]:
-    """Median and 95th percentile of a call's time in ms, after a warm-up."""
-    spent = []
-    for k in range(frames + WARM_UP):
-        begin = time.perf_counter()
-        work(k)
-        spent.append((time.perf_counter() - begin) * 1000)
-    spent = sorted(spent[WARM_UP:])
-    return statistics.median(spent), spent[int(len(spent) * 0.95)]
-
-
-def row(name: str, figures: tuple[float, float] | str) -> None:
-    print(f"| {name} | " + (figures if isinstance(figures, str) else f"{figures[0]:.3f} | {figures[1]:.3f}") + " |",
-          flush=True)  # fmt: skip
-
-
-@contextmanager
-def attempt(name: str) -> Iterator[None]:
-    """What fails is a row of the table, and the rest is still measured."""
-    try:
-        yield
-    except UserError as error:
-        row(name, f"refused: {error} | ")
-    except Exception as error:
-        traceback.print_exc()
-        row(name, f"FAILED: {type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''} | ")
-
-
-def faces(model: MorphableModel, size: int, count: int) -> list[FaceParameters]:
-    return act(Person(model, 4), natural_motion(count, 4), size)
-
-
-def decibel(made: list[np.ndarray], expected: list[np.ndarray]) -> float:
-    error = np.mean([((a.astype(float) - b) ** 2).mean() for a, b in zip(made, expected, strict=True)])
-    return float(10 * np.log10(255**2 / max(error, 1e-9)))
-
-
-def keep(folder: Path | None, name: str, rows: list[list[np.ndarray]]) -> None:
-    """Pictures side by side, to be looked at."""
-    if folder:
-        sheet = np.vstack([np.hstack(pictures) for pictures in rows])
-        cv2.imwrite(str(folder / f"{name}.png"), np.ascontiguousarray(sheet[..., ::-1]))
-
-
-def renderer(model: MorphableModel, size: int, gpu: Gpu, frames: int, pictures: Path | None) -> None:
+def renderer(model: MorphableModel, size: int, gpu: Gpu, frames: int, images: Path | None) -> None:
     """Parity with the CPU's renderer, and time."""
     drawn, moving = CudaConditioning(model, size, gpu), faces(model, size, PARITY_FRAMES)
     reference = CpuConditioning(model, size)
@@ -98,50 +48,48 @@ def renderer(model: MorphableModel, size: int, gpu: Gpu, frames: int, pictures: 
         f"{min(equal):.5f} | ")  # fmt: skip
     row(f"NMFC and gaze, {size}²: ms", timed(lambda k: drawn.render(moving[k % PARITY_FRAMES]), frames))
     shown = range(0, PARITY_FRAMES, PARITY_FRAMES // 4)
-    keep(pictures, f"nmfc_{size}", [[side[k][..., c] for k in shown for c in (slice(3), slice(3, 6))]
+    keep(images, f"nmfc_{size}", [[side[k][..., c] for k in shown for c in (slice(3), slice(3, 6))]
                                     for side in (here, there)])  # fmt: skip
 
 
-def generator(name: str, path: Path, model: MorphableModel, gpu: Gpu, frames: int, pictures: Path | None) -> None:
+def generator(name: str, path: Path, model: MorphableModel, gpu: Gpu, frames: int, images: Path | None) -> None:
     """Parity with ONNX Runtime over a roll-out, and time, alone and with drawing."""
     info = read_info(path, model.hash)
     made = TensorRtGenerator(engine_for(path, info, gpu.capability, Precision.FP16), Gpu())
     moving, reference = faces(model, info.size, PARITY_FRAMES), CpuConditioning(model, info.size)
     conditionings = [reference.render(p) for p in moving]
-    compared = conditionings[
-        : PARITY_FRAMES if info.size == 256 else PARITY_FRAMES // 10
-    ]  # it takes the processor long
+    compared = conditionings[: PARITY_FRAMES if info.size == 256 else PARITY_FRAMES // 10]  # it takes the CPU long
     there = list(roll_out(onnx_network(path), compared))
     here = [made.step(c) for c in compared]
     row(f"{name}: PSNR against ONNX Runtime, {len(compared)} frames, dB", f"{decibel(here, there):.1f} | ")
     from_its_past = steps_from(there, compared, made)
     row(f"{name}: the same, each step from ONNX Runtime's past, dB", f"{decibel(from_its_past, there):.1f} | ")
     keep(
-        pictures,
+        images,
         name.replace(", ", "_").rstrip("²"),
         [side[:: len(compared) // 5] for side in (here, from_its_past, there)],
     )
-    row(f"{name}: step, picture from host to host, ms",
+    row(f"{name}: step, image from host to host, ms",
         timed(lambda k: made.step(conditionings[k % PARITY_FRAMES]), frames))  # fmt: skip
     drawn = CudaConditioning(model, info.size, gpu)
-    row(f"{name}: parameters up, draw, step, picture down, ms",
+    row(f"{name}: parameters up, draw, step, image down, ms",
         timed(lambda k: made.step(drawn.render(moving[k % PARITY_FRAMES])), frames))  # fmt: skip
 
 
 def steps_from(past: list[np.ndarray], conditionings: list[np.ndarray], made: TensorRtGenerator) -> list[np.ndarray]:
-    """Pictures that each follow on others than the generator's own.
+    """Images that each follow on others than the generator's own.
 
     A network with random weights is chaotic: one level of one pixel, and it is 18 dB from itself ten frames later, in
     whatever precision.
     """
     made.reset()
-    pictures = []
+    images = []
     for k, conditioning in enumerate(conditionings):
-        pictures.append(made.step(conditioning))
+        images.append(made.step(conditioning))
         latest = made._outputs[(made._steps - 1) % len(made._outputs)]
         latest.copy_from(made._gpu.upload(past[k]), stream=made._gpu.stream)
         made._gpu.stream.sync()
-    return pictures
+    return images
 
 
 def matrix_rate() -> float:
@@ -223,7 +171,7 @@ def live_loop(gpu: Gpu, frames: int) -> None:
         row(f"live loop fed at 60 fps: {stage}, ms", (figures["median"], figures["p95"]))
 
 
-def stream(pictures: Path | None) -> None:
+def stream(images: Path | None) -> None:
     """``run_live.py --target NAME.engine`` as a user starts it, watched by an aiortc peer on loopback."""
     from benchmarks.viewers import join
 
@@ -250,8 +198,8 @@ def stream(pictures: Path | None) -> None:
         finally:
             served.terminate()
             served.communicate(timeout=30)
-    row("run_live.py --target demo.engine: pictures per second at an aiortc peer", f"{rate:.1f} | ")
-    keep(pictures, "streamed", [[last]])
+    row("run_live.py --target demo.engine: images per second at an aiortc peer", f"{rate:.1f} | ")
+    keep(images, "streamed", [[last]])
 
 
 def memory(gpu: Gpu) -> None:
@@ -277,7 +225,7 @@ def memory(gpu: Gpu) -> None:
     row("1 GiB asked for where 64 MiB are free: what is said", f"{said} | ")
 
 
-def paper(model: MorphableModel, gpu: Gpu, frames: int, pictures: Path | None, checkpoint: Path | None) -> None:
+def paper(model: MorphableModel, gpu: Gpu, frames: int, images: Path | None, checkpoint: Path | None) -> None:
     """The paper's network beside PyTorch and beside what the arithmetic alone would take."""
     import torch
 
@@ -298,7 +246,7 @@ def paper(model: MorphableModel, gpu: Gpu, frames: int, pictures: Path | None, c
             path = Path(folder) / "paper.onnx"
             info = replace(read_info(DEMO, model.hash), name="paper", size=size)
             write_onnx(path, export_onnx(network, size), info)
-            generator(name, path, model, gpu, frames, pictures)
+            generator(name, path, model, gpu, frames, images)
             pytorch(name, network, size, frames)
             spent.append(kernels(name, path, size))
             if size == 256:
@@ -334,20 +282,20 @@ def streams(name: str, path: Path, model: MorphableModel, gpu: Gpu) -> None:
         row(f"{name}: {count} loops fed at 30 fps, slowest and fastest, fps", f"{min(rates):.1f} | {max(rates):.1f}")
 
 
-def compact(model: MorphableModel, gpu: Gpu, frames: int, pictures: Path | None) -> None:
+def compact(model: MorphableModel, gpu: Gpu, frames: int, images: Path | None) -> None:
     """The compact generator: the demo's, and one of 512² with random weights."""
     import torch
 
     from offline.export.onnx_step import export_onnx
     from offline.networks.compact_generator import CompactGenerator
 
-    generator("demo, 256²", DEMO, model, gpu, frames, pictures)
+    generator("demo, 256²", DEMO, model, gpu, frames, images)
     torch.manual_seed(0)
     with TemporaryDirectory() as folder:
         path = Path(folder) / "large.onnx"
         info = replace(read_info(DEMO, model.hash), name="large", size=512)
         write_onnx(path, export_onnx(CompactGenerator(512), 512), info)
-        generator("compact, 512², random weights", path, model, gpu, frames, pictures)
+        generator("compact, 512², random weights", path, model, gpu, frames, images)
 
 
 def main() -> None:
@@ -357,22 +305,22 @@ def main() -> None:
     parser.add_argument(
         "--only", default="renderer,compact,memory,loop,stream,paper", help="parts, with commas between"
     )
-    parser.add_argument("--pictures", type=Path, help="where to keep pictures to look at")
+    parser.add_argument("--images", type=Path, help="where to keep images to look at")
     parser.add_argument("--checkpoint", type=Path, help="weights of the paper's network (default: random)")
     arguments = parser.parse_args()
-    frames, pictures, only = arguments.frames, arguments.pictures, arguments.only.split(",")
+    frames, images, only = arguments.frames, arguments.images, arguments.only.split(",")
     gpu, library, model = Gpu(), tensorrt(), MorphableModel.load()
     print(
         f"# {gpu.name}\n\nCompute capability {gpu.capability[0]}.{gpu.capability[1]}, {library.name} "
         f"{library.version}; medians of {frames} frames after {WARM_UP}.\n\n| what | median | p95 |\n|---|---|---|"
     )
     parts: dict[str, Callable[[], None]] = {
-        "renderer": lambda: [renderer(model, size, gpu, frames, pictures) for size in (256, 512)],
-        "compact": lambda: compact(model, gpu, frames, pictures),
+        "renderer": lambda: [renderer(model, size, gpu, frames, images) for size in (256, 512)],
+        "compact": lambda: compact(model, gpu, frames, images),
         "memory": lambda: memory(gpu),
         "loop": lambda: live_loop(gpu, frames),
-        "stream": lambda: stream(pictures),
-        "paper": lambda: paper(model, gpu, frames, pictures, arguments.checkpoint),
+        "stream": lambda: stream(images),
+        "paper": lambda: paper(model, gpu, frames, images, arguments.checkpoint),
     }
     for name in only:
         with attempt(name):

@@ -24,8 +24,9 @@ from gpu.travel import draw, unpack
 from face.drawing import draw_conditioning
 from face.morphable import MorphableModel
 from face.parameters import FaceParameters
-from offline.dataset.dataset import Dataset, stack_parameters, write_dataset
-from offline.dataset.pixel_error import score_pictures
+from offline.dataset.dataset import Dataset
+from offline.dataset.pixel_error import score_images
+from offline.dataset.store import stack_parameters, write_dataset
 from offline.flow.stored_flows import store_flows
 from offline.networks.compact_generator import CompactGenerator
 from offline.networks.exported_step import torch_network
@@ -34,8 +35,9 @@ from offline.rollout import roll_out
 from offline.training.distributed import Ranks
 from offline.training.loader import needed_strides
 from offline.training.perceptual import PyramidDistance, Vgg16Perceptual
+from offline.training.precision import Precision
 from offline.training.profiles import COMPACT, PAPER, Phase, Profile, Weights
-from offline.training.trainer import Precision, Trainer
+from offline.training.trainer import Trainer
 
 PART = 15 << 20  # bytes of a file that travels back
 STUDENT = Weights(l1=1.0, gradient=1.0, perceptual=0.15, image=0.02, mouth=0.02)
@@ -62,7 +64,7 @@ class HeldOut:
         first, last = self._dataset.test[0]
         conditionings, truth = (np.asarray(a[first:last]) for a in (self._dataset.conditionings, self._dataset.frames))
         outputs = np.stack(list(roll_out(torch_network(generator, self._device), conditionings)))
-        scores = asdict(score_pictures(outputs, truth, conditionings, self._dataset.mouths[first:last]))
+        scores = asdict(score_images(outputs, truth, conditionings, self._dataset.mouths[first:last]))
         return scores, outputs, conditionings
 
     def sheet(self, outputs: np.ndarray, conditionings: np.ndarray) -> np.ndarray:
@@ -128,15 +130,17 @@ def paint_drivers(
     size = dataset.frames.shape[1]
     frames, conditionings = [np.asarray(dataset.frames)], [np.asarray(dataset.conditionings)]
     faces = [dataset.face(k) for k in range(len(dataset.frames))]
+    aligned = [dataset.aligned_face(k) for k in range(len(dataset.frames))]
     takes = [int(take) for take in dataset.parameters["take"]]
     for number, moved in enumerate(driven):
         drawn = draw(moved, size)
         frames.append(np.stack(list(roll_out(torch_network(generator, device), drawn))))
         conditionings.append(drawn)
         faces += moved
+        aligned += moved
         takes += [max(dataset.parameters["take"]) + 1 + number] * len(moved)
     write_dataset(folder, np.concatenate(frames), np.concatenate(conditionings),
-                  stack_parameters(faces, np.array(takes)), dataset.manifest)  # fmt: skip
+                  stack_parameters(faces, aligned, np.array(takes), dataset.camera_map), dataset.manifest)  # fmt: skip
 
 
 def save_parts(weights: dict[str, torch.Tensor], out: Path, name: str) -> None:

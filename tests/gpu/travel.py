@@ -25,7 +25,7 @@ from face.camera import ScaledOrthographicCamera
 from face.conditioning import CpuConditioning
 from face.morphable import MorphableModel
 from face.parameters import FaceParameters
-from offline.dataset.dataset import write_dataset
+from offline.dataset.store import write_dataset
 
 _PARAMETERS = ("expression", "rotation", "scale", "translation", "gaze")
 

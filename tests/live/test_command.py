@@ -17,7 +17,7 @@ from conftest import DEMO_TARGET, REPOSITORY
 from face.target import write_engine
 from face.video import VideoReader
 
-pytestmark = pytest.mark.unit
+pytestmark = pytest.mark.slow
 
 
 def run(*words: str, timeout: float = 120) -> subprocess.CompletedProcess[str]:

@@ -20,7 +20,7 @@ from offline.networks import head_warp as layers
 from offline.synthetic.motion import natural_motion
 from offline.synthetic.raster_people import Person, act
 
-pytestmark = pytest.mark.unit
+pytestmark = pytest.mark.fast
 SMALL = DEMO_TARGET.with_suffix(".int8.onnx")
 
 
@@ -68,7 +68,7 @@ def test_geometry_is_that_of_training(conditionings):
     assert np.abs(found - camera[0].numpy()).max() < 1e-4
     chance = torch.Generator().manual_seed(0)
     relief, bend = torch.rand(1, 3, 32, 32, generator=chance) * 0.2 - 0.5, torch.rand(1, 2, 32, 32, generator=chance)
-    wanted = layers.head_places(camera, relief, bend * 0.1, 256)[0]
+    wanted = layers.head_sampling_grid(camera, relief, bend * 0.1, 256)[0]
     places = head_sampling_grid(found, relief[0].numpy(), bend[0].numpy() * np.float32(0.1))
     large = torch.nn.functional.interpolate(torch.from_numpy(places)[None], scale_factor=4.0, mode="bilinear")[0]
     assert wanted.std() > 0.5 and (large - wanted).abs().max() < 1e-3

@@ -6,7 +6,7 @@ import pytest
 
 from live.mailbox import Closed, Mailbox
 
-pytestmark = pytest.mark.unit
+pytestmark = pytest.mark.fast
 
 
 def test_the_newest_wins_and_drops_are_counted():

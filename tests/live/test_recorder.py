@@ -10,7 +10,7 @@ from face.video import VideoReader
 from live.frames import Generated
 from live.recorder import Recorder
 
-pytestmark = pytest.mark.unit
+pytestmark = pytest.mark.fast
 
 
 def test_a_failure_is_told_and_leaves_no_file(tmp_path):

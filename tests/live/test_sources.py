@@ -17,7 +17,7 @@ from live.sources.camera import CameraSource
 from live.sources.open import open_source
 from live.sources.video_file import DEMO_CLIP, FileSource
 
-pytestmark = pytest.mark.unit
+pytestmark = pytest.mark.fast
 
 
 def collect(source, most):

@@ -11,7 +11,7 @@ from live.pipeline import StageError
 from live.sources.browser import NoSource
 from live.warm_up import warm_up
 
-pytestmark = pytest.mark.unit
+pytestmark = pytest.mark.fast
 
 
 def test_a_face_goes_all_the_way_and_the_loop_is_left_as_it_was(model, module_target):

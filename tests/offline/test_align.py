@@ -12,7 +12,7 @@ from offline.reconstruct.pose_refinement import align_poses
 from offline.synthetic.motion import natural_motion
 from offline.synthetic.raster_people import Person, act
 
-pytestmark = pytest.mark.unit
+pytestmark = pytest.mark.fast
 SIZE, FRAMES, HELD_OUT = 128, 100, 8
 
 

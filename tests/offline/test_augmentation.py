@@ -7,7 +7,7 @@ from offline.dataset.augmentation import Augmentation, Similarity
 from offline.synthetic.motion import natural_motion
 from offline.synthetic.raster_people import Person, act
 
-pytestmark = pytest.mark.unit
+pytestmark = pytest.mark.fast
 SIZE = 128
 
 
@@ -25,7 +25,7 @@ def test_the_moved_face_is_where_the_moved_picture_shows_it(model):
     move = Similarity(
         SIZE,
         1.12,
-        3.0,  # the light does not turn with the picture, but that is little
+        3.0,  # the light does not turn with the image, but that is little
         np.array([5.0, -3.0]),
     )
     moved = move.image(person.render(face, SIZE, SIZE)).astype(int)

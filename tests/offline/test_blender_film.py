@@ -19,6 +19,7 @@ from offline.synthetic.blender.head import HeadModel
 from offline.synthetic.blender.person import Person, draw_person, shape_of
 from offline.synthetic.blender.takes import HELD_OUT, TAKE_FRAMES, Take, plan
 
+pytestmark = pytest.mark.slow
 _KIT = Path(__file__).parents[3] / "shared" / "studio2"
 _SIZE = 64
 

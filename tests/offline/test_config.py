@@ -11,7 +11,7 @@ from offline.flow.optical_flow import FlowKind
 from offline.training.config import as_config, differences, read_config, write_config
 from offline.training.profiles import COMPACT, PAPER, Phase, Weights
 
-pytestmark = pytest.mark.unit
+pytestmark = pytest.mark.fast
 
 
 @pytest.mark.parametrize("profile", [COMPACT, PAPER], ids=lambda p: p.name)

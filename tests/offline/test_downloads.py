@@ -13,7 +13,7 @@ from offline.downloads import fetch_weights
 from offline.evaluate import lpips
 from offline.training import perceptual
 
-pytestmark = pytest.mark.unit
+pytestmark = pytest.mark.fast
 
 
 class Bomb:

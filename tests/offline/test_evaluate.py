@@ -13,46 +13,50 @@ from conftest import CLIPS
 from face.errors import UserError
 from face.target import write_onnx
 from offline.dataset.dataset import Dataset
-from offline.evaluate.evaluation import Judges, evaluate, evaluate_driven, read_portrait
+from offline.evaluate.driven import evaluate_driven, read_portrait
+from offline.evaluate.evaluation import evaluate
+from offline.evaluate.options import MetricNetworks
 from offline.export.onnx_step import export_onnx
+from offline.export.options import TargetLabels
 from offline.export.target_info import describe
 from offline.networks.compact_generator import CompactGenerator
 
-pytestmark = pytest.mark.unit
+pytestmark = pytest.mark.slow
 
 
 class Brightness:
-    """Stands in for LPIPS: how much brighter one picture is than the other."""
+    """Stands in for LPIPS: how much brighter one image is than the other."""
 
     name = "brightness"
 
-    def distance(self, picture, truth):
-        return abs(float(picture.mean()) - float(truth.mean()))
+    def distance(self, image, truth):
+        return abs(float(image.mean()) - float(truth.mean()))
 
 
 class Redness:
-    """Stands in for a recogniser: everybody with a face is alike."""
+    """Stands in for a recognizer: everybody with a face is alike."""
 
     hash = "of no file"
 
-    def embedding(self, picture, seen):
+    def embedding(self, image, seen):
         return np.array([1.0, 0.0])
 
-    def similarity(self, pictures, seen, reference):
+    def similarity(self, images, seen, reference):
         return float(reference[0])
 
 
 @pytest.fixture(scope="module")
 def target(dataset_folder, model, tmp_path_factory):
-    """A target of the synthetic person; its network only remembers."""
-    from offline.training.texture_init import remember
+    """A target of the synthetic person; its network shows textures only."""
+    from offline.training.texture_init import initialize_textures
 
     dataset = Dataset(dataset_folder, model)
     torch.manual_seed(0)
     generator = CompactGenerator(128, widths=(8, 12, 16), fine=8)
-    remember(generator, dataset)
+    initialize_textures(generator, dataset)
     path = tmp_path_factory.mktemp("target") / "someone.onnx"
-    write_onnx(path, export_onnx(generator, 128), describe(dataset, "compact", "someone", "Someone", "invented"))
+    info = describe(dataset, "compact", TargetLabels("someone", "Someone", "invented"))
+    write_onnx(path, export_onnx(generator, 128), info)
     return path
 
 
@@ -82,8 +86,8 @@ def test_nothing_held_out_says_so(dataset, target, model):
 
 
 def test_the_report_is_whole_and_not_made_twice(dataset, target, model, tmp_path, capsys):
-    judges = Judges(Brightness(), Redness())
-    scores = evaluate(model, dataset, target, tmp_path, judges)
+    networks = MetricNetworks(Brightness(), Redness())
+    scores = evaluate(model, dataset, target, tmp_path, networks)
     assert scores["identity"] == scores["identity_of_truth"] == 1 and 0 <= scores["brightness"] < 30
     table = (tmp_path / "scores.txt").read_text()
     assert table == capsys.readouterr().out and "live fit  aligned" in table
@@ -93,9 +97,9 @@ def test_the_report_is_whole_and_not_made_twice(dataset, target, model, tmp_path
     assert cv2.imread(str(tmp_path / "sheet.png")).shape == (384, 768, 3)
     assert cv2.imread(str(tmp_path / "heat.png")).shape == (128, 128, 3)
     (tmp_path / "heat.png").unlink()
-    assert evaluate(model, dataset, target, tmp_path, judges) == scores
+    assert evaluate(model, dataset, target, tmp_path, networks) == scores
     assert "is up to date" in capsys.readouterr().out and not (tmp_path / "heat.png").exists()
-    assert "identity" not in evaluate(model, dataset, target, tmp_path)  # other judges, another report
+    assert "identity" not in evaluate(model, dataset, target, tmp_path)  # other networks, another report
     assert (tmp_path / "heat.png").exists()
 
 

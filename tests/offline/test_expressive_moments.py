@@ -7,7 +7,7 @@ from conftest import camera, true_landmarks, units
 from face.parameters import FaceParameters
 from offline.evaluate.expressive_moments import moments
 
-pytestmark = pytest.mark.unit
+pytestmark = pytest.mark.fast
 EXPRESSIONS = {
     "grin": units(mouthSmileLeft=0.9, mouthSmileRight=0.9),
     "O": units(jawOpen=0.4, mouthFunnel=0.8, mouthPucker=0.4),

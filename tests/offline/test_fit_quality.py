@@ -10,7 +10,7 @@ from face.parameters import FaceParameters
 from offline.evaluate.fit_quality import MOVEMENTS, compare, fit_quality, line
 from offline.tracked import track
 
-pytestmark = pytest.mark.unit
+pytestmark = pytest.mark.slow
 
 FRAMES = 40
 CONSECUTIVE = np.ones(FRAMES - 2, bool)

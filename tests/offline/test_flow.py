@@ -7,24 +7,24 @@ from conftest import camera, units
 
 from face.nmfc import NmfcRenderer
 from face.parameters import FaceParameters
-from offline.flow.optical_flow import carried, composite_flow, estimated_flow, face_flow
+from offline.flow.optical_flow import composite_flow, estimated_flow, face_flow, warp_image
 from offline.synthetic.raster_people import Person
 from offline.training.losses import warp
 
-pytestmark = pytest.mark.unit
+pytestmark = pytest.mark.fast
 SIZE = 192
 
 
 @pytest.fixture(scope="module")
 def two_frames(model):
-    """A person in two frames: parameters, pictures, and the true flow from the second to the first."""
+    """A person in two frames: parameters, images, and the true flow from the second to the first."""
     person = Person(model, 2)
     earlier, now = (
         FaceParameters(person.identity, units(jawOpen=jaw), camera(yaw, size=SIZE, scale=70), np.zeros(2))
         for yaw, jaw in ((5, 0.1), (9, 0.3))
     )
-    pictures = [person.render(p, SIZE, SIZE) for p in (earlier, now)]
-    return earlier, now, *pictures, person.flow(now, earlier, SIZE, SIZE)
+    images = [person.render(p, SIZE, SIZE) for p in (earlier, now)]
+    return earlier, now, *images, person.flow(now, earlier, SIZE, SIZE)
 
 
 def test_the_fitted_face_gives_the_true_flow(model, two_frames):
@@ -42,8 +42,8 @@ def test_the_flow_carries_the_earlier_picture_along(two_frames):
     _, _, first, second, truth = two_frames
     face = np.linalg.norm(truth, axis=-1) > 0
     before = np.abs(first.astype(int) - second)[face].mean()
-    after = np.abs(carried(first, truth).astype(int) - second)[face].mean()
+    after = np.abs(warp_image(first, truth).astype(int) - second)[face].mean()
     assert after < 0.5 * before
     tensor = torch.from_numpy(first.copy()).permute(2, 0, 1)[None].float()
     same = warp(tensor, torch.from_numpy(truth).permute(2, 0, 1)[None].float())[0].permute(1, 2, 0).numpy()
-    assert np.abs(same - carried(first, truth))[4:-4, 4:-4].mean() < 1.0
+    assert np.abs(same - warp_image(first, truth))[4:-4, 4:-4].mean() < 1.0

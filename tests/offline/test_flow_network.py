@@ -9,7 +9,7 @@ from offline.flow import train as flow_training
 from offline.flow.refinement_unet import FlowNetwork
 from offline.flow.train import compare, film_pairs, learn, masked_endpoint_error
 
-pytestmark = pytest.mark.unit
+pytestmark = pytest.mark.slow
 
 
 def test_masked_endpoint_error_by_hand():

@@ -10,7 +10,7 @@ from offline.reconstruct.checked_tracking import RATE, find_cuts, resampled, tra
 from offline.synthetic.motion import natural_motion
 from offline.synthetic.raster_people import Person, act
 
-pytestmark = pytest.mark.unit
+pytestmark = pytest.mark.fast
 SIZE = 192
 
 
@@ -24,9 +24,9 @@ def someone(model):
     return portraits(model, 4)
 
 
-def film(path, pictures):
+def film(path, images):
     with VideoWriter(path, 25) as writer:
-        for picture in pictures:
+        for picture in images:
             writer.write(picture)
     return path
 
@@ -113,21 +113,21 @@ def test_several_people(model, someone, tmp_path):
 
 def test_a_face_that_is_lost(someone, tmp_path):
     empty = np.full((SIZE, SIZE, 3), int(np.mean(someone)), np.uint8)
-    pictures = [*someone, *([empty] * 30), *someone]
+    images = [*someone, *([empty] * 30), *someone]
     with pytest.raises(UserError, match=r"no face from 0\.[34] s on|cut into scenes"):
-        track_video(film(tmp_path / "a.mp4", pictures), RATE)
+        track_video(film(tmp_path / "a.mp4", images), RATE)
 
 
 def test_a_face_that_wanders(someone, tmp_path):
     wide = np.full((2 * SIZE, 3 * SIZE, 3), 90, np.uint8)
-    pictures = []
+    images = []
     for k in range(60):
         picture = wide.copy()
         left = max(0, k - 22) * 10
         picture[:SIZE, left : left + SIZE] = someone[0]
-        pictures.append(picture)
+        images.append(picture)
     with pytest.raises(UserError, match="wanders far"):
-        track_video(film(tmp_path / "a.mp4", pictures), RATE)
+        track_video(film(tmp_path / "a.mp4", images), RATE)
 
 
 def test_nobody(tmp_path):

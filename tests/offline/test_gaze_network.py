@@ -14,7 +14,7 @@ from offline.gaze.network import GazeNetwork, export
 from offline.gaze.samples import HIGH, WIDE
 from offline.synthetic.motion import free_lids, natural_motion
 
-pytestmark = pytest.mark.unit
+pytestmark = pytest.mark.slow
 RNG = np.random.default_rng(3)
 
 
@@ -31,15 +31,15 @@ def test_a_mirrored_face_is_what_a_mirrored_picture_gives():
     points = np.zeros((COUNT, 2))
     for left, right in ((263, 33), (362, 133), (386, 159), (374, 145), (473, 468)):
         points[left], points[right] = RNG.uniform([100, 40], [160, 80]), RNG.uniform([20, 40], [80, 80])
-    centres = RNG.uniform(30, 90, (2, 2))
+    centers = RNG.uniform(30, 90, (2, 2))
     mirrored = points.copy()
     for left, right in ((263, 33), (362, 133), (386, 159), (374, 145), (473, 468)):
         mirrored[left], mirrored[right] = points[right] * [-1, 1] + [200, 0], points[left] * [-1, 1] + [200, 0]
     torch.manual_seed(0)
-    places = torch.from_numpy(eye_places(points, centres, 12.0))[None].repeat(64, 1, 1, 1)
+    places = torch.from_numpy(eye_places(points, centers, 12.0))[None].repeat(64, 1, 1, 1)
     eyes = torch.zeros(64, 2, HIGH, WIDE)
     _, drawn, turn, gaze = mirror_half((eyes, places, torch.full((64, 2), 7.0), torch.full((64, 2), 5.0)))
-    expected = eye_places(mirrored, (centres * [-1, 1] + [200, 0])[::-1], 12.0)
+    expected = eye_places(mirrored, (centers * [-1, 1] + [200, 0])[::-1], 12.0)
     changed = gaze[:, 0] < 0
     assert 10 < changed.sum() < 54
     assert torch.equal(changed, turn[:, 0] < 0) and (gaze[:, 1] == 5).all()

@@ -16,7 +16,7 @@ from offline.training.distributed import Ranks
 from offline.training.loader import Loader, needed_flows
 from offline.training.profiles import COMPACT, Phase, Weights
 
-pytestmark = pytest.mark.unit
+pytestmark = pytest.mark.slow
 MOVING = replace(
     COMPACT, phases=(Phase(until=9, length=4, rate=1e-4, weights=Weights(l1=1.0, warping=1.0)),),
     augmentation=Augmentation(zoom=0.05, turn_deg=5.0, shift=0.03),

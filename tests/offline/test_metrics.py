@@ -8,11 +8,11 @@ import pytest
 from conftest import camera, true_landmarks, units
 
 from face.parameters import FaceParameters
-from offline.dataset.pixel_error import score_pictures, warping_error
+from offline.dataset.pixel_error import score_images, warping_error
 from offline.evaluate.face_metrics import score_driven, score_faces
 from offline.flow.optical_flow import estimated_flow
 
-pytestmark = pytest.mark.unit
+pytestmark = pytest.mark.fast
 
 
 def moving_noise(frames=6, size=64, step=2):
@@ -25,13 +25,13 @@ def moving_noise(frames=6, size=64, step=2):
 
 def test_distances_by_hand():
     truth = np.zeros((2, 64, 64, 3), np.uint8)
-    pictures = truth.copy()
-    pictures[:, :32] = [3, 4, 0]  # 5 away in the upper half
-    pictures[1, 40, 40] = 255
+    images = truth.copy()
+    images[:, :32] = [3, 4, 0]  # 5 away in the upper half
+    images[1, 40, 40] = 255
     truth[1, 40, 40] = 251
     conditionings = np.zeros((2, 64, 64, 6), np.uint8)
     conditionings[:, 16:48, :, 0] = 1
-    scores = score_pictures(pictures, truth, conditionings, np.array([[32.0, 16.0]] * 2))
+    scores = score_images(images, truth, conditionings, np.array([[32.0, 16.0]] * 2))
     far = np.sqrt(3 * 16)  # the one pixel
     assert scores.apd == pytest.approx((5 * 2048 * 2 + far) / 8192)
     assert scores.masked_apd == pytest.approx((5 * 1024 * 2 + far) / 4096)
@@ -42,10 +42,10 @@ def test_the_truth_scores_best():
     truth = moving_noise()
     conditionings = np.ones((6, 64, 64, 6), np.uint8)
     mouths = np.full((6, 2), 32.0)
-    same = score_pictures(truth, truth, conditionings, mouths)
+    same = score_images(truth, truth, conditionings, mouths)
     assert same.apd == 0 and same.ssim == pytest.approx(1) and same.motion == 1
     assert same.warping == same.warping_of_truth
-    still = score_pictures(np.repeat(truth[:1], 6, axis=0), truth, conditionings, mouths)
+    still = score_images(np.repeat(truth[:1], 6, axis=0), truth, conditionings, mouths)
     assert still.motion == 0 and still.ssim < 0.8
 
 
@@ -81,8 +81,8 @@ def test_a_blurred_video_is_less_sharp():
     blurred = np.stack([cv2.GaussianBlur(frame, (0, 0), 2.0) for frame in video])
     conditionings = np.full((*video.shape[:3], 6), 255, np.uint8)
     mouths = np.full((len(video), 2), 32.0)
-    same, soft = (score_pictures(pictures, video, conditionings, mouths) for pictures in (video, blurred))
+    same, soft = (score_images(images, video, conditionings, mouths) for images in (video, blurred))
     assert same.sharpness == same.mouth_sharpness == 1
     assert soft.sharpness < 0.8 and soft.mouth_sharpness < 0.8
-    brighter = score_pictures((video // 2 + 60).astype(np.uint8), video, conditionings, mouths)
+    brighter = score_images((video // 2 + 60).astype(np.uint8), video, conditionings, mouths)
     assert brighter.sharpness == pytest.approx(1, abs=0.03)  # contrast is not sharpness

@@ -12,7 +12,7 @@ from torch import nn
 
 from offline.export.onnx_graph import HALVED, bytes_behind, halve_maps, keep_bytes
 
-pytestmark = pytest.mark.unit
+pytestmark = pytest.mark.fast
 
 
 def run(model: onnx.ModelProto, value: np.ndarray) -> np.ndarray:
@@ -21,7 +21,7 @@ def run(model: onnx.ModelProto, value: np.ndarray) -> np.ndarray:
 
 
 class Sum(nn.Module):
-    """A map that a picture is added to."""
+    """A map that an image is added to."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -44,7 +44,7 @@ def test_maps_take_half_the_room_and_stay(tmp_path):
 
 
 def test_bytes_stay_bytes():
-    """A convolution by 2 over (bytes - 128) / 100, quantised to the same bytes."""
+    """A convolution by 2 over (bytes - 128) / 100, quantized to the same bytes."""
     number = lambda name, value: numpy_helper.from_array(np.array(value), name)  # noqa: E731
     nodes = [
         helper.make_node("Cast", ["bytes"], ["floats"], to=TensorProto.FLOAT),

@@ -10,17 +10,17 @@ import torch
 from torch import nn
 
 from face.recurrence import INPUTS
-from offline.dataset.dataset import Dataset
+from offline.dataset.dataset import Dataset, part_window
 from offline.networks.exported_step import ExportedStep
 from offline.networks.paper_generator import PaperGenerator
-from offline.training.gan import Adversaries, Scene
-from offline.training.history import Past
-from offline.training.loader import Batch
+from offline.training.crops import Crops
+from offline.training.gan import Discriminators, Motion, TrainingFrame
+from offline.training.history import History
 from offline.training.perceptual import PyramidDistance, Vgg19Perceptual
 from offline.training.profiles import PAPER, Phase, Weights
 from offline.training.trainer import Trainer
 
-pytestmark = pytest.mark.unit
+pytestmark = pytest.mark.fast
 SIZE = 64
 WHOLE = (slice(None), slice(None))
 
@@ -34,70 +34,77 @@ def scene():
     """A frame whose images, history and flows are all different."""
     images = [noise(1, 3, SIZE, SIZE + k)[..., :SIZE] for k in range(6)]
     flows = [20 * noise(1, 2, SIZE, SIZE), 20 * noise(1, 2, SIZE + 1, SIZE)[:, :, 1:]]
-    return Scene(
-        shown=noise(1, 6, SIZE, SIZE), output=images[0], truth=images[1], windows=[WHOLE],
-        mouths=[np.array([40.0, 44.0])], eyes=[np.array([32.0, 20.0])],
-        motions={1: (images[2:4], images[4:6], flows)},
+    crops = Crops(
+        drawn=[WHOLE],
+        mouths=[part_window(np.array([40.0, 44.0]), SIZE)],
+        eyes=[part_window(np.array([32.0, 20.0]), SIZE)],
+    )
+    return TrainingFrame(
+        conditioning=noise(1, 6, SIZE, SIZE), output=images[0], truth=images[1], weights=None, crops=crops,
+        motions={1: Motion(images[2:4], images[4:6], flows)},
     )  # fmt: skip
 
 
 def pair(scene, name):
-    (found,) = Adversaries(8).pairs(scene, Weights(**{name: 1.0}))
+    (found,) = Discriminators(8).pairs(scene, Weights(**{name: 1.0}))
     return found
 
 
 def test_the_image_discriminator_sees_conditioning_and_image(scene):
     found = pair(scene, "image")
-    assert torch.equal(found.real, torch.cat([scene.shown, scene.truth], 1))
-    assert torch.equal(found.fake, torch.cat([scene.shown, scene.output], 1))
+    assert torch.equal(found.real, torch.cat([scene.conditioning, scene.truth], 1))
+    assert torch.equal(found.fake, torch.cat([scene.conditioning, scene.output], 1))
 
 
 def test_the_mouth_discriminator_sees_the_mouth(scene):
     found = pair(scene, "mouth")
     side = 18  # 72 of 256
     rows, columns = slice(44 - side // 2, 44 + side // 2), slice(40 - side // 2, 40 + side // 2)
-    assert torch.equal(found.real, torch.cat([scene.shown, scene.truth], 1)[..., rows, columns])
-    assert torch.equal(found.fake, torch.cat([scene.shown, scene.output], 1)[..., rows, columns])
+    assert torch.equal(found.real, torch.cat([scene.conditioning, scene.truth], 1)[..., rows, columns])
+    assert torch.equal(found.fake, torch.cat([scene.conditioning, scene.output], 1)[..., rows, columns])
 
 
 def test_the_dynamics_discriminator_sees_three_frames_and_the_flows_between_them(scene):
     found = pair(scene, "dynamics")
-    outputs, truths, flows = scene.motions[1]
-    scaled = [flow / 20 for flow in flows]
-    assert torch.equal(found.real, torch.cat([scene.truth, *truths, *scaled], 1))
-    assert torch.equal(found.fake, torch.cat([scene.output, *outputs, *scaled], 1))
+    motion = scene.motions[1]
+    scaled = [flow / 20 for flow in motion.flows]
+    assert torch.equal(found.real, torch.cat([scene.truth, *motion.truths, *scaled], 1))
+    assert torch.equal(found.fake, torch.cat([scene.output, *motion.outputs, *scaled], 1))
 
 
-def history(flows: dict, frames: int) -> Past:
+def history_of(flows: dict, frames: int) -> History:
     """A history whose frame ``k`` is ``k`` in the outputs and ``-k`` in the truth."""
-    past = Past(Batch(0, [], flows, [], []), torch.device("cpu"))
+    history = History(flows)
     for k in range(frames):
         level = torch.full((1, 3, 8, 8), float(k))
-        past.add(level, -level)
-    return past
+        history.add(level, -level)
+    return history
 
 
 def test_the_dynamics_discriminators_see_frames_one_three_and_nine_apart():
-    pairs = {(t, e): np.full((1, 8, 8, 2), 100.0 * t + e, np.float32) for t in range(20) for e in range(t)}
-    past = history(pairs, 18)
-    motions = past.motions(18)
+    pairs = {(t, e): torch.full((1, 2, 8, 8), 100.0 * t + e) for t in range(20) for e in range(t)}
+    history = history_of(pairs, 18)
+    motions = history.motions(18)
     assert set(motions) == {1, 3, 9}
-    for stride, (outputs, truths, flows) in motions.items():
+    for stride, motion in motions.items():
         a, b = 18 - stride, 18 - 2 * stride
-        assert [float(x.mean()) for x in outputs] == [a, b] and [float(x.mean()) for x in truths] == [-a, -b]
-        assert [float(x.mean()) for x in flows] == [100 * 18 + a, 100 * a + b]
-    assert set(past.motions(17)) == {1, 3}
+        assert [float(x.mean()) for x in motion.outputs] == [a, b] and [float(x.mean()) for x in motion.truths] == [
+            -a,
+            -b,
+        ]
+        assert [float(x.mean()) for x in motion.flows] == [100 * 18 + a, 100 * a + b]
+    assert set(history.motions(17)) == {1, 3}
 
 
 def test_the_warping_loss_follows_the_flow():
     """Everything moves three pixels to the right from one frame to the next, so the flow back is -3."""
     wide = noise(1, 3, SIZE, SIZE + 3)
     before, now = wide[..., 3:], wide[..., :-3]
-    flow = np.zeros((1, SIZE, SIZE, 2), np.float32)
-    flow[..., 0] = -3
-    past = Past(Batch(0, [], {(1, 0): flow}, [], []), torch.device("cpu"))
-    past.add(before, before)
-    assert past.warping(1, now, now) < 0.02 < 0.2 < past.warping(1, before, now)
+    flow = torch.zeros(1, 2, SIZE, SIZE)
+    flow[:, 0] = -3
+    history = History({(1, 0): flow})
+    history.add(before, before)
+    assert history.warping(1, now, now) < 0.02 < 0.2 < history.warping(1, before, now)
 
 
 def test_the_papers_weights():

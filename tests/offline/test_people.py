@@ -14,7 +14,7 @@ from face.tracking import FaceTracker
 from offline.synthetic.motion import natural_motion
 from offline.synthetic.raster_people import Person, act
 
-pytestmark = pytest.mark.unit
+pytestmark = pytest.mark.slow
 SIZE = 256
 
 

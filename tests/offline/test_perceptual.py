@@ -9,7 +9,7 @@ import torch
 from face.errors import UserError
 from offline.training.perceptual import PyramidDistance, Vgg16Perceptual, Vgg16Trunk, Vgg19Perceptual, load_perceptual
 
-pytestmark = pytest.mark.unit
+pytestmark = pytest.mark.fast
 
 
 def vgg19_state():
@@ -48,26 +48,26 @@ def test_zero_for_the_same_picture_and_differentiable(which, trunk):
         "vgg19": lambda: Vgg19Perceptual(vgg19_state()),
         "pyramid": PyramidDistance,
     }[which]()
-    picture = torch.rand(1, 3, 32, 32) * 2 - 1
-    assert loss(picture, picture) == 0
-    changed = (picture * 0.5).requires_grad_()
-    loss(changed, picture).backward()
+    image = torch.rand(1, 3, 32, 32) * 2 - 1
+    assert loss(image, image) == 0
+    changed = (image * 0.5).requires_grad_()
+    loss(changed, image).backward()
     assert changed.grad is not None and changed.grad.abs().sum() > 0
     assert not loss.state_dict()  # the trunk does not go into checkpoints
 
 
 def test_vgg19_sees_what_torchvisions_sees():
-    """relu1_1 and relu2_1 by hand, of an ImageNet-normalised picture."""
+    """relu1_1 and relu2_1 by hand, of an ImageNet-normalized image."""
     torch.manual_seed(0)
     state = vgg19_state()
-    picture = torch.rand(1, 3, 16, 16) * 2 - 1
-    x = ((picture + 1) / 2 - torch.tensor([0.485, 0.456, 0.406]).view(1, 3, 1, 1)) / torch.tensor(
+    image = torch.rand(1, 3, 16, 16) * 2 - 1
+    x = ((image + 1) / 2 - torch.tensor([0.485, 0.456, 0.406]).view(1, 3, 1, 1)) / torch.tensor(
         [0.229, 0.224, 0.225]
     ).view(1, 3, 1, 1)
     conv = lambda x, n: torch.relu(torch.nn.functional.conv2d(x, state[f"features.{n}.weight"], padding=1))  # noqa: E731
     first = conv(x, 0)
     second = conv(torch.nn.functional.max_pool2d(conv(first, 2), 2), 5)
-    found = Vgg19Perceptual(state).features(picture)
+    found = Vgg19Perceptual(state).features(image)
     assert [f.shape[1] for f in found] == [64, 128, 256, 512, 512]
     assert torch.allclose(found[0], first, atol=1e-5) and torch.allclose(found[1], second, atol=1e-4)
 

@@ -11,15 +11,16 @@ from face.video import VideoWriter
 from offline import pretrain
 from offline.dataset.dataset import Dataset
 from offline.pretrain import find_people
+from offline.reconstruct.options import ReconstructionOptions
 from offline.reconstruct.reconstruction import reconstruct
 from offline.synthetic.motion import natural_motion
 from offline.synthetic.raster_people import Person, act
 from offline.training.perceptual import PyramidDistance
 from offline.training.profiles import COMPACT, PROFILES, Phase, Weights
-from offline.training.texture_init import REMEMBERED
+from offline.training.texture_init import TEXTURES
 from offline.training.trainer import Trainer
 
-pytestmark = pytest.mark.unit
+pytestmark = pytest.mark.slow
 QUICK = replace(COMPACT, phases=(Phase(until=6, length=2, rate=1e-3, weights=Weights(l1=1.0)),))
 
 
@@ -35,18 +36,18 @@ def people(model, tmp_path_factory):
             with VideoWriter(folder / f"{seed}.mp4", 25) as writer:
                 for parameters in act(person, natural_motion(12, seed), 128):
                     writer.write(person.render(parameters, 128, 128))
-            reconstruct(folder / str(seed), [folder / f"{seed}.mp4"], [], size=64)
+            reconstruct(folder / str(seed), ReconstructionOptions([folder / f"{seed}.mp4"], size=64))
             found.append(Dataset(folder / str(seed), model))
     return found
 
 
 def maps(network):
-    return {name: getattr(network, name).detach().clone() for name in REMEMBERED}
+    return {name: getattr(network, name).detach().clone() for name in TEXTURES}
 
 
 def test_people_share_a_network_and_keep_their_maps(people, tmp_path):
     trainer = Trainer(people, tmp_path / "many", QUICK, PyramidDistance())
-    shared = [p.detach().clone() for name, p in trainer.generator.named_parameters() if name not in REMEMBERED]
+    shared = [p.detach().clone() for name, p in trainer.generator.named_parameters() if name not in TEXTURES]
     seen = {}
     for step in range(6):
         person = trainer.loader.batch(step).person
@@ -55,7 +56,7 @@ def test_people_share_a_network_and_keep_their_maps(people, tmp_path):
             assert torch.equal(seen.setdefault((person, name), value), value)
     assert {person for person, _ in seen} == {0, 1}
     assert not torch.equal(seen[0, "face"], seen[1, "face"])
-    learned = [p for name, p in trainer.generator.named_parameters() if name not in REMEMBERED]
+    learned = [p for name, p in trainer.generator.named_parameters() if name not in TEXTURES]
     assert np.mean([not torch.equal(a, b) for a, b in zip(shared, learned, strict=True)]) > 0.5
     shown, apd = trainer.sample()
     assert len(shown) == 8 and 0 < apd < 255  # the last third of both
@@ -66,7 +67,7 @@ def test_people_share_a_network_and_keep_their_maps(people, tmp_path):
     for name, value in maps(fresh.generator).items():
         assert torch.equal(getattr(tuned.generator, name), value)  # guessed for this person
     for (name, a), b in zip(tuned.generator.named_parameters(), trainer.average.parameters(), strict=True):
-        assert name in REMEMBERED or torch.equal(a, b)  # all else learned from many
+        assert name in TEXTURES or torch.equal(a, b)  # all else learned from many
         assert a.requires_grad
     again = Trainer(people[1:], tmp_path / "again", QUICK, PyramidDistance(), init=tmp_path / "many" / "checkpoint.pt")
     assert all(
@@ -92,7 +93,7 @@ def test_what_is_no_checkpoint_says_so(people, tmp_path):
 
 
 def test_pictures_of_one_size_are_wanted(people, dataset_folder, model, tmp_path):
-    with pytest.raises(UserError, match="differ in picture size"):
+    with pytest.raises(UserError, match="differ in image size"):
         Trainer([people[0], Dataset(dataset_folder, model)], tmp_path, QUICK, PyramidDistance())
 
 

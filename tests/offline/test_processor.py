@@ -1,4 +1,4 @@
-"""The step arranged for a processor paints what the trained network paints, exactly and in eight bits."""
+"""The step arranged for a CPU paints what the trained network paints, exactly and in int8."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from face.compact_constants import SEAMS
 from face.recurrence import NO_OUTPUT, Recurrence
 from live.generators.cpu_int8 import CpuInt8Generator
 from offline.dataset.dataset import Dataset
-from offline.export.cpu_step import ProcessorStep, RowShuffle, _by_rows, _level
-from offline.export.int8 import quantise
+from offline.export.cpu_step import CpuStep, RowShuffle, _by_rows, _level
+from offline.export.int8 import quantize
 from offline.export.onnx_step import to_onnx
 from offline.networks.compact_generator import CompactGenerator
 from offline.networks.exported_step import ExportedStep
 from offline.rollout import onnx_network, roll_out
 
-pytestmark = pytest.mark.unit
+pytestmark = pytest.mark.fast
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +47,7 @@ def test_arranged_for_a_processor_it_paints_the_same(generator, dataset):
     x = [torch.from_numpy(np.array(dataset.conditionings[k])) for k in (2, 1, 0)]
     y = [torch.from_numpy(np.array(dataset.frames[k])) for k in (1, 0)]
     before = {name: value.clone() for name, value in generator.state_dict().items()}
-    exact, arranged = ExportedStep(generator), ProcessorStep(generator)
+    exact, arranged = ExportedStep(generator), CpuStep(generator)
     first, second = exact(*x, *y).int(), arranged(*x, *y)[0].int()
     assert first.float().std() > 20
     difference = (first - second).abs().float()
@@ -83,24 +83,24 @@ def test_eight_bits_paint_nearly_the_same(generator, dataset):
     exact, rough = (
         np.stack(list(roll_out(onnx_network(one.SerializeToString()), conditionings))).astype(float)
         for one in (to_onnx(ExportedStep(generator), 128),
-                    quantise(to_onnx(ProcessorStep(generator), 128, SEAMS), dataset))
+                    quantize(to_onnx(CpuStep(generator), 128, SEAMS), dataset))
     )  # fmt: skip
     assert exact.std() > 20
     assert 10 * np.log10(255**2 / ((exact - rough) ** 2).mean()) > 38
 
 
 def test_cut_at_its_seams_it_paints_the_same(generator, dataset):
-    small = quantise(to_onnx(ProcessorStep(generator), 128, SEAMS), dataset)
+    small = quantize(to_onnx(CpuStep(generator), 128, SEAMS), dataset)
     whole = ort.InferenceSession(small.SerializeToString())
     conditioning = dataset.conditionings[3]
     wanted = whole.run(None, Recurrence().inputs(conditioning))[0]
-    picture = CpuInt8Generator(small, "small.int8.onnx").step(np.array(conditioning))
-    difference = np.abs(picture.astype(int) - wanted)
+    image = CpuInt8Generator(small, "small.int8.onnx").step(np.array(conditioning))
+    difference = np.abs(image.astype(int) - wanted)
     assert difference.mean() < 0.1 and np.quantile(difference, 0.99) <= 1
 
 
 def test_in_eight_bits_pictures_are_read_as_they_are(generator, dataset):
-    small = quantise(to_onnx(ProcessorStep(generator), 128, SEAMS), dataset)
+    small = quantize(to_onnx(CpuStep(generator), 128, SEAMS), dataset)
     makers = {output: node.op_type for node in small.graph.node for output in node.output}
     quantised = [node for node in small.graph.node if node.op_type == "QuantizeLinear"]
     assert quantised and all(makers.get(node.input[0]) != "Div" for node in quantised)

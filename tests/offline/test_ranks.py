@@ -18,7 +18,7 @@ from offline.training.perceptual import PyramidDistance
 from offline.training.profiles import COMPACT, Phase, Weights
 from offline.training.trainer import Trainer
 
-pytestmark = pytest.mark.unit
+pytestmark = pytest.mark.slow
 STEPS = 2
 
 

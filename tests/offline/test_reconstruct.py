@@ -9,13 +9,14 @@ from face.video import VideoWriter
 from offline.dataset.dataset import Dataset
 from offline.evaluate.evaluation import live_faces
 from offline.evaluate.face_metrics import watch
+from offline.export.options import TargetLabels
 from offline.export.target_info import describe
 from offline.reconstruct.checked_tracking import Track
 from offline.reconstruct.reconstruction import Crop, Take, choose_crop, reconstruct, split_takes
 from offline.synthetic.motion import natural_motion
 from offline.synthetic.raster_people import Person, act
 
-pytestmark = pytest.mark.unit
+pytestmark = pytest.mark.slow
 
 
 def test_reconstruction(dataset_folder, model):
@@ -37,7 +38,7 @@ def test_reconstruction(dataset_folder, model):
 def test_training_sees_what_the_live_loop_will_see(dataset_folder, model):
     """The target's file and the held-out frames are all that evaluation has: the same faces come out of them."""
     dataset = Dataset(dataset_folder, model)
-    info = describe(dataset, "compact", "someone", "Someone", "invented")
+    info = describe(dataset, "compact", TargetLabels("someone", "Someone", "invented"))
     ((first, last),) = dataset.test
     live = live_faces(model, info, watch(dataset.frames[first:last], 25), 25)
 

@@ -12,14 +12,14 @@ from face.parameters import EXPRESSION_SIZE
 from face.target import read_any_info, read_info, write_engine, write_onnx
 from offline.export import remodel as export
 
-pytestmark = pytest.mark.unit
+pytestmark = pytest.mark.fast
 
 FORMER = "f" * 64
 
 
 @pytest.fixture
 def former(tmp_path, monkeypatch, target_info):
-    """A target and its 8-bit twin of a former model with 52 directions of expression."""
+    """A target and its int8 twin of a former model with 52 directions of expression."""
     monkeypatch.setattr(export, "_PREDECESSORS", (FORMER,))
     info = replace(target_info, model_hash=FORMER, neutral_expression=[0.25] * 52)
     for name in ("ann.onnx", "ann.int8.onnx"):

@@ -1,41 +1,76 @@
-// The people to choose from, each with portrait, name and on what ground the likeness is used.
+// The people to choose from, each with portrait and name, and a sheet that says on what ground the likeness is used.
 
-import { headers } from './access.js';
+import { request } from './access.js';
+import { element, say } from './elements.js';
+
+const ECHO_MS = 3000; // loading another target takes a moment
+
+/** @typedef {import('./messages.js').Target & {portrait: boolean}} Entry */
 
 export class Gallery {
-  #box;
+  #box = element('gallery', HTMLFieldSetElement);
+  #sheet = element('about', HTMLDialogElement);
+  /** @type {Map<string, string>} addresses of portraits, by name */
+  #portraits = new Map();
+  #chosenAt = -Infinity;
+  #filled = false;
+  /** @type {import('./messages.js').Target | null} */
+  #target = null;
 
-  /**
-   * @param {HTMLFieldSetElement} box filled when there is a choice
-   * @param {(name: string) => void} chosen
-   */
-  constructor(box, chosen) {
-    this.#box = box;
-    box.addEventListener('change', ({ target }) => chosen(target.value));
-    this.#fill();
+  /** @param {(name: string) => void} chosen */
+  constructor(chosen) {
+    this.#box.addEventListener('change', ({ target }) => {
+      if (!(target instanceof HTMLInputElement)) return;
+      this.#chosenAt = performance.now();
+      chosen(target.value);
+    });
+    element('about-open', HTMLButtonElement).addEventListener('click', () => this.#sheet.showModal());
   }
 
-  /** Mark who is shown, unless a choice is being made here. */
-  mark(name) {
-    const input = [...this.#box.querySelectorAll('input')].find(({ value }) => value === name);
-    if (input && !this.#box.contains(document.activeElement)) input.checked = true;
+  /** @param {import('./messages.js').Target} target who is shown */
+  show(target) {
+    if (!this.#filled) this.#fill();
+    this.#target = target;
+    say(element('target', HTMLElement), target.title);
+    this.#describe();
+    const input = [...this.#box.querySelectorAll('input')].find(({ value }) => value === target.name);
+    if (input && performance.now() - this.#chosenAt > ECHO_MS) input.checked = true;
+  }
+
+  #describe() {
+    const { name, title, provenance } = this.#target ?? { name: '', title: '', provenance: '' };
+    say(element('about-title', HTMLElement), title);
+    say(element('provenance', HTMLElement), provenance);
+    const portrait = element('about-portrait', HTMLImageElement);
+    const address = this.#portraits.get(name) ?? '';
+    portrait.hidden = !address;
+    if (address && portrait.src !== address) portrait.src = address;
   }
 
   async #fill() {
-    const reply = await fetch('targets', { headers: headers() }).catch(() => null);
+    this.#filled = true;
+    const reply = await request('targets').catch(() => null);
+    /** @type {Entry[]} */
     const targets = reply?.ok ? await reply.json() : [];
-    this.#box.append(...(await Promise.all(targets.map((target) => this.#card(target)))));
+    this.#filled = Boolean(reply?.ok);
+    if (!targets.length) return;
+    const cards = await Promise.all(targets.map((target) => this.#card(target)));
+    this.#box.replaceChildren(...this.#box.querySelectorAll('legend'), ...cards);
     this.#box.hidden = targets.length < 2;
   }
 
+  /** @param {Entry} entry */
   async #card({ name, title, provenance, portrait }) {
     const label = document.createElement('label');
     const input = Object.assign(document.createElement('input'), { type: 'radio', name: 'target', value: name });
     const card = document.createElement('span');
     label.title = provenance;
-    if (portrait) {
-      const reply = await fetch(`targets/${encodeURIComponent(name)}.jpg`, { headers: headers() });
-      if (reply.ok) card.append(Object.assign(document.createElement('img'), { src: URL.createObjectURL(await reply.blob()), alt: '' }));
+    input.disabled = this.#box.disabled;
+    const reply = portrait ? await request(`targets/${encodeURIComponent(name)}.jpg`).catch(() => null) : null;
+    if (reply?.ok) {
+      const address = URL.createObjectURL(await reply.blob());
+      this.#portraits.set(name, address);
+      card.append(Object.assign(document.createElement('img'), { src: address, alt: '' }));
     }
     card.append(title);
     label.append(input, card);

@@ -1,122 +1,136 @@
-import { Camera } from './camera.js';
+// Wires the page together, and says four times a second how things stand.
+
+import { useToken, whenTokenWanted } from './access.js';
+import { CameraCard } from './camera.js';
+import { element, say } from './elements.js';
+import { FrameClock } from './frame_clock.js';
 import { Gallery } from './gallery.js';
+import { prepareHelp, prepareKeys } from './help.js';
 import { LipSync } from './lipsync.js';
+import { ImageStream } from './mjpeg.js';
+import { SettingsForm } from './settings.js';
+import { Stage } from './stage.js';
+import { describe } from './state.js';
 import { Status } from './status.js';
-import { view } from './viewer.js';
+import { Viewer } from './viewer.js';
 
-const $ = (id) => document.getElementById(id);
-const form = $('controls');
-const STATES = { waiting: 'No frame yet', calibrating: 'Calibrating', 'face lost': 'Face lost', closed: 'Ended' };
+const SAY_MS = 250;
+const SETTLED_MS = 1000; // a state that lasts as long is announced to screen readers
+const NARROW = '(max-width: 699px)';
 
-function note(words) {
-  $('note').textContent = words;
-  $('note').hidden = !words;
-}
+const video = element('video', HTMLVideoElement);
+const clock = new FrameClock(video);
+const lips = new LipSync(video);
+const viewer = new Viewer(video, clock, new ImageStream(element('still', HTMLCanvasElement)), lips);
+const stage = new Stage();
+const status = new Status(showMessage, showTiles, () => watch());
+const send = (/** @type {Record<string, unknown>} */ command) => {
+  say(element('refusal', HTMLElement), status.send(command) ? '' : 'The server does not answer: nothing was changed.');
+};
+const gallery = new Gallery((name) => send({ target: name }));
+const settings = new SettingsForm(send);
+const camera = new CameraCard(watch, (active) => stage.showSource(active));
 
-function badge(words) {
-  $('badge').textContent = words;
-  $('badge').hidden = !words;
-}
+/** @type {import('./messages.js').Figures | null} */
+let figures = null;
+let tokenWanted = false;
+let openedAt = performance.now();
+let announced = { word: '', since: 0 };
 
-let streamTrouble = '';
-function showState(state) {
-  $('state').textContent = state;
-  $('state').dataset.state = state;
-  badge(streamTrouble || STATES[state] || '');
-}
-
-function row(stage, [median, p95]) {
-  const line = document.createElement('tr');
-  for (const text of [stage, `${median.toFixed(1)} ms`, `${p95.toFixed(1)} ms`]) line.insertCell().textContent = text;
-  return line;
-}
-
-function showFigures(figures) {
-  if (figures.error) return note(figures.error);
-  if (figures.ending) return stream.serverEnds();
-  showState(figures.state);
-  lips.soundAhead = figures.sound_ahead_ms;
-  const parts = [`${figures.fps.toFixed(1)} fps`];
-  if (figures.latency_ms !== null) parts.push(`${figures.latency_ms.toFixed(0)} ms camera to network`);
-  parts.push(`${figures.frames.dropped} dropped`, `${figures.viewers} watching`);
-  $('figures').textContent = parts.join(' · ');
-  $('target').textContent = figures.target.title;
-  $('provenance').textContent = figures.target.provenance;
-  gallery.mark(figures.target.name);
-  $('source').textContent = figures.source;
-  $('stages').replaceChildren(...Object.entries(figures.ms).map(([stage, times]) => row(stage, times)));
-  showSettings(figures.settings);
-}
-
-// Settings may have been changed on another page; what is being touched here stays.
-function showSettings({ mode, relative, strength }) {
-  if (form.contains(document.activeElement) && document.activeElement.type !== 'button') return;
-  form.elements.mode.value = mode;
-  form.elements.relative.value = String(relative);
-  form.elements.strength.value = strength;
-  $('strength-value').textContent = `${strength.toFixed(1)}×`;
-}
-
-async function showTiles(jpeg) {
-  const picture = await createImageBitmap(jpeg);
-  const side = picture.height;
-  $('landmarks').getContext('2d').drawImage(picture, 0, 0, side, side, 0, 0, 192, 192);
-  $('nmfc').getContext('2d').drawImage(picture, side, 0, side, side, 0, 0, 192, 192);
-  picture.close();
-}
-
-const status = new Status(showFigures, showTiles, () => showState('offline'));
-const gallery = new Gallery($('gallery'), (name) => { note(''); status.send({ target: name }); });
-const lips = new LipSync($('video'));
-const stream = view($('video'), lips, (words) => { streamTrouble = words; badge(words); });
-
-form.addEventListener('input', ({ target }) => {
-  if (target.name === 'mode') status.send({ mode: target.value });
-  if (target.name === 'relative') status.send({ relative: target.value === 'true' });
-  if (target.id === 'strength') {
-    $('strength-value').textContent = `${Number(target.value).toFixed(1)}×`;
-    status.send({ strength: Number(target.value) });
-  }
-});
-form.addEventListener('submit', (event) => event.preventDefault());
-$('recalibrate').addEventListener('click', () => status.send({ recalibrate: true }));
-
-function showCamera(active) {
-  $('camera').setAttribute('aria-pressed', String(active));
-  $('camera').textContent = active ? 'Stop my camera' : 'Use my camera';
-}
-/** Watch a session; the main one without an address. */
+/** Watch a session; the main one without an endpoint. */
 function watch(endpoint = 'whep') {
-  stream.turnTo(endpoint);
+  openedAt = performance.now();
+  viewer.turnTo(endpoint);
   status.turnTo(endpoint.replace(/whep$/, 'live'));
 }
-const camera = new Camera(() => { showCamera(false); watch(); note('The connection of your camera broke off.'); });
-$('camera').addEventListener('click', async () => {
-  note('');
-  if (camera.active) {
-    camera.stop();
-    watch();
-  } else {
-    $('camera').disabled = true;
-    await camera.start().then(watch, (error) => note(error.message));
-    $('camera').disabled = false;
+
+/** @param {import('./messages.js').Message} message */
+function showMessage(message) {
+  if ('error' in message) return say(element('refusal', HTMLElement), message.error);
+  if ('ending' in message) return viewer.serverEnds();
+  figures = message;
+  viewer.expectsFrames = message.fps > 0;
+  lips.soundAhead = message.sound_ahead_ms;
+  const allowed = message.role !== 'viewer';
+  settings.allow(allowed);
+  camera.allow(allowed);
+  camera.shown(message.publisher);
+  if (message.target) gallery.show(message.target);
+  if (message.settings) settings.show(message.settings);
+  showFigures(message);
+  update();
+}
+
+/** @param {import('./messages.js').Figures} message */
+function showFigures({ fps, latency_ms: latency, frames, viewers, source, ms }) {
+  const parts = [`${fps.toFixed(1)} fps`];
+  if (latency !== null) parts.push(`${latency.toFixed(0)} ms delay`);
+  parts.push(`${frames.dropped} dropped`, `${viewers} watching`);
+  say(element('figures', HTMLElement), viewer.note || parts.join(' · '));
+  say(element('source', HTMLElement), source ?? '–');
+  const rows = Object.entries(ms).map(([stage, [median, p95]]) => {
+    const row = document.createElement('tr');
+    for (const text of [stage, `${median.toFixed(1)} ms`, `${p95.toFixed(1)} ms`]) row.insertCell().textContent = text;
+    return row;
+  });
+  element('stages', HTMLTableSectionElement).replaceChildren(...rows);
+}
+
+/** @param {Blob} jpeg landmarks and conditioning side by side */
+async function showTiles(jpeg) {
+  const image = await createImageBitmap(jpeg);
+  const side = image.height;
+  for (const [id, left] of /** @type {const} */ ([['landmarks', 0], ['source-landmarks', 0], ['nmfc', side]])) {
+    const canvas = element(id, HTMLCanvasElement);
+    canvas.getContext('2d')?.drawImage(image, left, 0, side, side, 0, 0, canvas.width, canvas.height);
   }
-  showCamera(camera.active);
-});
-addEventListener('pagehide', () => camera.stop());
+  image.close();
+}
 
-$('sound').addEventListener('click', () => {
-  $('video').muted = !$('video').muted; // a browser lets a page begin without sound only
-  $('sound').setAttribute('aria-pressed', String(!$('video').muted));
-  $('sound').textContent = $('video').muted ? 'Sound on' : 'Sound off';
+/** Say how things stand. */
+function update() {
+  const now = performance.now();
+  const known = { tokenWanted, figures, openFor: now - openedAt, silentFor: status.age, frozenFor: viewer.age, trouble: viewer.trouble };
+  const { word, tone, sentence, progress } = describe(known);
+  const chip = element('state', HTMLElement);
+  say(chip, word);
+  chip.dataset.tone = tone;
+  chip.dataset.state = word;
+  stage.showFresh(tone === 'good' || word === 'calibrating' || word === 'face lost');
+  stage.showPlain(viewer.plain);
+  element('badge', HTMLElement).hidden = !sentence;
+  say(element('badge-text', HTMLElement), sentence);
+  const bar = element('progress', HTMLProgressElement);
+  bar.hidden = progress === null;
+  if (progress !== null) bar.value = progress;
+  if (word !== announced.word) announced = { word, since: now };
+  if (now - announced.since > SETTLED_MS) say(element('announcement', HTMLElement), sentence || word);
+}
+
+const tokenForm = element('token-form', HTMLFormElement);
+whenTokenWanted((wrong) => {
+  tokenWanted = true;
+  tokenForm.hidden = false;
+  say(element('token-error', HTMLElement), wrong ? 'That is not the token. Try again.' : '');
+  element('token', HTMLInputElement).focus();
+});
+tokenForm.addEventListener('submit', (event) => {
+  event.preventDefault();
+  if (!useToken(element('token', HTMLInputElement).value)) {
+    say(element('token-error', HTMLElement), 'A token has no spaces and plain letters only. Try again.');
+    return;
+  }
+  tokenWanted = false;
+  tokenForm.hidden = true;
+  openedAt = performance.now();
+  viewer.start();
+  status.start();
 });
 
-$('fullscreen').addEventListener('click', () =>
-  document.fullscreenElement ? document.exitFullscreen() : $('video').parentElement.requestFullscreen());
-
-const KEYS = { r: 'recalibrate', c: 'camera', f: 'fullscreen', m: 'sound' };
-addEventListener('keydown', (event) => {
-  if (event.ctrlKey || event.metaKey || event.altKey || event.target.matches('input[type=text]')) return;
-  const id = KEYS[event.key.toLowerCase()];
-  if (id) $(id).click();
-});
+document.addEventListener('visibilitychange', () => (openedAt = performance.now()));
+element('inside', HTMLDetailsElement).open = !matchMedia(NARROW).matches;
+prepareHelp();
+prepareKeys();
+setInterval(update, SAY_MS);
+viewer.start();
+status.start();

@@ -10,18 +10,22 @@ from pathlib import Path
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
+from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
-from starlette.routing import Mount, Route, WebSocketRoute
+from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
 from starlette.staticfiles import StaticFiles
 
 from live.pipeline import Pipeline
-from live.streaming.http.access import Guard
+from live.streaming.http.access import Guard, Tokens
+from live.streaming.http.connections import ErrorLog
 from live.streaming.http.cors import Cors
 from live.streaming.http.health_metrics import PROBES, Operations
+from live.streaming.http.mjpeg import Mjpeg
+from live.streaming.http.preparing import NotYet, Preparation
 from live.streaming.http.websocket import Control, status
 from live.streaming.http.whip_whep import Signalling
-from live.streaming.session import Sessions
+from live.streaming.session import Session, Sessions
 from live.streaming.webrtc.ice import IceServer
 from live.streaming.webrtc.peers import Peers
 from live.streaming.webrtc.whip_client import Publisher
@@ -41,17 +45,17 @@ class ServerSettings:
     """How the server serves.
 
     Attributes:
-        token: what everybody must show; ``None`` where only this machine can connect.
+        tokens: what operators and viewers must show.
         origins: pages of other addresses that may use the server.
         servers: STUN and TURN servers.
         most_viewers: how many may watch at a time.
         most_sessions: how many publishers may have a loop of their own; with one, it takes the main loop.
-        bit_rate: of the pictures, bits per second; ``None`` for what their size wants.
+        bit_rate: of the video, bits per second; ``None`` for what its size wants.
         publish: WHIP endpoint of an SFU that is sent the main session's stream.
         publish_token: what the SFU wants to be shown.
     """
 
-    token: str | None = None
+    tokens: Tokens = Tokens()
     origins: Sequence[str] = ()
     servers: Sequence[IceServer] = ()
     most_viewers: int = 100
@@ -61,73 +65,117 @@ class ServerSettings:
     publish_token: str | None = None
 
 
+@dataclass(frozen=True)
+class _Open:
+    """What there is once the loop is ready."""
+
+    gallery: Gallery
+    sessions: Sessions
+    peers: Peers
+
+
 class Server:
     """The application and the connections it holds.
 
+    It serves the page at once, and the loop from ``open`` on.
+
     Args:
-        pipeline: the loop.
-        gallery: targets to choose from.
         settings: how to serve.
+
+    Attributes:
+        preparation: how far the loop is prepared; told to pages until it is there.
     """
 
-    def __init__(self, pipeline: Pipeline, gallery: Gallery, settings: ServerSettings | None = None) -> None:
-        self._pipeline, self._gallery = pipeline, gallery
+    def __init__(self, settings: ServerSettings | None = None) -> None:
         self._settings = settings or ServerSettings()
+        self.preparation = Preparation()
         self._ending = False
-        find = lambda key: self._sessions.find(key)  # noqa: E731  (there are none before the server runs)
-        self._control = Control(find, gallery, self._settings.most_viewers)
-        operations = Operations(lambda: self._sessions, lambda: self._ending, gallery.gpu)
-        signalling = Signalling(lambda: self._peers, find, self._settings.servers)
-        origins = frozenset(origin.rstrip("/") for origin in self._settings.origins)
-        self.app = Starlette(
-            routes=[
-                *signalling.routes(),
-                *operations.routes(),
-                Route("/status", self._status),
-                Route("/targets", self._targets),
-                Route("/targets/{name}.jpg", self._portrait),
-                WebSocketRoute("/live", self._control.talk),
-                WebSocketRoute("/sessions/{session}/live", self._control.talk),
-                Mount("/", StaticFiles(directory=WEB, html=True)),
-            ],
-            middleware=[
-                Middleware(Cors, origins=origins),
-                Middleware(Guard, token=self._settings.token, origins=origins, public=_public()),
-            ],
-            lifespan=self._lifespan,
-        )
+        self._open: _Open | None = None
+        self._publishing: asyncio.Task[None] | None = None
+        self._control = Control(self._find, self._status, lambda: self._parts.gallery, self._settings.most_viewers)
+        self.app = Starlette(routes=self._routes(), middleware=self._middleware(), lifespan=self._lifespan)
+
+    def open(self, pipeline: Pipeline, gallery: Gallery) -> None:
+        """Serve a loop from now on; on the event loop.
+
+        Args:
+            pipeline: the loop.
+            gallery: targets to choose from.
+        """
+        settings = self._settings
+        sessions = Sessions(pipeline, asyncio.get_running_loop(), settings.bit_rate, settings.most_sessions)
+        self._open = _Open(gallery, sessions, Peers(sessions, settings.servers, settings.most_viewers))
+        if settings.publish is not None:
+            publisher = Publisher(sessions.main, settings.publish, settings.publish_token, settings.servers)
+            self._publishing = asyncio.create_task(publisher.run())
 
     async def say_goodbye(self) -> None:
         """Take no more viewers and tell those there are that the server ends."""
         self._ending = True
         await self._control.say_goodbye()
 
+    @property
+    def _parts(self) -> _Open:
+        assert self._open is not None, "NotYet keeps requests away"
+        return self._open
+
+    def _find(self, key: str) -> Session | None:
+        return self._open.sessions.find(key) if self._open else None
+
+    def _status(self, session: Session | None, role: str) -> dict[str, object]:
+        if session is None:
+            return self.preparation.status(role)
+        return status(session, role, self._parts.peers.trouble(session))
+
+    def _routes(self) -> list[BaseRoute]:
+        mjpeg = Mjpeg(self._find, self._settings.most_viewers)
+        return [
+            *Signalling(lambda: self._parts.peers, self._find, self._settings.servers).routes(),
+            *Operations(
+                sessions=lambda: self._open.sessions if self._open else None,
+                ending=lambda: self._ending,
+                gpu=lambda: self._open.gallery.gpu if self._open else None,
+            ).routes(),
+            Route("/status", self._status_now),
+            Route("/targets", self._targets),
+            Route("/targets/{name}.jpg", self._portrait),
+            Route("/mjpeg", mjpeg.watch),
+            Route("/sessions/{session}/mjpeg", mjpeg.watch),
+            WebSocketRoute("/live", self._control.talk),
+            WebSocketRoute("/sessions/{session}/live", self._control.talk),
+            Mount("/", GZipMiddleware(StaticFiles(directory=WEB, html=True))),
+        ]
+
+    def _middleware(self) -> list[Middleware]:
+        origins = frozenset(origin.rstrip("/") for origin in self._settings.origins)
+        public = _public()
+        return [
+            Middleware(Cors, origins=origins),
+            Middleware(Guard, tokens=self._settings.tokens, origins=origins, public=public),
+            Middleware(NotYet, ready=lambda: self._open is not None, but=public | {"/status"}),
+        ]
+
     @contextlib.asynccontextmanager
     async def _lifespan(self, _: Starlette) -> AsyncIterator[None]:
-        settings, loop = self._settings, asyncio.get_running_loop()
-        self._sessions = Sessions(self._pipeline, loop, settings.bit_rate, settings.most_sessions)
-        self._peers = Peers(self._sessions, settings.servers, settings.most_viewers)
-        publishing = None
-        if settings.publish is not None:
-            publisher = Publisher(self._sessions.main, settings.publish, settings.publish_token, settings.servers)
-            publishing = asyncio.create_task(publisher.run())
+        asyncio.get_running_loop().set_exception_handler(ErrorLog())
         try:
             yield
         finally:
-            if publishing is not None:
-                publishing.cancel()
-                await asyncio.wait([publishing])
-            await self._peers.close_all()
-            await self._sessions.close()
+            if self._publishing is not None:
+                self._publishing.cancel()
+                await asyncio.wait([self._publishing])
+            if self._open is not None:
+                await self._open.peers.close_all()
+                await self._open.sessions.close()
 
-    async def _status(self, _: Request) -> Response:
-        return JSONResponse(status(self._sessions.main))
+    async def _status_now(self, request: Request) -> Response:
+        return JSONResponse(self._status(self._find(""), request.scope["role"]))
 
     async def _targets(self, _: Request) -> Response:
-        return JSONResponse(self._gallery.describe())
+        return JSONResponse(self._parts.gallery.describe())
 
     async def _portrait(self, request: Request) -> Response:
-        found = self._gallery.portrait(request.path_params["name"])
+        found = self._parts.gallery.portrait(request.path_params["name"])
         if found is None:
             return PlainTextResponse("There is no such portrait.", 404)
         return Response(found, media_type="image/jpeg", headers={"Cache-Control": "private, max-age=60"})

@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from face.files import atomic, write_whole
+from live.streaming.http.links import lan_addresses
 
 _DAYS = 365
 
@@ -54,10 +55,10 @@ def self_signed(folder: Path, host: str) -> tuple[Path, Path]:
 
 
 def _names(host: str) -> list[x509.GeneralName]:
-    names = {"localhost", "127.0.0.1", socket.gethostname(), *_addresses()}
+    names = {"localhost", "127.0.0.1", "::1", socket.gethostname(), *lan_addresses()}
     if host not in ("0.0.0.0", "::"):
         names.add(host)
-    return [_name(one) for one in sorted(names)]
+    return [_name(name) for name in sorted(names)]
 
 
 def _name(text: str) -> x509.GeneralName:
@@ -65,14 +66,6 @@ def _name(text: str) -> x509.GeneralName:
         return x509.IPAddress(ipaddress.ip_address(text))
     except ValueError:
         return x509.DNSName(text)
-
-
-def _addresses() -> list[str]:
-    """Addresses of this machine, as far as its name leads to them."""
-    try:
-        return [str(entry[4][0]) for entry in socket.getaddrinfo(socket.gethostname(), None, socket.AF_INET)]
-    except OSError:
-        return []
 
 
 def _good(certificate: Path, host: str) -> bool:

@@ -1,4 +1,4 @@
-"""The WebSocket: figures and small pictures out, commands in."""
+"""The WebSocket: status and small images out, commands in."""
 
 from __future__ import annotations
 
@@ -15,28 +15,51 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from face.errors import UserError
 from face.retarget import Mode
 from live.frames import Generated
-from live.pipeline import Pipeline
-from live.streaming.http.access import SUBPROTOCOL
+from live.pipeline import Pipeline, State
+from live.streaming.http.access import SUBPROTOCOL, Allowance, Role
+from live.streaming.http.newest import Newest
 from live.streaming.http.preview_tiles import encode_tiles
 from live.streaming.session import Session
 from live.target_gallery import Gallery
 
 _LARGEST_COMMAND = 4 * 1024
 _STATUS_INTERVAL_S = 0.25
-_TILE_INTERVAL_S = 0.2  # often enough to check by; they take their time from the picture that is watched
+_TILE_INTERVAL_S = 0.2  # often enough to check by; they take their time from the frame that is watched
+_COMMAND_BURST, _COMMANDS_PER_S = 40.0, 20.0  # of a page: a slider sends many
+_RECALIBRATION_BURST, _RECALIBRATIONS_PER_S = 2.0, 0.2  # of a session, whoever asks
 _FULL = 1013  # "try again later", as a WebSocket closes
+_DETAILS = {
+    State.STALLED: "No frame has come for a second.",
+    State.PAUSED: "The camera is paused: it goes on by itself when frames return.",
+}
 logger = logging.getLogger(__name__)
 
 
-def status(session: Session) -> dict[str, object]:
-    """Figures for the page."""
+class Refused(Exception):
+    """A command is not obeyed; the text says why."""
+
+
+def status(session: Session, role: str, trouble: str | None = None) -> dict[str, object]:
+    """The status message; ``live_schema.json`` describes it.
+
+    Args:
+        session: whose.
+        role: of whom it is for.
+        trouble: a sentence about a publisher that cannot be shown.
+    """
     pipeline = session.pipeline
     counts, settings, target = pipeline.metrics.counts(), pipeline.settings, pipeline.target
     latency_s = pipeline.metrics.latency_s()
+    calibrating = pipeline.state is State.CALIBRATING
     return {
+        "type": "status",
         "state": pipeline.state,
+        "detail": trouble or _DETAILS.get(pipeline.state),
+        "progress": round(pipeline.calibration, 2) if calibrating else None,
+        "role": role,
         "target": {"name": target.name, "title": target.title, "provenance": target.provenance},
         "source": pipeline.source_name,
+        "publisher": pipeline.guest,
         "fps": round(pipeline.metrics.rate(), 1),
         "frames": {"in": counts.get("in", 0), "out": counts.get("out", 0), "dropped": pipeline.dropped()},
         "ms": {n: [round(a, 1), round(b, 1)] for n, (a, b) in pipeline.metrics.percentiles().items()},
@@ -57,46 +80,53 @@ def apply_setting(pipeline: Pipeline, name: str, value: object) -> None:
         pipeline.update(mode=Mode(value))
     elif name == "relative" and isinstance(value, bool):
         pipeline.update(relative=value)
-    elif name == "strength" and isinstance(value, int | float) and 0 <= value <= 2:  # NaN is not
-        pipeline.update(strength=float(value))
+    elif name == "strength" and type(value) in (int, float) and 0 <= value <= 2:  # type: ignore[operator]  # not NaN
+        pipeline.update(strength=float(value))  # type: ignore[arg-type]
     elif name == "recalibrate" and value is True:
         pipeline.recalibrate()
     else:
-        raise ValueError(f"'{name}' is no setting, or not with that value")
+        raise ValueError(f"{name!a} is no setting, or not with that value")
 
 
 class Control:
     """Serves pages by WebSocket.
 
     Args:
-        find: gives the session of a key, once the server runs.
-        gallery: targets to choose from.
+        find: gives the session of a key, once the loop is ready.
+        status_of: the status message of a session, or of the preparation, for a role.
+        gallery: gives the targets to choose from.
         most: how many pages may be connected at a time.
     """
 
-    def __init__(self, find: Callable[[str], Session | None], gallery: Gallery, most: int) -> None:
-        self._find, self._gallery, self._most = find, gallery, most
+    def __init__(
+        self,
+        find: Callable[[str], Session | None],
+        status_of: Callable[[Session | None, str], dict[str, object]],
+        gallery: Callable[[], Gallery],
+        most: int,
+    ) -> None:
+        self._find, self._status_of, self._gallery, self._most = find, status_of, gallery, most
         self._sockets: set[WebSocket] = set()
         self._broadcasts: weakref.WeakKeyDictionary[Session, _Broadcast] = weakref.WeakKeyDictionary()
+        self._recalibrations = Allowance(_RECALIBRATION_BURST, _RECALIBRATIONS_PER_S)
         self._loading = asyncio.Lock()
 
     async def talk(self, socket: WebSocket) -> None:
         """One page, until it goes."""
-        session = self._find(socket.path_params.get("session", ""))
-        if session is None:
+        key = socket.path_params.get("session", "")
+        if key and self._find(key) is None:
             await socket.close(1008)
             return
-        offered = [one.strip() for one in socket.headers.get("sec-websocket-protocol", "").split(",")]
+        offered = [name.strip() for name in socket.headers.get("sec-websocket-protocol", "").split(",")]
         await socket.accept(SUBPROTOCOL if SUBPROTOCOL in offered else None)
         if len(self._sockets) >= self._most:
             await _close(socket, _FULL, "too many pages")
             return
         self._sockets.add(socket)
-        broadcast = self._broadcasts.setdefault(session, _Broadcast(session))
-        sender = asyncio.create_task(_send_figures(socket, broadcast))
-        sender.add_done_callback(_tell_failure)
+        sender = asyncio.create_task(self._send(socket, key))
+        sender.add_done_callback(_log_failure)
         try:
-            await self._listen(socket, session.pipeline)
+            await self._listen(socket, key)
         finally:
             sender.cancel()
             self._sockets.discard(socket)
@@ -104,65 +134,81 @@ class Control:
     async def say_goodbye(self) -> None:
         """Tell every page that the server ends: a browser alone would notice after seconds."""
         for socket in list(self._sockets):
-            if await _sent(socket, json.dumps({"ending": True})):
+            if await _sent(socket, json.dumps({"type": "ending", "ending": True})):
                 await _close(socket, 1001)
 
-    async def _listen(self, socket: WebSocket, pipeline: Pipeline) -> None:
+    async def _send(self, socket: WebSocket, key: str) -> None:
+        """Send status and tiles; before the loop is ready, how far it is."""
+        role = socket.scope["role"]
+        while (session := self._find(key)) is None:
+            if not await _sent(socket, json.dumps(self._status_of(None, role))):
+                return
+            await asyncio.sleep(_STATUS_INTERVAL_S)
+        if (broadcast := self._broadcasts.get(session)) is None:
+            broadcast = self._broadcasts[session] = _Broadcast(session, self._status_of)
+        await _send_status(socket, broadcast, role)
+
+    async def _listen(self, socket: WebSocket, key: str) -> None:
         """Obey a page until it goes; what it cannot ask for it is told."""
+        allowance = Allowance(_COMMAND_BURST, _COMMANDS_PER_S)
         while (message := await socket.receive())["type"] != "websocket.disconnect":
             try:
-                await self._obey(pipeline, message.get("text"))
-            except (ValueError, UserError) as error:
-                if not await _sent(socket, json.dumps({"error": str(error)})):
+                if socket.scope["role"] is not Role.OPERATOR:
+                    raise Refused("Only operators change settings: your token is a viewer's.")
+                if not allowance.take("", time.monotonic()):
+                    raise Refused("Too many commands: wait a moment.")
+                session = self._find(key)
+                if session is None:
+                    raise Refused("The server is getting ready: try again soon.")
+                await self._obey(session.pipeline, message.get("text"), key)
+            except (ValueError, UserError, Refused) as error:
+                if not await _sent(socket, json.dumps({"type": "error", "error": str(error)})):
                     return
 
-    async def _obey(self, pipeline: Pipeline, text: str | None) -> None:
-        if text is None:
-            raise ValueError("a command is text")
-        if len(text) > _LARGEST_COMMAND:
-            raise ValueError("the command is too long")
-        try:
-            command = json.loads(text)
-        except RecursionError:
-            raise ValueError("the command is nested too deeply") from None
-        if not isinstance(command, dict):
-            raise ValueError("expected an object")
-        for name, value in command.items():
+    async def _obey(self, pipeline: Pipeline, text: str | None, key: str) -> None:
+        for name, value in _command(text).items():
+            if name == "recalibrate" and not self._recalibrations.take(key, time.monotonic()):
+                raise Refused("The source was re-calibrated just now: wait a moment.")
             if name != "target":
                 apply_setting(pipeline, name, value)
             elif isinstance(value, str):
-                async with self._loading:  # one at a time: each takes a processor for a moment
+                async with self._loading:  # one at a time: each takes a CPU for a moment
                     if value != pipeline.target.name:
-                        pipeline.show(await asyncio.to_thread(self._gallery.load, value))
+                        pipeline.show(await asyncio.to_thread(self._gallery().load, value))
             else:
                 raise ValueError("a target is chosen by its name")
+
+
+def _command(text: str | None) -> dict[str, object]:
+    if text is None:
+        raise ValueError("a command is text")
+    if len(text) > _LARGEST_COMMAND:
+        raise ValueError("the command is too long")
+    try:
+        command = json.loads(text)
+    except RecursionError:
+        raise ValueError("the command is nested too deeply") from None
+    if not isinstance(command, dict):
+        raise ValueError("expected an object")
+    return command
 
 
 class _Broadcast:
     """What all pages of a session are sent, made once however many there are."""
 
-    def __init__(self, session: Session) -> None:
-        self._session = weakref.proxy(session)
-        self._figures, self._figures_s = "", -_STATUS_INTERVAL_S
-        self._tiles: asyncio.Future[bytes] | None = None
-        self._tiles_of: Generated | None = None
+    def __init__(self, session: Session, status_of: Callable[[Session | None, str], dict[str, object]]) -> None:
+        self._session, self._status_of = weakref.proxy(session), status_of
+        self._statuses: dict[str, tuple[str, float]] = {}  # by role
+        self.tiles = Newest(session.pipeline, lambda generated: encode_tiles(generated.conditioned))
 
-    def figures(self) -> str:
-        """Figures as JSON, at most half an interval old."""
+    def status(self, role: str) -> str:
+        """The status message as JSON, at most half an interval old."""
         now = time.monotonic()
-        if now - self._figures_s > _STATUS_INTERVAL_S / 2:
-            self._figures, self._figures_s = json.dumps(status(self._session)), now
-        return self._figures
-
-    async def tiles(self, shown: Generated | None) -> tuple[Generated | None, bytes | None]:
-        """The newest picture's tiles, and whose they are; no tiles if it is the one that was shown last."""
-        latest = self._session.pipeline.latest
-        if latest is None or latest is shown:
-            return shown, None
-        if self._tiles is None or latest is not self._tiles_of:
-            self._tiles_of = latest
-            self._tiles = asyncio.ensure_future(asyncio.to_thread(encode_tiles, latest.conditioned))
-        return latest, await asyncio.shield(self._tiles)
+        text, made_s = self._statuses.get(role, ("", -_STATUS_INTERVAL_S))
+        if now - made_s > _STATUS_INTERVAL_S / 2:
+            text = json.dumps(self._status_of(self._session, role))
+            self._statuses[role] = text, now
+        return text
 
 
 async def _sent(socket: WebSocket, message: str | bytes) -> bool:
@@ -179,21 +225,21 @@ async def _close(socket: WebSocket, code: int, reason: str | None = None) -> Non
         await socket.close(code, reason)
 
 
-def _tell_failure(task: asyncio.Task[None]) -> None:
+def _log_failure(task: asyncio.Task[None]) -> None:
     if not task.cancelled() and task.exception():
-        logger.error("a page gets no more figures", exc_info=task.exception())
+        logger.error("a page gets no more status", exc_info=task.exception())
 
 
-async def _send_figures(socket: WebSocket, broadcast: _Broadcast) -> None:
-    shown: Generated | None = None
+async def _send_status(socket: WebSocket, broadcast: _Broadcast, role: str) -> None:
+    frame: Generated | None = None
     next_status_s = 0.0
     loop = asyncio.get_running_loop()
     while True:
         if loop.time() >= next_status_s:
             next_status_s = loop.time() + _STATUS_INTERVAL_S
-            if not await _sent(socket, broadcast.figures()):
+            if not await _sent(socket, broadcast.status(role)):
                 return
-        shown, tiles = await broadcast.tiles(shown)
+        frame, tiles = await broadcast.tiles.after(frame)
         if tiles is not None and not await _sent(socket, tiles):
             return
         await asyncio.sleep(_TILE_INTERVAL_S)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
@@ -13,6 +13,7 @@ from live.streaming.webrtc.ice import IceServer, parse_fragment
 from live.streaming.webrtc.offer import BadOffer, Unacceptable
 from live.streaming.webrtc.peers import Peer, Peers, Taken
 
+_WHIP = ("/whip", "/whip/")  # a user types the one as easily as the other
 _SDP, _FRAGMENT = "application/sdp", "application/trickle-ice-sdpfrag"
 _LARGEST_BODY = 64 * 1024
 _RETRY_S = 5
@@ -61,11 +62,11 @@ class Signalling:
     def routes(self) -> list[Route]:
         """Endpoints ``/whip``, ``/whep`` and ``/sessions/KEY/whep``, and the resources ``/whip/KEY``, ``/whep/KEY``.
 
-        Beyond the standards: ``/whep/KEY/hold``, for how long a viewer wants its pictures held back.
+        Beyond the standards: ``/whep/KEY/hold``, for how long a viewer wants its frames held back.
         """
         others = ["GET", "HEAD", "PUT"]  # RFC 9725 wants 405 for these
         made = []
-        for path in ("/whip", "/whep", "/sessions/{session}/whep"):
+        for path in (*_WHIP, "/whep", "/whep/", "/sessions/{session}/whep"):
             made.append(Route(path, self.endpoint, methods=["POST", "OPTIONS"]))
             made.append(Route(path, self.refuse, methods=[*others, "PATCH", "DELETE"]))
         for path in ("/whip/{key}", "/whep/{key}"):
@@ -85,7 +86,7 @@ class Signalling:
             return Response(status_code=204, headers={"Allow": "POST, OPTIONS", "Accept-Post": _SDP, **self._links})
         if _kind(request) != _SDP:
             return PlainTextResponse(f"Send an offer as {_SDP}.", 415, {"Accept-Post": _SDP})
-        publishes = request.url.path == "/whip"
+        publishes = request.url.path in _WHIP
         session = self._find(request.path_params.get("session", ""))
         if session is None:
             return PlainTextResponse("There is no such session (any more).", 404)
@@ -98,6 +99,8 @@ class Signalling:
                 peer, sdp = await self._peers().view(session, offer, client)
         except TooLarge:
             return PlainTextResponse("The offer is too large.", 413)
+        except ClientDisconnect:
+            return PlainTextResponse("The offer broke off.", 400)
         except BadOffer as error:
             return PlainTextResponse(str(error), 400)
         except Unacceptable as error:
@@ -125,13 +128,13 @@ class Signalling:
         return await self._patch(request, peer)
 
     async def hold(self, request: Request) -> Response:
-        """A viewer's pictures are to wait for sound that it hears later than it sees them."""
+        """A viewer's frames are to wait for sound that it hears later than it sees them."""
         peer = self._peers().find(request.path_params["key"], publishes=False)
         if peer is None:
             return PlainTextResponse(_NO_CONNECTION, 404)
         try:
             milliseconds = int(await read_body(request, largest=16))
-        except (TooLarge, ValueError):
+        except (TooLarge, ClientDisconnect, ValueError):
             milliseconds = -1
         if not 0 <= milliseconds <= _LONGEST_HOLD_MS:
             return PlainTextResponse(f"Send a whole number of milliseconds, 0 to {_LONGEST_HOLD_MS}.", 400)
@@ -151,6 +154,8 @@ class Signalling:
             fragment = parse_fragment(await read_body(request))
         except TooLarge:
             return PlainTextResponse("The fragment is too large.", 413)
+        except ClientDisconnect:
+            return PlainTextResponse("The fragment broke off.", 400)
         except ValueError as error:
             return PlainTextResponse(str(error), 400)
         if condition.strip() == "*" or fragment.user_fragment not in (None, peer.user_fragment):

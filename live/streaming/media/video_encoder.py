@@ -1,8 +1,9 @@
-"""One encode for every viewer: encoded packets are handed out, not pictures."""
+"""One encode for every viewer: encoded packets are handed out, not frames."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import math
 import threading
@@ -19,6 +20,8 @@ from live.streaming.media.codecs import CLOCK, Codec, open_video, yuv_frame
 _BITS_PER_PIXEL_S = 600_000 / 256**2  # 46 dB of luma at 25 fps; more only costs packets
 _KEYFRAME_INTERVAL_S = 0.3  # requests closer together are answered by one key frame
 _BETWEEN_FAILURES_S = 60.0  # an encoder that fails twice within is given up
+_HEARTBEAT_S = 1.0  # without a new frame the last is sent again: what was lost of it is noticed and mended
+_STILL_S = 0.2  # without a new frame, a viewer that joins is not kept waiting for one
 _LONGEST_QUEUE = 8  # packets a slow viewer may be behind before it waits for a key frame
 logger = logging.getLogger(__name__)
 
@@ -54,7 +57,7 @@ class Subscription:
 
 
 class SharedEncoder:
-    """Encodes the newest picture on a thread of its own and hands the packets to all subscriptions.
+    """Encodes the newest frame on a thread of its own and hands the packets to all subscriptions.
 
     Without a subscription it rests.
 
@@ -63,17 +66,20 @@ class SharedEncoder:
         metrics: gets the stages ``convert`` and ``encode``, the age of what is sent, and the count of bytes.
         fail: told why, on the encoder's thread, when it cannot go on.
         codec: H.264 or VP8.
-        bit_rate: bits per second; by default as many as the picture's size wants.
+        bit_rate: bits per second; by default as many as the frame's size wants.
         rate: frames per second that rate control assumes.
+        newest: gives the last frame, for who joins while there are no new ones.
     """
 
     def __init__(
         self, loop: asyncio.AbstractEventLoop, metrics: Metrics, fail: Callable[[Exception], None],
         codec: Codec = Codec.H264, bit_rate: int | None = None, rate: int = 25,
+        newest: Callable[[], Generated | None] = lambda: None,
     ) -> None:  # fmt: skip
         self._loop, self._metrics, self._fail = loop, metrics, fail
-        self._codec, self._bit_rate, self._rate = codec, bit_rate, rate
+        self._codec, self._bit_rate, self._rate, self._newest = codec, bit_rate, rate, newest
         self._begin_s, self._last_pts = time.monotonic(), -1
+        self._put_s = -math.inf  # when a new frame last came
         self._mailbox: Mailbox[Generated] = Mailbox()
         self._subscriptions: set[Subscription] = set()
         self._want_key = threading.Event()
@@ -81,18 +87,21 @@ class SharedEncoder:
         self._thread.start()
 
     def put(self, generated: Generated) -> None:
-        """Encode this picture unless a newer one comes first; never blocks."""
+        """Encode this frame unless a newer one comes first; never blocks."""
+        self._put_s = time.monotonic()
         if self._subscriptions:
-            try:
+            with contextlib.suppress(Closed):
                 self._mailbox.put(generated)
-            except Closed:
-                pass
 
     def subscribe(self) -> Subscription:
         """A new viewer; it begins with a key frame."""
         subscription = Subscription()
         self._subscriptions.add(subscription)
         self.request_keyframe()
+        newest = self._newest()
+        if newest is not None and time.monotonic() - self._put_s > _STILL_S:
+            with contextlib.suppress(Closed):
+                self._mailbox.put(newest)
         return subscription
 
     def unsubscribe(self, subscription: Subscription) -> None:
@@ -134,7 +143,7 @@ class SharedEncoder:
         last_key_s = -1.0
         while True:
             try:
-                generated = self._mailbox.take()
+                generated, is_new = self._next()
             except Closed:
                 return
             height, width = generated.image.shape[:2]
@@ -152,12 +161,27 @@ class SharedEncoder:
                     last_key_s = now
                     frame.pict_type = av.video.frame.PictureType.I
                 packets = context.encode(frame)
-            self._metrics.encoded(time.monotonic() - generated.captured_s)
+            if is_new:
+                self._metrics.encoded(time.monotonic() - generated.captured_s)
             self._metrics.count("bytes", sum(packet.size for packet in packets))
             try:
                 self._loop.call_soon_threadsafe(self._hand_out, packets)
             except RuntimeError:  # the event loop has closed: the program is ending
                 return
+
+    def _next(self) -> tuple[Generated, bool]:
+        """The frame to encode, and whether it is new: the last one again where none has come for long.
+
+        Raises:
+            Closed: there will be none.
+        """
+        while True:
+            try:
+                return self._mailbox.take(_HEARTBEAT_S), time.monotonic() - self._put_s <= _STILL_S
+            except TimeoutError:
+                newest = self._newest() if self._subscriptions else None
+                if newest is not None:
+                    return newest, False
 
     def _hand_out(self, packets: list[av.Packet]) -> None:
         for packet in packets:

@@ -16,7 +16,7 @@ def project(points: np.ndarray, size: int) -> np.ndarray:
         size: height and width of the image, px.
 
     Returns:
-        ``[n, 2]`` px, a pixel's centre at its index + 0.5.
+        ``[n, 2]`` px, a pixel's center at its index + 0.5.
     """
     scale = size * LENS_MM / SENSOR_MM / (DISTANCE_DM - points[:, 2])
     return np.stack([size / 2 + points[:, 0] * scale, size / 2 - (points[:, 1] - HEIGHT_DM) * scale], axis=1)

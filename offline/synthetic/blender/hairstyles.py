@@ -205,7 +205,7 @@ def _curly(
     leaders = clump(rng, s, 1300, 0.9)
     first = unit(np.cross(grow, rng.normal(size=(count, 3))))
     second = np.cross(grow, first)
-    # Neighbours wind alike: the phase comes from the place, not from the strand.
+    # Neighbors wind alike: the phase comes from the place, not from the strand.
     phase = np.sin(p @ [2.1, 1.7, 2.9]) * 3 + np.cos(p @ [3.3, -2.2, 1.1]) * 3 + rng.normal(0, 0.5, count)
     turns = person.curl * length
     angle = phase[:, None, None] + 2 * np.pi * turns[:, None, None] * t

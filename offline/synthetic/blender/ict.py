@@ -162,7 +162,7 @@ def _unit(name: str, shapes: dict) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _gaps(base: np.ndarray) -> np.ndarray:
-    """Darkness between neighbouring teeth and at the gums, ``[V]``: so that seams survive few samples."""
+    """Darkness between neighboring teeth and at the gums, ``[V]``: so that seams survive few samples."""
     out = np.zeros(len(base))
     first, last = _TOOTH_STARTS[0], _TOOTH_STARTS[-1]
     for start, stop in zip(_TOOTH_STARTS[:-1], _TOOTH_STARTS[1:], strict=True):

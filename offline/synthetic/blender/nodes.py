@@ -75,7 +75,7 @@ class Nodes:
         return node.outputs[0]
 
     def mix(self, factor: Any, a: Any, b: Any, blend: str = "MIX") -> Any:
-        """Two colours."""
+        """Two colors."""
         node = self.node("Mix", data_type="RGBA", blend_type=blend)
         self.set(node.inputs[0], factor)
         self.set(node.inputs[6], a)

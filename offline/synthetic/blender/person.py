@@ -52,7 +52,7 @@ class Person:
         tone, lip_tone: of the skin and the lips.
         flush, freckles, pores, wrinkles, lid: strengths of the skin's detail, 0…1 or a little more.
         asymmetry: cm by which the chin is off the middle.
-        iris: colours of rim, fibres and collar.
+        iris: colors of rim, fibres and collar.
         pupil: radius, cm.
         hair: ``pulled back``, ``short``, ``curly`` or ``bald``.
         hairline: ``round``, ``angular`` or ``receding``.
@@ -176,7 +176,7 @@ def draw_person(seed: int) -> Person:
     lip = tone * [0.92, 0.62, 0.66] * (1 if man else rng.uniform(0.9, 1.0)) * ([1, 1, 1] if man else [1.0, 0.85, 0.85])
     fair = float(np.clip(shares[2] * 1.3 - 0.3 + rng.normal(0, 0.1), 0, 1))
     melanin = float(np.clip(0.93 - fair * rng.uniform(0, 0.62), 0.2, 0.96))
-    grey = float(np.clip((age - 38) / 25 + rng.normal(0, 0.15), 0, 1)) if age > 36 else 0.0
+    gray = float(np.clip((age - 38) / 25 + rng.normal(0, 0.15), 0, 1)) if age > 36 else 0.0
     eyes = (
         rng.choice(["blue", "green", "grey", "hazel", "brown"])
         if rng.random() < fair
@@ -191,7 +191,7 @@ def draw_person(seed: int) -> Person:
     else:
         hair = str(rng.choice(["pulled back", "short", "curly"], p=[0.55, 0.2, 0.25]))
         hairline, beard = "round", 0.0
-    hair_melanin = melanin * (1 - 0.92 * grey)
+    hair_melanin = melanin * (1 - 0.92 * gray)
     smile = rng.uniform(0.20, 0.36)
     ease = {
         "mouthSmileLeft": smile, "mouthSmileRight": smile * rng.uniform(0.8, 1.1), "cheekSquintLeft": 0.3 * smile,
@@ -209,11 +209,11 @@ def draw_person(seed: int) -> Person:
         hair_length=float(rng.uniform(0.55, 1.15) if man else rng.uniform(0.85, 1.2)),
         sweep=float(rng.choice([-0.75, 0.75])),
         curl=float(rng.uniform(0.5, 1.1)), locks=_LOCKS if rng.random() < 0.6 else (), melanin=hair_melanin,
-        redness=float(rng.beta(1.2, 3) * (1 - grey)), grey_variety=0.10 + 0.5 * grey * (1 - grey) * 4 * 0.5,
-        brow_melanin=float(np.clip(melanin * (1 - 0.5 * grey) - 0.05, 0.2, 0.88)),
+        redness=float(rng.beta(1.2, 3) * (1 - gray)), grey_variety=0.10 + 0.5 * gray * (1 - gray) * 4 * 0.5,
+        brow_melanin=float(np.clip(melanin * (1 - 0.5 * gray) - 0.05, 0.2, 0.88)),
         brow_hairs=int(rng.uniform(1300, 1900)),
         brow_width=float(rng.uniform(1.0, 1.3) if man else rng.uniform(0.8, 1.05)), upper_lashes=95 if man else 130,
         lower_lashes=40 if man else 50, lash_reach=0.5 if man else 0.64, beard=beard,
-        beard_melanin=float(melanin * (1 - 0.8 * grey)), cloth=_CLOTHS[rng.integers(len(_CLOTHS))],
+        beard_melanin=float(melanin * (1 - 0.8 * gray)), cloth=_CLOTHS[rng.integers(len(_CLOTHS))],
         collar=float(rng.choice([0.0, 0.7])), backdrop=int(rng.integers(10_000)), light=seed, ease=ease,
     )  # fmt: skip

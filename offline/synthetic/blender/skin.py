@@ -1,4 +1,4 @@
-"""A person's skin: colours of regions per vertex, and fine detail as images in texture coordinates.
+"""A person's skin: colors of regions per vertex, and fine detail as images in texture coordinates.
 
 Baked once a person: procedural noise evaluated at every sample doubled the time a frame took.
 """
@@ -35,7 +35,7 @@ _FURROWS = (([(0.45, 4.6, 10.9), (0.55, 5.6, 11.0), (0.7, 6.4, 10.9)], 2.6, 0.9)
 
 
 def vertex_colors(head: HeadModel, person: Person) -> np.ndarray:
-    """Skin colour of each vertex, ``[V, 4]`` linear RGBA."""
+    """Skin color of each vertex, ``[V, 4]`` linear RGBA."""
     r = head.regions
     base = np.tile(np.array(person.tone), (head.skin_vertices, 1))
 
@@ -70,7 +70,7 @@ def detail_images(head: HeadModel, person: Person) -> tuple[np.ndarray, np.ndarr
     """Fine detail in texture coordinates, both ``[1024, 2048, 4]`` float32, row 0 at v = 0.
 
     Returns:
-        What the colour is multiplied by (RGB), with freckles in alpha; and heights: skin, lips, brows raised, smile
+        What the color is multiplied by (RGB), with freckles in alpha; and heights: skin, lips, brows raised, smile
         and frown.
     """
     rng = np.random.default_rng(person.seed + 1)

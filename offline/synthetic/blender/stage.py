@@ -14,7 +14,7 @@ from offline.synthetic.blender.nodes import Nodes, image
 from offline.synthetic.blender.person import Person
 
 _FACE = (0, -0.8, 6.3)  # where the lamps point, dm
-_LAMPS = (  # place (dm), side (dm), energy (W), colour: key, fill, and two from behind
+_LAMPS = (  # place (dm), side (dm), energy (W), color: key, fill, and two from behind
     ((-6.0, -10.5, 9.4), 4.5, 2100, (1, 0.95, 0.89)), ((7.5, -8.5, 6.4), 6, 400, (0.92, 0.95, 1)),
     ((5.0, 4.5, 9.2), 6, 140, (1, 0.97, 0.94)), ((-6, 4.5, 8.0), 5, 60, (0.88, 0.94, 1)),
 )  # fmt: skip

@@ -44,7 +44,7 @@ class Group:
         strands: ``[n, k, 3]`` at rest.
         radius: ``[n, k]``, cm.
         melanin: 0…1.
-        variety: of colour from strand to strand.
+        variety: of color from strand to strand.
     """
 
     name: str
@@ -153,7 +153,7 @@ def wobble(rng: np.random.Generator, count: int, points: int, size: float, waves
 
 
 def clump(rng: np.random.Generator, strands: np.ndarray, leaders: int, strength: float) -> np.ndarray:
-    """Pull strands ``[n, k, 3]`` towards some leaders with neighbouring roots, more towards the tips."""
+    """Pull strands ``[n, k, 3]`` towards some leaders with neighboring roots, more towards the tips."""
     roots = strands[:, 0]
     lead = rng.choice(len(roots), min(leaders, len(roots)), replace=False)
     nearest = np.concatenate([

@@ -130,7 +130,7 @@ class Context:
         return True
 
     def _at(self, name: str) -> Tensor:
-        """The picture that lies where a tensor's address points."""
+        """The image that lies where a tensor's address points."""
         address = self._addresses[name]
         if (name, address) not in self._seen:
             memory = _Memory(address, self._engine.get_tensor_shape(name))

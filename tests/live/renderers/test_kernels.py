@@ -16,7 +16,7 @@ from face.parameters import EXPRESSION_SIZE, UNITS, FaceParameters, of_units
 from live.renderers.packing import FACE, FaceMesh
 from offline.synthetic.motion import natural_motion
 
-pytestmark = pytest.mark.unit
+pytestmark = pytest.mark.fast
 SOURCE = Path(__file__).with_name("as_cpp.cpp")
 
 

@@ -20,7 +20,7 @@ from live_serving import serving
 from live.sources.video_file import DEMO_CLIP, FileSource
 from live.streaming.http.server import ServerSettings
 
-pytestmark = pytest.mark.unit
+pytestmark = pytest.mark.foreign
 ROOM = 1234
 
 

@@ -10,7 +10,7 @@ from conftest import REPOSITORY
 from live import cli
 from live.streaming.webrtc import aiortc_version
 
-pytestmark = pytest.mark.unit
+pytestmark = pytest.mark.fast
 
 
 def test_what_is_checked_is_what_is_installed_with_the_program():

@@ -15,7 +15,7 @@ from live.sources.browser import NoSource
 from live.sources.video_file import DEMO_CLIP, FileSource
 from live.target_gallery import Gallery
 
-pytestmark = pytest.mark.unit
+pytestmark = pytest.mark.server
 
 
 @pytest.mark.parametrize("command", [b"junk", "[" * 4000, '{"strength": 1' + 400 * "0" + "}"])

@@ -22,7 +22,7 @@ from live.streaming.media.codecs import Codec, h264_encoder, open_video, yuv_fra
 from live.streaming.media.video_encoder import SharedEncoder, Subscription
 from live.streaming.session import Session, Sessions
 
-pytestmark = pytest.mark.unit
+pytestmark = pytest.mark.fast
 
 
 def packet(key: bool = False) -> av.Packet:
@@ -147,6 +147,31 @@ def test_without_viewers_nothing_is_encoded():
         return metrics.histograms()["encode"][0][-1]
 
     assert asyncio.run(work()) == 1
+
+
+def test_who_joins_a_still_source_gets_its_last_frame_at_once_and_then_again(monkeypatch):
+    """Heartbeats: what was lost of a still picture is noticed only when something follows."""
+    monkeypatch.setattr("live.streaming.media.video_encoder._HEARTBEAT_S", 30.0)
+
+    async def work():
+        metrics = Metrics()
+        encoder = SharedEncoder(asyncio.get_running_loop(), metrics, unexpected, newest=lambda: picture(3))
+        first = await asyncio.wait_for(encoder.subscribe().next(), 10)
+        encoder.close()
+        monkeypatch.setattr("live.streaming.media.video_encoder._HEARTBEAT_S", 0.05)
+        encoder = SharedEncoder(asyncio.get_running_loop(), metrics, unexpected, newest=lambda: picture(3))
+        viewer = encoder.subscribe()
+        again = [await asyncio.wait_for(viewer.next(), 10) for _ in range(3)]
+        encoder.close()
+        assert metrics.latency_s() is None  # how old a still picture is, is no latency
+        return first, again
+
+    first, again = asyncio.run(work())
+    assert first.is_keyframe and [packet.is_keyframe for packet in again] == [True, False, False]
+    assert again[0].pts < again[1].pts < again[2].pts
+    decoder = av.CodecContext.create("h264", "r")
+    (frame,) = [*decoder.decode(av.Packet(bytes(first))), *decoder.decode(None)]
+    assert np.abs(frame.to_ndarray(format="rgb24").astype(int) - picture(3).image).mean() < 6
 
 
 def test_another_size_begins_anew():

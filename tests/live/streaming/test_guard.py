@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import ssl
 
 import httpx
@@ -14,14 +15,14 @@ from starlette.applications import Starlette
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
-from live.app import is_loopback
 from live.sources.browser import NoSource
-from live.streaming.http.access import Allowance, Guard
+from live.streaming.http.access import Allowance, Guard, Tokens, subprotocol
+from live.streaming.http.links import is_loopback
 from live.streaming.http.server import ServerSettings
 from live.streaming.http.tls import self_signed
 
-pytestmark = pytest.mark.unit
-TOKEN = "correct horse"
+pytestmark = pytest.mark.server
+TOKEN, VIEW_TOKEN = "correct horse", "a+b/c=="
 FRIEND, STRANGER = "https://friend.example", "https://stranger.example"
 SHOWN = {"Authorization": f"Bearer {TOKEN}"}
 
@@ -29,7 +30,9 @@ SHOWN = {"Authorization": f"Bearer {TOKEN}"}
 @pytest.fixture(scope="module")
 def closed(model, module_target):
     """A server that wants a token."""
-    with serving(pipeline(model, module_target, NoSource(), drop=True), ServerSettings(token=TOKEN)) as address:
+    with serving(
+        pipeline(model, module_target, NoSource(), drop=True), ServerSettings(tokens=Tokens(TOKEN, VIEW_TOKEN))
+    ) as address:
         yield address
 
 
@@ -75,7 +78,7 @@ def test_what_is_not_public_wants_the_token_whether_it_is_there_or_not(closed, p
 def test_a_route_that_nobody_thought_of_is_closed():
     async def get(path):
         routes = [Route(p, lambda _: PlainTextResponse("here")) for p in ("/", "/new")]
-        app = Guard(Starlette(routes=routes), token=TOKEN, public=["/"])
+        app = Guard(Starlette(routes=routes), tokens=Tokens(TOKEN), public=["/"])
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://localhost") as client:
             return (await client.get(path)).status_code, (await client.get(path, headers=SHOWN)).status_code
 
@@ -92,22 +95,66 @@ def test_the_socket_wants_the_token(closed):
 
     with pytest.raises(websockets.InvalidStatus):
         asyncio.run(talk(["head2head"]))
-    token = TOKEN.replace(" ", "")
-    with pytest.raises(websockets.InvalidStatus):
-        asyncio.run(talk(["head2head", f"token.{token}"]))
+    for wrong in ("token.", "token.!", "token.YQ", subprotocol(TOKEN)[:-1]):
+        with pytest.raises(websockets.InvalidStatus):
+            asyncio.run(talk(["head2head", wrong]))
+    for token in (TOKEN, VIEW_TOKEN):  # "+", "/", "=" and space are not allowed in a subprotocol
+        assert asyncio.run(talk(["head2head", subprotocol(token)])) == "head2head"
 
 
-def test_the_socket_takes_the_token(model, module_target):
+SEEN = {"Authorization": f"Bearer {VIEW_TOKEN}"}
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("GET", "/status", 200), ("GET", "/targets", 200), ("POST", "/whep", 415), ("POST", "/whep/", 415),
+        ("PUT", "/whep/x/hold", 404), ("DELETE", "/whep/x", 404), ("POST", "/sessions/x/whep", 415),
+        ("POST", "/whip", 403), ("POST", "/whip/", 403), ("DELETE", "/whip/x", 403), ("GET", "/metrics", 403),
+        ("GET", "/new", 403), ("POST", "/sessions/x/whip", 403), ("GET", "/status/../metrics", 403),
+    ],
+)  # fmt: skip
+def test_a_viewer_may_watch_and_no_more(closed, method, path, status):
+    with httpx.Client() as client:
+        url = httpx.URL(closed).copy_with(raw_path=path.encode())
+        assert client.send(client.build_request(method, url, headers=SEEN)).status_code == status
+
+
+@pytest.mark.parametrize(("token", "role"), [(TOKEN, "operator"), (VIEW_TOKEN, "viewer")])
+def test_only_an_operators_commands_are_obeyed(closed, token, role):
+    async def talk():
+        place = closed.replace("http", "ws") + "/live"
+        async with websockets.connect(place, subprotocols=["head2head", subprotocol(token)]) as socket:
+            assert json.loads(await socket.recv())["role"] == role
+            await socket.send(json.dumps({"strength": 0.25 if role == "viewer" else 0.75}))
+            while True:
+                message = json.loads(await asyncio.wait_for(socket.recv(), 20))
+                if message["type"] == "error" or message["settings"]["strength"] == 0.75:
+                    return message
+
+    message = asyncio.run(talk())
+    assert ("operators" in message["error"]) if role == "viewer" else message["settings"]["strength"] == 0.75
+    assert httpx.get(f"{closed}/status", headers=SHOWN).json()["settings"]["strength"] != 0.25
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [({"Host": "["}, 421), ({"Host": "[::1"}, 421), ({"Origin": "http://["}, 403), ({"Origin": "null"}, 403)],
+)
+def test_what_is_no_address_is_refused(opened, headers, status):
+    assert httpx.get(f"{opened}/status", headers=headers).status_code == status
+
+
+def test_guesses_are_slowed_down(model, module_target, monkeypatch):
+    monkeypatch.setattr("live.streaming.http.access._WRONG_BURST", 3.0)
+    monkeypatch.setattr("live.streaming.http.access._WRONG_PER_S", 0.0)
     loop = pipeline(model, module_target, NoSource(), drop=True)
-    with serving(loop, ServerSettings(token="plain")) as address:
-
-        async def talk():
-            place = address.replace("http", "ws") + "/live"
-            async with websockets.connect(place, subprotocols=["head2head", "token.plain"]) as socket:
-                await socket.recv()
-                return socket.subprotocol
-
-        assert asyncio.run(talk()) == "head2head"
+    with serving(loop, ServerSettings(tokens=Tokens(TOKEN))) as address, httpx.Client(base_url=address) as client:
+        assert [client.get("/status").status_code for _ in range(9)] == 9 * [401]  # who shows none guesses nothing
+        guesses = [client.get("/status", headers={"Authorization": f"Bearer {k}"}).status_code for k in range(5)]
+        assert guesses == [401, 401, 401, 429, 429]
+        assert client.get("/status", headers=SHOWN).status_code == 429
+        assert client.get("/").status_code == 200
 
 
 @pytest.mark.parametrize("method", ["GET", "POST", "OPTIONS"])
@@ -154,6 +201,7 @@ def test_pages_carry_the_usual_headers(opened):
     headers = httpx.get(opened).headers
     assert "frame-ancestors 'none'" in headers["content-security-policy"]
     assert headers["x-content-type-options"] == "nosniff" and "server" not in headers
+    assert headers["cross-origin-resource-policy"] == "same-origin" and headers["cache-control"] == "no-cache"
 
 
 def test_an_allowance_runs_out_and_comes_back():

@@ -21,7 +21,7 @@ from live.sources.video_file import DEMO_CLIP, FileSource
 from live.target_gallery import Gallery
 from trt_engines.folders import SHIPPED
 
-pytestmark = pytest.mark.unit
+pytestmark = pytest.mark.server
 
 
 def test_metrics_are_those_of_the_loop(model, module_target):

@@ -20,12 +20,13 @@ from live_serving import serving
 
 from live.sources.browser import NoSource
 from live.sources.video_file import DEMO_CLIP, FileSource
+from live.streaming.http.access import Tokens
 from live.streaming.http.server import ServerSettings
 from live.streaming.webrtc.ice import parse_server
 from offline.synthetic.motion import natural_motion
 from offline.synthetic.raster_people import Person, act
 
-pytestmark = pytest.mark.unit
+pytestmark = pytest.mark.foreign
 PEERS = REPOSITORY / "tests" / "live" / "npm"
 
 
@@ -51,7 +52,7 @@ def film(model, tmp_path):
 def assert_peers_publish_and_watch(model, target_info, program, script, *numbers):
     """A program that publishes a film by WHIP, watches by WHEP and prints what it saw as JSON."""
     loop = pipeline(model, target_info, NoSource(), drop=True)
-    with serving(loop, ServerSettings(token="a token")) as address:
+    with serving(loop, ServerSettings(tokens=Tokens("a token"))) as address:
         command = [program, str(script), address, *map(str, numbers), "a token"]
         done = subprocess.run(command, capture_output=True, text=True, timeout=120, cwd=script.parent)
         assert done.returncode == 0, done.stderr or done.stdout

@@ -21,6 +21,7 @@ from face.tracking import FaceTracker
 from live.app import build_pipeline
 from live.frames import Generated
 from live.sources.video_file import DEMO_CLIP
+from live.streaming.http.access import Tokens
 from live.streaming.http.server import ServerSettings
 from live.streaming.media.audio_relay import SoundRelay
 from live.target_gallery import Gallery
@@ -133,7 +134,7 @@ def test_the_page_says_so_when_the_server_is_gone(chromium):
         with serving(loop) as address:
             page = browsing.enter_context(opened(chromium, address))
             wait_for_picture(page)
-        page.locator("#state[data-state=offline]").wait_for(timeout=15_000)
+        page.locator("#state[data-state='not answering']").wait_for(timeout=15_000)
         page.locator("#badge", has_text="The server does not answer").wait_for(timeout=15_000)
 
 
@@ -152,7 +153,9 @@ def test_another_person_is_chosen_from_the_gallery(chromium, model, module_targe
         page.keyboard.press("ArrowRight")
         page.locator("#target", has_text="Somebody Else").wait_for()
         until(page, "document.getElementById('video').videoWidth === 64")
+        page.get_by_role("button", name="About").click()
         page.locator("#provenance", has_text="an invented person").wait_for()
+        page.get_by_role("button", name="Close").click()
         until(page, "document.querySelector('#gallery label:last-of-type img').naturalWidth === 16")
     assert loop.error is None
 
@@ -177,16 +180,16 @@ def test_pictures_wait_for_sound_that_is_late_while_it_is_on(chromium, tmp_path,
     loop, _ = build_pipeline("demo", str(flash_and_beep(tmp_path / "clip.mkv", 60)))
     with serving(loop) as address, opened(chromium, address) as page:
         wait_for_picture(page)
-        page.get_by_role("button", name="Sound on").click()
+        page.get_by_role("button", name="Sound").click()
         until(page, f"await ({_SHOWN_AFTER_MS})() > 170")
-        page.get_by_role("button", name="Sound off").click()
+        page.get_by_role("button", name="Sound").click()
         until(page, f"await ({_SHOWN_AFTER_MS})() < 120")
 
 
 def test_the_page_shows_its_token(chromium, model):
     """A page of a closed server takes the token from behind the # and forgets it there."""
     loop, _ = build_pipeline("demo", str(DEMO_CLIP))
-    settings = ServerSettings(token="for-friends")
+    settings = ServerSettings(tokens=Tokens("for-friends"))
     with serving(loop, settings) as address, opened(chromium, f"{address}/#token=for-friends") as page:
         wait_for_picture(page)
         page.locator("#target", has_text=loop.target.title).wait_for()

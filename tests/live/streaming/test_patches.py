@@ -14,7 +14,7 @@ from aiortc.rtcrtpreceiver import RemoteStreamTrack
 
 from live.streaming.webrtc import aiortc_patches
 
-pytestmark = pytest.mark.unit
+pytestmark = pytest.mark.fast
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -16,7 +16,7 @@ from live.sources.browser import NoSource
 from live.streaming.session import Session
 from live.streaming.webrtc.whip_client import Publisher, Refused
 
-pytestmark = pytest.mark.unit
+pytestmark = pytest.mark.server
 TOKEN = "verysecret"
 OK, MOVED, CREATED, REDIRECTED = 200, 301, 201, 307
 

@@ -24,8 +24,9 @@ from live.streaming.http.server import ServerSettings
 from offline.synthetic.motion import natural_motion
 from offline.synthetic.raster_people import Person, act
 
-pytestmark = pytest.mark.unit
+pytestmark = pytest.mark.server
 SDP = {"Content-Type": "application/sdp"}
+VIDEO = "v=0\r\nm=video 9 UDP/TLS/RTP/SAVPF 96\r\na=sendonly\r\na=rtpmap:96 VP8/90000\r\n"  # all that an offer needs
 
 
 @pytest.fixture
@@ -235,7 +236,7 @@ def test_a_session_that_the_machine_has_no_room_for(model, target_info, monkeypa
     async def work(address):
         async with httpx.AsyncClient(base_url=address, timeout=30) as client:
             for _ in range(2):
-                refused = await client.post("/whip", content="v=0\r\n", headers=SDP)
+                refused = await client.post("/whip", content=VIDEO, headers=SDP)
                 assert refused.status_code == 409 and "no room" in refused.text
 
     monkeypatch.setattr(LoadedTarget, "clone", full)

@@ -15,7 +15,7 @@ from live.sources.video_file import DEMO_CLIP, FileSource
 from live.streaming.http.server import ServerSettings
 from live.streaming.webrtc.ice import parse_fragment, parse_server
 
-pytestmark = pytest.mark.unit
+pytestmark = pytest.mark.server
 SDP, FRAGMENT = "application/sdp", "application/trickle-ice-sdpfrag"
 CANDIDATE = "a=candidate:1 1 udp 2130706431 127.0.0.1 9 typ host\r\n"
 

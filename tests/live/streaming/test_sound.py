@@ -20,7 +20,7 @@ from live.streaming.media.audio_relay import _PLAYER_S, SoundRelay
 from live.streaming.media.codecs import SOUND_FRAME
 from live.streaming.media.video_encoder import Subscription
 
-pytestmark = pytest.mark.unit
+pytestmark = pytest.mark.fast
 
 
 def tone(start_s: float, seconds: float) -> np.ndarray:

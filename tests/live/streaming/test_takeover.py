@@ -10,13 +10,14 @@ import numpy as np
 import pytest
 from aiortc import RTCConfiguration, RTCPeerConnection, RTCSessionDescription, VideoStreamTrack
 from av import VideoFrame
-from live.sources.sources import DEMO_CLIP, FileSource, NoSource
 from live_parts import pipeline
 from live_serving import serving
 
 from live.pipeline import State
+from live.sources.browser import NoSource
+from live.sources.video_file import DEMO_CLIP, FileSource
 
-pytestmark = pytest.mark.unit
+pytestmark = pytest.mark.server
 SDP = {"Content-Type": "application/sdp"}
 
 

@@ -34,7 +34,7 @@ _SIZE = 256
 _GAZES = 4  # for each pose
 _GAZE_DEG, _GAZE_LIMIT_DEG = np.array([11.0, 8.0]), np.array([28.0, 20.0])
 _HEAD_SAMPLES, _EYE_SAMPLES = 3, 5
-_AROUND_EYES = np.array([0.13, 0.09])  # of the picture, filmed beyond the eyes' centres
+_AROUND_EYES = np.array([0.13, 0.09])  # of the image, filmed beyond the eyes' centers
 _SEAM_PX = 2
 _STRANDS = 30  # of hair: none falls over the eyes
 _SHAPE_SPREAD = 0.22
@@ -87,7 +87,7 @@ def _vary_light(rng: np.random.Generator) -> None:
 
 
 def _eye_border(scene: object, actor: Actor, turn: np.ndarray) -> tuple[float, float, float, float]:
-    """The part of the picture around both eyes, as shares of it: left, right, bottom, top."""
+    """The part of the image around both eyes, as shares of it: left, right, bottom, top."""
     seen = [world_to_camera_view(scene, scene.camera, Vector(eye)) for eye in actor.eyes(turn)]  # type: ignore[attr-defined]
     places = np.array([[place.x, place.y] for place in seen])
     low, high = (places.min(0) - _AROUND_EYES).clip(0, 1), (places.max(0) + _AROUND_EYES).clip(0, 1)
@@ -95,7 +95,7 @@ def _eye_border(scene: object, actor: Actor, turn: np.ndarray) -> tuple[float, f
 
 
 def _shoot(scene: object, path: Path, samples: int, border: tuple[float, float, float, float] | None) -> np.ndarray:
-    """Picture ``[256, 256, 3]`` uint8; black outside the border, if there is one."""
+    """Image ``[256, 256, 3]`` uint8; black outside the border, if there is one."""
     scene.cycles.samples = samples  # type: ignore[attr-defined]
     render = scene.render  # type: ignore[attr-defined]
     render.filepath = str(path.resolve())

@@ -1,6 +1,6 @@
 """The person on the stage: body, eyes, teeth, clothes and hair, posed frame by frame.
 
-MakeHuman's coordinates (dm; x to the picture's right, y up, z to the viewer) throughout; Blender's only at the border.
+MakeHuman's coordinates (dm; x to the image's right, y up, z to the viewer) throughout; Blender's only at the border.
 """
 
 from __future__ import annotations
@@ -66,15 +66,15 @@ class Actor:
             vertices = proxy.fit(shape, self._rest)
             if proxy.name == "high-poly":
                 for side, eye in zip((rest[:, 0] > 0, rest[:, 0] < 0), self._eyes, strict=True):
-                    centre = np.array([*rest[side].mean(0)[:2], eye[2]])
-                    vertices[side] = (rest[side] - centre) @ gaze.T + centre
+                    center = np.array([*rest[side].mean(0)[:2], eye[2]])
+                    vertices[side] = (rest[side] - center) @ gaze.T + center
             self._place(item, _follow_head(rest, vertices, rotation))
         hair = _follow_head(self._hair_rest, self._hair_rest, rotation)
         self._hair.points.foreach_set("position", _to_blender(hair).ravel())
         self._hair.update_tag()
 
     def eyes(self, rotation: np.ndarray) -> np.ndarray:
-        """Centres of the left and right eyeball for a turn of the head, ``[2, 3]``, in Blender's axes."""
+        """Centers of the left and right eyeball for a turn of the head, ``[2, 3]``, in Blender's axes."""
         return _to_blender(_follow_head(self._eyes, self._eyes, rotation))
 
     def _make_body(self, source: MakeHuman, blouse: Proxy, material: Any) -> None:

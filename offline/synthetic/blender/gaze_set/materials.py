@@ -23,13 +23,13 @@ class Materials:
             "skin", Roughness=0.5, Subsurface_Weight=0.35, Subsurface_Scale=0.08, Subsurface_Radius=(1, 0.35, 0.2),
             Specular_IOR_Level=0.4,
         )  # fmt: skip
-        image, colour = _texture(tree, assets / "skin.png", role.skin)
-        tree.links.new(colour, surface.inputs["Base Color"])
+        image, color = _texture(tree, assets / "skin.png", role.skin)
+        tree.links.new(color, surface.inputs["Base Color"])
         _bump(tree, surface, image.outputs["Color"], strength=0.12, distance=0.02)
 
         self.eye, tree, surface = _principled("eye", Roughness=0.05, Coat_Weight=1.0, Coat_Roughness=0.02)
-        image, colour = _texture(tree, assets / "brown_eye.png", role.iris)
-        tree.links.new(colour, surface.inputs["Base Color"])
+        image, color = _texture(tree, assets / "brown_eye.png", role.iris)
+        tree.links.new(color, surface.inputs["Base Color"])
         tree.links.new(image.outputs["Alpha"], surface.inputs["Alpha"])
 
         self.teeth, _, _ = _principled(
@@ -55,7 +55,7 @@ def _principled(name: str, **inputs: object) -> tuple[Any, Any, Any]:
 
 
 def _texture(tree: Any, path: Path, change: tuple[float, float, float]) -> tuple[Any, Any]:
-    """An image node, and its colour with hue, saturation and value changed."""
+    """An image node, and its color with hue, saturation and value changed."""
     image = tree.nodes.new("ShaderNodeTexImage")
     image.image = bpy.data.images.load(str(path.resolve()))
     adjust = tree.nodes.new("ShaderNodeHueSaturation")

@@ -14,7 +14,7 @@ class Role:
         skin, iris: changes of hue, saturation and value of the textures (0.5, 1, 1 leave them as they are).
         hair: name of the hair's mesh.
         melanin, redness: of the hair, 0…1.
-        cloth: colour of the blouse, linear RGB.
+        cloth: color of the blouse, linear RGB.
         backdrop: seed of the room behind.
         camera_height: dm above the floor.
     """

@@ -13,7 +13,7 @@ from offline.synthetic.blender.gaze_set.people import Role
 
 CAMERA_DISTANCE_DM = 11.0
 LENS_MM, SENSOR_MM = 97.0, 26.0
-_LIGHTS = (  # place (dm), side (dm), energy (W), colour: key, fill, and two from behind
+_LIGHTS = (  # place (dm), side (dm), energy (W), color: key, fill, and two from behind
     ((-5, -7, 9.5), 3.5, 780, (1, 0.95, 0.88)), ((6, -6, 6.5), 5, 190, (0.85, 0.92, 1)),
     ((3.5, 4.5, 9), 4, 225, (1, 0.97, 0.92)), ((-5, 4, 7), 4, 90, (0.8, 0.9, 1)),
 )  # fmt: skip

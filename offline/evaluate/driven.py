@@ -1,0 +1,67 @@
+"""How far a target driven by other people's videos does what its conditioning says."""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import asdict
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from face.morphable import MorphableModel
+from face.retarget import Mode
+from face.target import TargetInfo, read_info
+from offline.evaluate.face_metrics import score_driven, watch
+from offline.evaluate.identity import FaceRecognizer
+from offline.evaluate.report import write_json
+from offline.reenact import reenact
+
+_RATE = 25.0  # images a second, as the tracker takes them
+
+
+def evaluate_driven(
+    model: MorphableModel,
+    target: Path,
+    sources: list[Path],
+    report: Path | None,
+    recognizer: FaceRecognizer | None = None,
+) -> dict[str, dict[str, float]]:
+    """Scores of a target driven by each of some videos, printed, and written to a folder if given.
+
+    Raises:
+        UserError: a video cannot be read, or the file is no target for this model.
+    """
+    info = read_info(target, model.hash)
+    reference = _portrayed(info, recognizer) if recognizer else None
+    scores: dict[str, dict[str, float]] = {}
+    for source in sources:
+        driven = list(reenact(model, target, info, source, Mode.HEAD))
+        images = np.stack([frame.output for frame in driven])
+        landmarks = watch(images, _RATE)
+        rendered = [frame.source.parameters for frame in driven]
+        scores[source.name] = asdict(score_driven(model, np.array(info.identity), landmarks, rendered))
+        if recognizer and reference is not None:
+            scores[source.name]["identity"] = recognizer.similarity(images, landmarks, reference)
+    names = list(next(iter(scores.values())))
+    rows = [f"{'driven by':<24}" + "".join(f"{name:>10}" for name in names)]
+    rows += [f"{video:<24}" + "".join(f"{row[name]:>10.3f}" for name in names) for video, row in scores.items()]
+    print("\n".join(rows))
+    if report:
+        report.mkdir(parents=True, exist_ok=True)
+        (report / "driven.txt").write_text("\n".join(rows) + "\n")
+        write_json(report / "driven.json", scores)
+    return scores
+
+
+def _portrayed(info: TargetInfo, recognizer: FaceRecognizer) -> np.ndarray | None:
+    """The embedding of the face on a target's image; ``None`` if none is seen."""
+    portrait = read_portrait(info)
+    (face,) = watch(portrait[None], _RATE)
+    return None if face is None else recognizer.embedding(portrait, face)
+
+
+def read_portrait(info: TargetInfo) -> np.ndarray:
+    """The image of the person that a target carries, ``[H, W, 3]`` uint8 RGB."""
+    image = cv2.imdecode(np.frombuffer(base64.b64decode(info.portrait), np.uint8), cv2.IMREAD_COLOR)
+    return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
