@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from platformdirs import user_videos_path
+
 from face.retarget import Mode
 from live.device import Device
 from live.sources.camera import CameraSettings
@@ -30,6 +32,8 @@ class Options:
     no_server: bool = False
     output: Path | None = None
     overwrite: bool = False
+    recordings: Path = user_videos_path() / "Head2Head"
+    virtual_camera: bool = False
     frames: int | None = None
     token: str | None = None
     view_token: str | None = None

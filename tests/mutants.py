@@ -73,8 +73,12 @@ MUTATIONS = (
     Mutation("the own source goes on beside a guest", "live/pipeline.py",
              "            if self._guest is None:\n                self._put(media)", "            self._put(media)",
              "tests/live/test_pipeline.py"),
-    Mutation("the recorder writes once a picture", "live/recorder.py",
-             "for _ in range(min(due - written, 250)):", "for _ in range(1):", "tests/live/test_recorder.py"),
+    Mutation("recorded sound keeps no pauses", "live/recording/packet_muxer.py",
+             '"avoid_negative_ts": "disabled"', '"avoid_negative_ts": "auto"',
+             "tests/live/recording/test_recorder.py"),
+    Mutation("a recording is not locked", "live/recording/output_file.py",
+             "fcntl.LOCK_EX | fcntl.LOCK_NB", "fcntl.LOCK_SH | fcntl.LOCK_NB",
+             "tests/live/recording/test_recorder.py"),
 )  # fmt: skip
 
 
