@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-import weakref
 from pathlib import Path
 
 from face.errors import UserError
@@ -22,7 +21,7 @@ class Recordings:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._recorders: weakref.WeakKeyDictionary[Session, Recorder] = weakref.WeakKeyDictionary()
+        self._recorders: dict[str, Recorder] = {}  # the last of each session, by its key
         self._paths: dict[str, Path] = {}
 
     def start(self, session: Session, file: OutputFile | None = None) -> None:
@@ -31,25 +30,25 @@ class Recordings:
         Raises:
             UserError: it is being recorded, or the file cannot be written.
         """
-        if (former := self._recorders.get(session)) is not None and former.active:
+        if (former := self._recorders.get(session.key)) is not None and former.active:
             raise UserError(f"This is being recorded to {former.path.name}: stop that first.")
         if file is None:
             name = f"{session.pipeline.target.name} {time.strftime('%Y-%m-%d %H.%M.%S')}.mp4"
             file = OutputFile(writable(self._folder, "recordings") / name)
         recorder = Recorder(session, file)
-        self._recorders[session] = recorder
+        self._recorders[session.key] = recorder
         self._paths[file.path.name] = file.path
         if former is None:
             session.on_close.append(lambda: self.stop(session))
 
     async def stop(self, session: Session) -> None:
         """Finish a session's recording, if there is one."""
-        if (recorder := self._recorders.get(session)) is not None:
+        if (recorder := self._recorders.get(session.key)) is not None:
             await recorder.close()
 
     def describe(self, session: Session) -> dict[str, object] | None:
         """The session's last recording for the page, ``recording`` in ``live_schema.json``."""
-        recorder = self._recorders.get(session)
+        recorder = self._recorders.get(session.key)
         if recorder is None:
             return None
         return {

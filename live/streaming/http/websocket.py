@@ -9,6 +9,7 @@ import logging
 import time
 import weakref
 from collections.abc import Callable
+from dataclasses import asdict
 
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
@@ -29,6 +30,7 @@ _TILE_INTERVAL_S = 0.2  # often enough to check by; they take their time from th
 _COMMAND_BURST, _COMMANDS_PER_S = 40.0, 20.0  # of a page: a slider sends many
 _RECALIBRATION_BURST, _RECALIBRATIONS_PER_S = 2.0, 0.2  # of a session, whoever asks
 _FULL = 1013  # "try again later", as a WebSocket closes
+_STRENGTHS = ("strength", "head", "eyes")
 _DETAILS = {
     State.STALLED: "No frame has come for a second.",
     State.PAUSED: "The camera is paused: it goes on by itself when frames return.",
@@ -71,7 +73,7 @@ def status(
         "sound_ahead_ms": session.sound.ahead_ms,
         "viewers": session.viewers,
         "recording": recording if role == Role.OPERATOR else None,
-        "settings": {"mode": settings.mode, "relative": settings.relative, "strength": settings.strength},
+        "settings": {**asdict(settings), "freeze": pipeline.frozen, "mirror": pipeline.mirrored},
     }
 
 
@@ -85,8 +87,12 @@ def apply_setting(pipeline: Pipeline, name: str, value: object) -> None:
         pipeline.update(mode=Mode(value))
     elif name == "relative" and isinstance(value, bool):
         pipeline.update(relative=value)
-    elif name == "strength" and type(value) in (int, float) and 0 <= value <= 2:  # type: ignore[operator]  # not NaN
-        pipeline.update(strength=float(value))  # type: ignore[arg-type]
+    elif name in _STRENGTHS and type(value) in (int, float) and 0 <= value <= 2:  # type: ignore[operator]  # not NaN
+        pipeline.update(**{name: float(value)})  # type: ignore[arg-type]
+    elif name == "freeze" and isinstance(value, bool):
+        pipeline.frozen = value
+    elif name == "mirror" and isinstance(value, bool):
+        pipeline.mirrored = value
     elif name == "recalibrate" and value is True:
         pipeline.recalibrate()
     else:
