@@ -266,6 +266,8 @@ class Peers:
         """Show a publisher's frames from the first one on."""
         try:
             async for frame in frames(track, arrivals):
+                if peer.key not in self._peers:  # it was closed while the frame was decoded
+                    return
                 if not peer.shown:
                     await self._show(peer)
                 peer.session.pipeline.deliver(peer.tag, frame)
