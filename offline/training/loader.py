@@ -50,14 +50,15 @@ class Loader:
         profile: decides lengths, moves and flows.
         size: sequences of a step, over all processes.
         ranks: whose share to make.
+        seed: of all that is drawn.
 
     Attributes:
         size: as given.
         waited_s: for batches that were not ready in time.
     """
 
-    def __init__(self, people: Sequence[Dataset], profile: Profile, size: int, ranks: Ranks) -> None:
-        self._people, self._profile = people, profile
+    def __init__(self, people: Sequence[Dataset], profile: Profile, size: int, ranks: Ranks, seed: int = 0) -> None:
+        self._people, self._profile, self._seed = people, profile, seed
         self.size, self._own = size, range(ranks.number, size, ranks.count)
         self._worker = ThreadPoolExecutor(1, "loader")
         self._ahead: dict[int, Future[Batch]] = {}
@@ -74,20 +75,21 @@ class Loader:
 
     def _make(self, step: int) -> Batch:
         phase, _ = self._profile.at(step)
-        rng = np.random.default_rng([0, step])
+        rng = np.random.default_rng([0, step, self._seed])
         person = int(rng.integers(len(self._people)))
         dataset = self._people[person]
         spans = dataset.draw(rng, phase.length, self.size)
         clips = []
         for k in self._own:
-            moved = self._profile.augmentation.draw(np.random.default_rng([1, step, k]), dataset.frames.shape[1])
+            random = np.random.default_rng([1, step, k, self._seed])
+            moved = self._profile.augmentation.draw(random, dataset.frames.shape[1])
             clips.append(dataset.sequence(*spans[k], moved))
         flows = {
             (now, earlier): np.stack([dataset.flow(clip, now, earlier, self._profile.flow) for clip in clips])
             for now, earlier in needed_flows(len(clips[0].frames), phase.weights)
         }
         # Chance belongs to a sequence, not to the process that learns from it.
-        chances = [np.random.default_rng([2, step, k]) for k in self._own]
+        chances = [np.random.default_rng([2, step, k, self._seed]) for k in self._own]
         begun = [bool(chance.random() >= self._profile.blank) for chance in chances]
         crops = draw_crops(clips, chances, self._profile.crop)
         by_pixel = phase.weights.l1 or phase.weights.gradient

@@ -55,6 +55,7 @@ class Trainer:
         precision: of the features.
         init: whose generator a new run starts from, see ``learned_weights``; a run over many people gives all but
             their textures.
+        seed: of the first weights and of all that is drawn; a run goes on with its own.
 
     Attributes:
         generator, average, discriminators: the networks; the averaged generator is what is exported.
@@ -69,13 +70,14 @@ class Trainer:
     def __init__(
         self, people: Sequence[Dataset], run: Path, profile: Profile, perceptual: Perceptual,
         ranks: Ranks | None = None, batch: int = 1, precision: Precision = Precision.FP32, init: Path | None = None,
+        seed: int = 0,
     ) -> None:  # fmt: skip
         self.people, self.run, self._precision = people, run, precision
         self.profile = profile = replace(profile, perceptual=perceptual.kind)
         self.ranks = ranks or Ranks()
         self.device = device = self.ranks.device
         run.mkdir(parents=True, exist_ok=True)
-        torch.manual_seed(0)
+        torch.manual_seed(seed)
         torch.set_flush_denormal(True)  # moments of texels without gradient fade into denormals, ten times as slow
         size = _common_size(people)
         self.generator = _placed(profile.generator(size), device)
@@ -93,7 +95,7 @@ class Trainer:
         scaled = precision is Precision.FP16  # its gradients would vanish
         self.g_scaler = torch.amp.GradScaler(device.type, enabled=scaled)
         self.d_scaler = torch.amp.GradScaler(device.type, enabled=scaled)
-        self.loader = Loader(people, profile, batch, self.ranks)
+        self.loader = Loader(people, profile, batch, self.ranks, seed)
         self.step = self.frames = 0
         if (run / checkpoint.NAME).exists():
             self.step = checkpoint.read_checkpoint(run, self._parts, profile, self._fingerprint, device)

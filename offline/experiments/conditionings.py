@@ -1,0 +1,121 @@
+"""Other conditionings than the product's: without the gaze image, with teeth, drawn landmarks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import cv2
+import numpy as np
+
+from face.conditioning import CHANNELS, CpuConditioning
+from face.landmarks import (
+    FACE_OVAL,
+    INNER_LIPS,
+    LEFT_BROW,
+    LEFT_EYE,
+    OUTER_LIPS,
+    RIGHT_BROW,
+    RIGHT_EYE,
+    Landmarks,
+)
+from face.morphable import MorphableModel, Part
+from face.nmfc import nmfc_box, paint
+from face.parameters import FaceParameters
+from face.raster import rasterise
+from offline.dataset.dataset import Dataset
+from offline.evaluate.face_metrics import watch
+from offline.experiments.setup import Setup
+from offline.experiments.subjects import Subject
+
+_LOOPS = (FACE_OVAL, OUTER_LIPS, INNER_LIPS, LEFT_EYE, RIGHT_EYE, LEFT_BROW, RIGHT_BROW)
+_MOUTH_PARTS = (Part.UPPER_TEETH, Part.LOWER_TEETH, Part.TONGUE)
+_SUBPIXEL_BITS = 4
+
+
+def without_gaze(setup: Setup, dataset: Dataset) -> Iterator[np.ndarray]:
+    """The dataset's own conditionings, the gaze image left black."""
+    for conditioning in dataset.conditionings:
+        image = np.array(conditioning)
+        image[..., 3:] = 0
+        yield image
+
+
+def with_teeth(setup: Setup, dataset: Dataset) -> Iterator[np.ndarray]:
+    """The dataset's conditionings with the model's teeth and tongue in the open mouth."""
+    renderer = TeethConditioning(setup.model, int(dataset.frames.shape[1]))
+    for number in range(len(dataset.frames)):
+        yield renderer.render(dataset.face(number))
+
+
+class TeethConditioning:
+    """Draws the NMFC with teeth and tongue behind the lips, each colored by its place in the mean head (Eq. 3).
+
+    Args:
+        model: the morphable model.
+        size: height and width of the image in px.
+    """
+
+    def __init__(self, model: MorphableModel, size: int) -> None:
+        self._face, self._model, self._size = CpuConditioning(model, size), model, size
+        self._inner = np.isin(model.triangle_parts, _MOUTH_PARTS)
+        self._triangles = np.concatenate([model.triangles[self._inner], model.nmfc_triangles]).astype(np.int32)
+        centers = (model.subdivision @ model.mean)[self._triangles].mean(1)
+        low, high = nmfc_box(model)
+        self._colors = (1 + np.round(np.clip((centers - low) / (high - low), 0, 1) * 254)).astype(np.uint8)
+
+    def render(self, parameters: FaceParameters) -> np.ndarray:
+        """Conditioning ``[H, W, 6]`` uint8."""
+        vertices = self._model.subdivision @ self._model.shape(parameters.identity, parameters.expression)
+        points = parameters.camera.project(vertices).astype(np.float32)
+        index, _ = rasterise(points, self._triangles, self._size, self._size)
+        image = self._face.render(parameters)
+        free = ~image[..., :3].any(-1)  # the face keeps its own border
+        index[(index >= int(self._inner.sum())) | ~free] = -1
+        paint(image[..., :3], index, self._colors)
+        return image
+
+
+def drawn_landmarks(setup: Setup, dataset: Dataset) -> Iterator[np.ndarray]:
+    """The tracker's landmarks in each frame, drawn as lines; the last ones where it sees no face."""
+    size = int(dataset.frames.shape[1])
+    for points in filled_points(watch(dataset.frames, float(dataset.manifest["rate"])), size):
+        yield draw(points, size)
+
+
+def filled_points(tracked: list[Landmarks | None], size: int) -> list[np.ndarray]:
+    """Points ``[478, 2]`` px of each frame; the last ones where no face is, out of sight before the first."""
+    points: list[np.ndarray] = []
+    for face in tracked:
+        nowhere = np.full((478, 2), -float(size))
+        points.append(face.points if face is not None else points[-1] if points else nowhere)
+    return points
+
+
+def draw(points: np.ndarray, size: int) -> np.ndarray:  # [478, 2] px
+    """Landmarks as lines on black, ``[size, size, 6]`` uint8 as a conditioning; its last three channels are black."""
+    lines = np.zeros((size, size, 3), np.uint8)
+    for number, loop in enumerate(_LOOPS):
+        color = tuple(int(255 * bool((number + 1) & bit)) for bit in (1, 2, 4))
+        # OpenCV counts from the middle of the first pixel, we from its corner.
+        corners = np.round((points[list(loop)] - 0.5) * 2**_SUBPIXEL_BITS).astype(np.int32)
+        cv2.polylines(lines, [corners], True, color, 1, cv2.LINE_AA, _SUBPIXEL_BITS)
+    return np.concatenate([lines, np.zeros((size, size, CHANNELS - 3), np.uint8)], axis=-1)
+
+
+def registered_landmarks(setup: Setup, source: Subject, target: Subject) -> list[np.ndarray]:
+    """The source's landmarks of each held-out take, moved rigidly onto the target and drawn, as the paper did.
+
+    One similarity transform takes the source's mean landmarks to the target's: identity stays the source's.
+    """
+    size = int(target.dataset.frames.shape[1])
+    of_takes = [
+        filled_points(watch(source.dataset.frames[first:last], float(source.dataset.manifest["rate"])), size)
+        for first, last in source.takes
+    ]
+    first, last = target.dataset.train[0]
+    known = filled_points(watch(target.dataset.frames[first:last], float(target.dataset.manifest["rate"])), size)
+    here = np.concatenate([np.stack(take) for take in of_takes]).mean(0)
+    matrix, _ = cv2.estimateAffinePartial2D(here, np.mean(known, axis=0), method=cv2.LMEDS)
+    if matrix is None:
+        matrix = np.eye(2, 3)
+    return [np.stack([draw(points @ matrix[:, :2].T + matrix[:, 2], size) for points in take]) for take in of_takes]
