@@ -71,6 +71,6 @@ class LiveFit:
         self.newcomer, self._begins = self._begins, False
         clear = self._occlusion.clear(landmarks, time_s)
         found = self._fitter.fit(clear)
-        self.person.note(clear, time_s)
+        self.person.note(time_s)
         steady = replace(found, camera=self._filter.smooth(found.camera, time_s))
         return camera_map.correct(steady) if camera_map else steady

@@ -83,8 +83,7 @@ class OcclusionFilter:
             return landmarks
         elapsed_s = 0.0 if self._last_s is None else max(time_s - self._last_s, 0.0)
         self._last_s = time_s
-        different = self._colors.difference(landmarks.colors) > COVERED
-        self._colors.learn(landmarks.colors, elapsed_s)
+        different = self._colors.follow(landmarks.colors, elapsed_s) > COVERED
         scores, visibility = landmarks.scores.copy(), np.ones(SURFACE_COUNT)
         for number, region in enumerate(_REGIONS):
             covered = self._colors.seen_s > _YOUNG_S and different[region.skin].mean() > region.share

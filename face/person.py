@@ -39,15 +39,15 @@ class KnownPerson:
         self._noted_s: float | None = None
         self._last_s: float | None = None
 
-    def note(self, landmarks: Landmarks, time_s: float) -> None:
+    def note(self, time_s: float) -> None:
         """Take note of the face that was just fitted."""
         if self._noted_s is not None:
+            unlikeness = self._combined(self._fitter.misfit, self._colors.followed_unlikeness)
             weight = min(1.0, (time_s - self._noted_s) / _SMOOTH_S)
-            self._unlikeness += weight * (self._combined(self._fitter.misfit, landmarks) - self._unlikeness)
+            self._unlikeness += weight * (unlikeness - self._unlikeness)
         self._noted_s = time_s
-        if self._fitter.calibration < 1:
-            if self._fitter.calibration > _USUAL_FROM:
-                self._misfits.append(self._fitter.misfit)
+        if _USUAL_FROM < self._fitter.calibration < 1:
+            self._misfits.append(self._fitter.misfit)
         if self._unlikeness < _FOLLOWED_LIMIT:
             self._last_s = time_s
 
@@ -57,7 +57,10 @@ class KnownPerson:
 
     def unlikeness(self, landmarks: Landmarks) -> float:
         """How unlike the person a face is; 0 before the person is known."""
-        return self._combined(self._fitter.misfit_of(landmarks), landmarks) if self.known else 0.0
+        if not self.known:
+            return 0.0
+        colors = 0.0 if landmarks.colors is None else self._colors.unlikeness(landmarks.colors)
+        return self._combined(self._fitter.misfit_of(landmarks), colors)
 
     def absent_s(self, time_s: float) -> float:
         """Seconds since the person was there."""
@@ -72,8 +75,5 @@ class KnownPerson:
         """Whether enough was seen to tell the person from others."""
         return self._fitter.calibration >= 1 and bool(self._misfits)
 
-    def _combined(self, misfit: float, landmarks: Landmarks) -> float:
-        if not self.known:
-            return 0.0
-        colors = 0.0 if landmarks.colors is None else self._colors.unlikeness(landmarks.colors)
-        return misfit / float(np.mean(self._misfits)) + colors / _COLORS
+    def _combined(self, misfit: float, colors: float) -> float:
+        return misfit / float(np.mean(self._misfits)) + colors / _COLORS if self.known else 0.0

@@ -33,7 +33,11 @@ def skin_colors(image: np.ndarray, points: np.ndarray) -> np.ndarray:
 
 
 class SkinColors:
-    """What the points of one face usually look like."""
+    """What the points of one face usually look like.
+
+    Attributes:
+        followed_unlikeness: ``unlikeness`` of the last face that was followed.
+    """
 
     def __init__(self) -> None:
         self._inner = inner_face()
@@ -42,6 +46,7 @@ class SkinColors:
     def reset(self) -> None:
         """Forget the face."""
         self._usual: np.ndarray | None = None
+        self.followed_unlikeness = 0.0
         self._seen_s = 0.0  # for how long the face was seen
 
     @property
@@ -49,29 +54,31 @@ class SkinColors:
         """For how many seconds the face was seen."""
         return self._seen_s
 
-    def difference(self, colors: np.ndarray) -> np.ndarray:  # [468, 3] uint8
-        """How much each point differs from its usual color, ``[468]``, natural logarithm; the light's color taken out.
+    def unlikeness(self, colors: np.ndarray) -> float:  # [468, 3] uint8
+        """How much a face's colors differ as a whole: the median point's difference; 0 before anything is known."""
+        return 0.0 if self._usual is None else float(np.median(np.abs(self._change(colors)).max(1)[self._inner]))
 
-        Zero before anything is known.
+    def follow(self, colors: np.ndarray, elapsed_s: float) -> np.ndarray:
+        """How much each point of the followed face differs from its usual color, which then moves towards it.
+
+        Args:
+            colors: ``[468, 3]`` uint8.
+            elapsed_s: since the frame before.
+
+        Returns:
+            ``[468]`` natural logarithm; the light's color is taken out.
         """
         if self._usual is None:
-            return np.zeros(len(colors))
-        return np.abs(self._change(colors)).max(1)
-
-    def unlikeness(self, colors: np.ndarray) -> float:  # [468, 3] uint8
-        """How much a face's colors differ as a whole: the median point's difference."""
-        return float(np.median(self.difference(colors)[self._inner]))
-
-    def learn(self, colors: np.ndarray, elapsed_s: float) -> None:
-        """Let the usual colors follow those of a frame, ``elapsed_s`` after the frame before."""
-        if self._usual is None:
             self._usual = _logarithm(colors)
-            return
+            return np.zeros(len(colors))
         self._seen_s += elapsed_s
         change = self._change(colors)
-        covered = np.abs(change).max(1) > COVERED
-        share = elapsed_s / np.where(covered, _ADAPT_COVERED_S, np.minimum(self._seen_s, _ADAPT_S))
-        self._usual = self._usual + np.minimum(share, 1.0)[:, None] * change
+        difference: np.ndarray = np.abs(change).max(1)
+        self.followed_unlikeness = float(np.median(difference[self._inner]))
+        slowness_s = np.where(difference > COVERED, _ADAPT_COVERED_S, np.minimum(self._seen_s, _ADAPT_S))
+        if elapsed_s > 0:
+            self._usual = self._usual + np.minimum(elapsed_s / slowness_s, 1.0)[:, None] * change
+        return difference
 
     def _change(self, colors: np.ndarray) -> np.ndarray:
         change = _logarithm(colors) - self._usual

@@ -21,6 +21,7 @@ from face.camera import ScaledOrthographicCamera
 from face.errors import UserError
 from face.files import write_whole
 from face.parameters import FaceParameters
+from face.target_check import problem
 
 FORMAT = 1
 _METADATA_KEY = "head2head_target"
@@ -97,11 +98,12 @@ class TargetInfo:
         """
         try:
             values = json.loads(text)
-            if values["format"] == FORMAT:
-                return TargetInfo(**values)
+            info = TargetInfo(**values) if values["format"] == FORMAT else None
         except (ValueError, KeyError, TypeError):
-            pass
-        raise UserError(f"The target {path} was made by another version of this program: export it again.")
+            info = None
+        if info is None:
+            raise UserError(f"The target {path} was made by another version of this program: export it again.")
+        return info
 
 
 def list_targets(folder: Path) -> list[Path]:
@@ -140,7 +142,7 @@ def read_info(path: Path, model_hash: str) -> TargetInfo:
     """Description of a target file, checked against the morphable model in use.
 
     Raises:
-        UserError: not a target file, of another version, or made for another morphable model.
+        UserError: not a target file, of another version, made for another morphable model, or damaged.
     """
     info = read_any_info(path)
     if info.model_hash != model_hash:
@@ -148,6 +150,9 @@ def read_info(path: Path, model_hash: str) -> TargetInfo:
             f"The target {path} was made for another morphable model: export it again "
             "('python -m offline.export --remodel' if only the model is newer)."
         )
+    wrong = problem(info)  # whose sizes are those of the model in use
+    if wrong is not None:
+        raise UserError(f"The target {path} is damaged ({wrong}): export it again.")
     return info
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import contextlib
 import os
@@ -13,17 +12,20 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
+from platformdirs import user_config_path
+
 from face.errors import UserError
+from face.folders import writable
 from face.morphable import MorphableModel
-from face.retarget import Mode
 from face.target import find_target
 from face.threads import compute_on_one_thread
 from live import logs
-from live.device import Device, choose
+from live.device import choose
 from live.frames import Generated
+from live.options import Options
 from live.pipeline import Pipeline
-from live.recorder import Recorder
-from live.sources.open import open_source
+from live.recorder import Recorder, check_output
+from live.sources.open import SourceSettings, open_source
 from live.streaming.http.access import Tokens
 from live.streaming.http.links import is_loopback, link, qr_code, reachable_host
 from live.streaming.http.preparing import Preparation
@@ -37,7 +39,6 @@ from live.warm_up import warm_up
 from trt_engines.folders import TARGET_FOLDERS
 from trt_engines.gpu import Gpu
 
-CERTIFICATES = Path.home() / ".config" / "head2head"
 TOKEN_VARIABLE, VIEW_VARIABLE, ICE_VARIABLE = "HEAD2HEAD_TOKEN", "HEAD2HEAD_VIEW_TOKEN", "HEAD2HEAD_ICE"
 PUBLISH_VARIABLE = "HEAD2HEAD_PUBLISH_TOKEN"
 
@@ -45,80 +46,94 @@ PUBLISH_VARIABLE = "HEAD2HEAD_PUBLISH_TOKEN"
 def build_pipeline(
     target: str,
     source: str,
-    size: int | None = None,
-    live: bool = True,
+    settings: SourceSettings | None = None,
     gpu: Gpu | None = None,
     alone: bool = True,
 ) -> tuple[Pipeline, Path]:
     """Loop for a target and a source named as on the command line, and the target's file.
 
-    ``alone`` says that no other loop will run beside it.
+    Args:
+        target: name or file.
+        source: as ``open_source`` takes it.
+        settings: how to open the source.
+        gpu: where to render and generate; ``None`` for the CPU.
+        alone: no other loop will run beside it.
 
     Raises:
-        UserError: either cannot be opened, or the target is of another size.
+        UserError: either cannot be opened.
     """
     model = MorphableModel.load()
     path = find_target(target, TARGET_FOLDERS)
     loaded = load_target(path, model, gpu)
-    if size not in (None, loaded.info.size):
-        raise UserError(f"The target {path} makes images of {loaded.info.size} px: leave --size out or train it anew.")
-    return Pipeline(model, loaded, open_source(source, paced=live, loop=live), live, alone), path
+    return Pipeline(model, loaded, open_source(source, settings), alone=alone), path
 
 
-def certificate(arguments: argparse.Namespace) -> tuple[Path, Path] | None:
+def certificate(options: Options) -> tuple[Path, Path] | None:
     """Certificate and key to serve with; ``None`` for plain HTTP.
 
     Raises:
         UserError: half of them is missing, or cannot be read.
     """
-    given = arguments.tls_cert, arguments.tls_key
-    if any(given):
-        if not all(given):
-            raise UserError("A certificate needs its key: give both --tls-cert and --tls-key.")
-        for path in given:
-            if not os.access(path, os.R_OK):
-                raise UserError(f"Cannot read {path}: check --tls-cert and --tls-key.")
-        return arguments.tls_cert, arguments.tls_key
-    return self_signed(CERTIFICATES, arguments.host) if arguments.self_signed else None
+    certificate, key = options.tls_cert, options.tls_key
+    if certificate is None and key is None:
+        if not options.self_signed:
+            return None
+        return self_signed(writable(user_config_path("head2head"), "certificates"), options.host)
+    if certificate is None or key is None:
+        raise UserError("A certificate needs its key: give both --tls-cert and --tls-key.")
+    for path in (certificate, key):
+        if not os.access(path, os.R_OK):
+            raise UserError(f"Cannot read {path}: check --tls-cert and --tls-key.")
+    return certificate, key
 
 
-def server_settings(arguments: argparse.Namespace) -> ServerSettings:
+def server_settings(options: Options) -> ServerSettings:
     """How to serve, from options and environment.
 
     Raises:
         UserError: an option is not what it should be.
     """
     return ServerSettings(
-        tokens=_tokens(arguments),
-        origins=arguments.allow_origin,
-        servers=[parse_server(text) for text in (*arguments.ice, *os.environ.get(ICE_VARIABLE, "").split())],
-        most_viewers=arguments.max_viewers,
-        most_sessions=arguments.max_sessions,
-        bit_rate=arguments.bitrate and arguments.bitrate * 1000,
-        publish=_web_address(arguments.publish),
+        tokens=_tokens(options),
+        origins=options.allow_origin,
+        servers=[parse_server(text) for text in (*options.ice, *os.environ.get(ICE_VARIABLE, "").split())],
+        most_viewers=options.max_viewers,
+        most_sessions=options.max_sessions,
+        bit_rate=options.bitrate and options.bitrate * 1000,
+        udp_ports=_port_range(options.udp_ports),
+        publish=_web_address(options.publish),
         publish_token=os.environ.get(PUBLISH_VARIABLE) or None,
     )
 
 
-def _tokens(arguments: argparse.Namespace) -> Tokens:
+def _tokens(options: Options) -> Tokens:
     """Tokens that were given; wherever others can connect, made up where they were not.
 
     Raises:
         UserError: a token cannot be sent by a browser, or there is one for viewers only.
     """
-    operator = arguments.token or os.environ.get(TOKEN_VARIABLE) or None
-    viewer = arguments.view_token or os.environ.get(VIEW_VARIABLE) or None
+    operator = options.token or os.environ.get(TOKEN_VARIABLE) or None
+    viewer = options.view_token or os.environ.get(VIEW_VARIABLE) or None
     for token in filter(None, (operator, viewer)):
         if not (token.isascii() and token.isprintable() and token == token.strip()):
             raise UserError("A token is made of printable ASCII characters, without spaces at its ends.")
     if viewer is not None and viewer == operator:
         raise UserError("Viewers and operators need different tokens: change --token or --view-token.")
-    if not is_loopback(arguments.host):
-        viewer = viewer or (secrets.token_urlsafe(16) if operator is None or arguments.token else None)
+    if not is_loopback(options.host):
+        viewer = viewer or (secrets.token_urlsafe(16) if operator is None or options.token else None)
         operator = operator or secrets.token_urlsafe(16)
     elif viewer is not None and operator is None:
         raise UserError("With a token for viewers operators need one too: give --token or HEAD2HEAD_TOKEN.")
     return Tokens(operator, viewer)
+
+
+def _port_range(text: str | None) -> range | None:
+    if text is None:
+        return None
+    first, _, last = text.partition("-")
+    if not (first.isdecimal() and last.isdecimal() and 0 < int(first) <= int(last) < 65536):
+        raise UserError("--udp-ports wants the first and the last port, as in 50000-50100.")
+    return range(int(first), int(last) + 1)
 
 
 def _web_address(text: str | None) -> str | None:
@@ -127,38 +142,45 @@ def _web_address(text: str | None) -> str | None:
     return text
 
 
+def stop_by_signals(ended: threading.Event) -> None:
+    """Have Ctrl-C, a service manager, or a terminal that closes set an event instead of ending the process."""
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+        if hasattr(signal, name):  # Windows has no SIGHUP
+            signal.signal(getattr(signal, name), lambda *_: ended.set())
+
+
 class Stopper:
-    """Sets an event after some pictures."""
+    """Sets an event after some frames."""
 
     def __init__(self, frames: int | None, enough: threading.Event) -> None:
         self._left, self._enough = frames, enough
 
     def put(self, _: Generated) -> None:
-        """Count a picture."""
+        """Count a frame."""
         if self._left is not None:
             self._left -= 1
             if self._left <= 0:
                 self._enough.set()
 
 
-def _print_links(arguments: argparse.Namespace, port: int, settings: ServerSettings, secure: bool) -> None:
+def _print_links(options: Options, port: int, settings: ServerSettings, secure: bool) -> None:
     """Say what to open: for operators, and for viewers who may only watch. What the environment holds stays there."""
-    host, tokens = reachable_host(arguments.host), settings.tokens
-    secret = arguments.token is None and TOKEN_VARIABLE in os.environ
+    host, tokens = reachable_host(options.host), settings.tokens
+    secret = options.token is None and TOKEN_VARIABLE in os.environ
     print(f"open {link(host, port, secure, None if secret else tokens.operator)}", flush=True)
     if secret:
         print(f"(and give it the token of {TOKEN_VARIABLE})", flush=True)
-    if tokens.viewer is not None and not (arguments.view_token is None and VIEW_VARIABLE in os.environ):
+    if tokens.viewer is not None and not (options.view_token is None and VIEW_VARIABLE in os.environ):
         viewers = link(host, port, secure, tokens.viewer)
         print(f"for viewers: {viewers}", flush=True)
         if sys.stdout.isatty():
             print(*qr_code(viewers), sep="\n", flush=True)
-    if not secure and not is_loopback(arguments.host):
+    if not secure and not is_loopback(options.host):
         print("(browsers give their camera to secure pages only: add --self-signed, or --tls-cert)", flush=True)
 
 
 def prepare(
-    arguments: argparse.Namespace,
+    options: Options,
     ended: threading.Event,
     closing: contextlib.ExitStack,
     tell: Callable[[str, float], None],
@@ -166,7 +188,7 @@ def prepare(
     """Everything that is needed to start the loop; may take half a minute.
 
     Args:
-        arguments: the command's options.
+        options: the command's options.
         ended: set when the loop ends, or to end.
         closing: gets what is to be done afterwards.
         tell: called with a sentence and the progress, 0…1.
@@ -178,17 +200,20 @@ def prepare(
         UserError: something the user can mend; see its text.
     """
     tell("The target is loaded.", 0.1)
-    gpu, where = choose(Device(arguments.device))
+    gpu, where = choose(options.device)
     pipeline, path = build_pipeline(
-        arguments.target, arguments.source, arguments.size, gpu=gpu, alone=arguments.max_sessions == 1
+        options.target, options.source, options.source_settings, gpu, options.max_sessions == 1
     )
-    pipeline.update(mode=Mode(arguments.mode))
-    if arguments.output:
-        recorder = Recorder(arguments.output)
+    if options.size not in (None, pipeline.target.size):
+        size = pipeline.target.size
+        raise UserError(f"The target {path} makes images of {size} px: leave --size out or train it anew.")
+    pipeline.update(mode=options.mode)
+    if options.output is not None:
+        recorder = Recorder(options.output)
         closing.callback(recorder.close)
         pipeline.sinks.append(recorder.put)
     pipeline.on_end = ended.set
-    pipeline.sinks.append(Stopper(arguments.frames, ended).put)
+    pipeline.sinks.append(Stopper(options.frames, ended).put)
     print(f"target: {pipeline.target.title} ({path.name})")
     print(f"generator: {pipeline.loaded.generator.description}")
     print(f"device: {where}")
@@ -199,32 +224,33 @@ def prepare(
     return pipeline, Gallery(pipeline.model, TARGET_FOLDERS, path, gpu=gpu)
 
 
-def run(arguments: argparse.Namespace) -> None:
+def run(options: Options) -> None:
     """Run the live loop until it ends.
 
     Raises:
         UserError: something the user can mend; see its text.
     """
-    logs.set_up(arguments.log_json)
+    logs.set_up(options.log_json)
     compute_on_one_thread()
-    settings = server_settings(arguments)
+    if options.output is not None:
+        check_output(options.output, options.overwrite)
+    settings = server_settings(options)
     ended = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: ended.set())
+    stop_by_signals(ended)
     with contextlib.ExitStack() as closing:
-        if arguments.no_server:
-            pipeline, _ = prepare(arguments, ended, closing, lambda *_: None)
+        if options.no_server:
+            pipeline, _ = prepare(options, ended, closing, lambda *_: None)
             pipeline.start()
             ended.wait()
         else:
-            bound = closing.enter_context(listen(arguments.host, arguments.port))
-            server, tls = Server(settings), certificate(arguments)
+            bound = closing.enter_context(listen(options.host, options.port))
+            server, tls = Server(settings), certificate(options)
 
             def tell(sentence: str, progress: float) -> None:
                 server.preparation = Preparation(sentence, progress)
 
-            _print_links(arguments, bound.getsockname()[1], settings, tls is not None)
-            pipeline = asyncio.run(serve(server, bound, ended, lambda: prepare(arguments, ended, closing, tell), tls))
+            _print_links(options, bound.getsockname()[1], settings, tls is not None)
+            pipeline = asyncio.run(serve(server, bound, ended, lambda: prepare(options, ended, closing, tell), tls))
         pipeline.stop()
         if pipeline.error is not None:
             raise pipeline.error

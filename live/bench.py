@@ -26,9 +26,10 @@ from face.morphable import MorphableModel
 from face.target import find_target
 from face.threads import compute_on_one_thread
 from live.device import Device, choose
-from live.frames import Frame, Generated, Sound
+from live.doctor import cpu
+from live.frames import Frame, Generated, Media
 from live.pipeline import Pipeline
-from live.sources.open import open_source
+from live.sources.open import SourceSettings, open_source
 from live.sources.video_file import FileSource
 from live.streaming.media.video_encoder import SharedEncoder
 from live.target_loading import load_target
@@ -53,7 +54,7 @@ class Replay:
         self._images: list[np.ndarray] = []
         enough = threading.Event()
 
-        def keep(media: Frame | Sound) -> None:
+        def keep(media: Media) -> None:
             assert isinstance(media, Frame)  # a file that is not paced is read without its sound
             self._images.append(media.image)
             if len(self._images) >= most:
@@ -79,7 +80,7 @@ def measure(target: str, source: str, frames: int, fps: float | None, gpu: Gpu |
     """Figures of one run."""
     model = MorphableModel.load()
     loaded = load_target(find_target(target, TARGET_FOLDERS), model, gpu)
-    opened = open_source(source, paced=False, loop=False)
+    opened = open_source(source, SourceSettings(paced=False, loop=False))
     if not isinstance(opened, FileSource):
         raise UserError("The benchmark needs a video file or demo as its source.")
     live = Pipeline(model, loaded, Replay(opened, fps), drop=fps is not None)
@@ -144,9 +145,7 @@ def memory_mb() -> float:
 def machine() -> dict[str, str]:
     """Where this was measured."""
     commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False)
-    from live.doctor import _processor
-
-    return {"processor": _processor(), "python": platform.python_version(), "commit": commit.stdout.strip()}
+    return {"cpu": cpu(), "python": platform.python_version(), "commit": commit.stdout.strip()}
 
 
 def _table(title: str, result: dict[str, object]) -> str:

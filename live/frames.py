@@ -13,7 +13,7 @@ from live.loaded_target import LoadedTarget
 
 @dataclass(frozen=True)
 class Frame:
-    """A picture from a source.
+    """An image from a source.
 
     Attributes:
         image: ``[H, W, 3]`` uint8 RGB.
@@ -43,14 +43,28 @@ class Sound:
 
 
 @dataclass(frozen=True)
+class SourceGone:
+    """A source delivers nothing for now, and goes on trying.
+
+    Attributes:
+        reason: a sentence for the user.
+    """
+
+    reason: str
+
+
+Media = Frame | Sound | SourceGone
+
+
+@dataclass(frozen=True)
 class Conditioned:
     """A frame's conditioning.
 
     Attributes:
         conditioning: ``[H, W, 6]`` uint8; on a GPU, what becomes such an array when numpy asks for it.
-        loaded: whom it was drawn for.
-        parameters: what was drawn, in the target's px.
-        landmarks: what the tracker saw, ``None`` without a face.
+        loaded: the target that it was rendered for.
+        parameters: what was rendered, in the target's px.
+        landmarks: what the tracker found, ``None`` without a face.
         captured_s: as in ``Frame``.
     """
 
@@ -63,7 +77,7 @@ class Conditioned:
 
 @dataclass(frozen=True)
 class Generated:
-    """A picture of the target.
+    """An image of the target.
 
     Attributes:
         image: ``[H, W, 3]`` uint8 RGB.

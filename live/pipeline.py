@@ -15,7 +15,7 @@ from face.frame_chain import FrameChain
 from face.morphable import MorphableModel
 from face.retarget import Retargeter, RetargetSettings
 from face.target import TargetInfo
-from live.frames import Conditioned, Frame, Generated, Sound
+from live.frames import Conditioned, Frame, Generated, Media, Sound, SourceGone
 from live.loaded_target import LoadedTarget
 from live.mailbox import Closed, Mailbox
 from live.metrics import Metrics
@@ -33,6 +33,7 @@ class State(StrEnum):
     CALIBRATING = "calibrating"
     LIVE = "live"
     FACE_LOST = "face lost"
+    CAMERA_GONE = "camera gone"
     STALLED = "stalled"
     PAUSED = "camera paused"
     CLOSED = "closed"
@@ -73,6 +74,7 @@ class Pipeline:
         self.error: Exception | None = None
         self.on_end: Callable[[], None] = lambda: None
         self.latest: Generated | None = None
+        self.gone: str | None = None  # why the own source delivers nothing for now, a sentence
         self.sinks: list[Callable[[Generated], None]] = []
         self.sound_sinks: list[Callable[[Sound], None]] = []
         self._frames: Mailbox[Frame] = Mailbox(drop)
@@ -198,9 +200,10 @@ class Pipeline:
         self._frames.put(media)
 
     def _capture(self) -> None:
-        def emit(media: Frame | Sound) -> None:
+        def emit(media: Media) -> None:
             self._own_source_delivers = True
-            if self._guest is None:
+            self.gone = media.reason if isinstance(media, SourceGone) else None
+            if self._guest is None and not isinstance(media, SourceGone):
                 self._put(media)
 
         self.source.run(emit, self._stop)
@@ -245,7 +248,9 @@ class Pipeline:
                 return self._frames.take(max(_STALLED_S - silent_s, _REST_INTERVAL_S))
             except TimeoutError:
                 silent_s = time.monotonic() - heard_s
-            if self._guest is None and not self._own_source_delivers:
+            if self._guest is None and self.gone is not None:
+                self.state = State.CAMERA_GONE
+            elif self._guest is None and not self._own_source_delivers:
                 self.state = State.WAITING
             elif silent_s >= _STALLED_S:
                 self.state = State.PAUSED if silent_s >= _PAUSED_S else State.STALLED

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from pathlib import Path
 
@@ -13,18 +14,35 @@ from live.mailbox import Closed, Mailbox
 _RATE = 25.0
 
 
+def check_output(path: Path, overwrite: bool) -> None:
+    """See that a recording can be written, before anything is loaded.
+
+    Raises:
+        UserError: it cannot, or there is such a file and it is not to be overwritten.
+    """
+    if path.suffix.lower() not in (".mp4", ".mkv", ".mov"):
+        raise UserError(f"Cannot record to {path}: give a name that ends in .mp4, .mkv or .mov.")
+    if path.is_dir():
+        raise UserError(f"Cannot record to {path}: it is a folder.")
+    if not path.parent.is_dir():
+        raise UserError(f"Cannot record to {path}: there is no folder {path.parent}.")
+    if not os.access(path.parent, os.W_OK):
+        raise UserError(f"Cannot record to {path}: the folder {path.parent} cannot be written to.")
+    if path.exists() and not overwrite:
+        raise UserError(f"There is a file {path}: give another name with --output, or add --overwrite.")
+
+
 class Recorder:
-    """Writes the pictures to a video on a thread of its own; repeats or skips so that the file keeps real time.
+    """Writes the images to a video on a thread of its own; repeats or skips so that the file keeps real time.
+
+    Args:
+        path: the video, which passes ``check_output``.
 
     Raises:
         UserError: the file cannot be written.
     """
 
     def __init__(self, path: Path) -> None:
-        if path.suffix.lower() not in (".mp4", ".mkv", ".mov"):
-            raise UserError(f"Cannot record to {path}: give a name that ends in .mp4, .mkv or .mov.")
-        if not path.parent.is_dir():
-            raise UserError(f"Cannot record to {path}: there is no folder {path.parent}.")
         self._writer = VideoWriter(path, _RATE)
         self._waiting: Mailbox[Generated] = Mailbox()
         self._error: Exception | None = None
@@ -32,7 +50,7 @@ class Recorder:
         self._thread.start()
 
     def put(self, generated: Generated) -> None:
-        """Have a picture written at its time; does not wait for it."""
+        """Have an image written at its time; does not wait for it."""
         self._waiting.put(generated)
 
     def close(self) -> None:
@@ -52,7 +70,7 @@ class Recorder:
     def _guarded(self) -> None:
         try:
             self._write()
-        except Exception as error:  # the next picture ends the loop, and close() says why
+        except Exception as error:  # the next image ends the loop, and close() says why
             self._error = error
             self._waiting.close()
 

@@ -10,9 +10,9 @@ from pathlib import Path
 
 from face.errors import UserError
 from face.morphable import MorphableModel
-from face.target import TargetInfo, list_targets, read_info
+from face.target import TargetInfo, list_targets
 from live.loaded_target import LoadedTarget
-from live.target_loading import load_target
+from live.target_loading import load_target, read_description
 from trt_engines.gpu import Gpu
 
 logger = logging.getLogger(__name__)
@@ -29,13 +29,14 @@ class Entry:
 class Gallery:
     """Targets in some folders, by name; only these can be asked for by name, so no name leads out of them.
 
-    Files that cannot be shown here (made for another morphable model, or damaged) are left out.
+    A target's name is its file's, so that a copy stands beside its original. Files that cannot be shown here (made for
+    another morphable model, or damaged) are left out, with a warning.
 
     Args:
         model: the morphable model in use.
         folders: hold target files; of two with one name the first is shown.
         others: further target files, e.g. the one given on the command line.
-        gpu: where they are to run; ``None`` for the processor. An attribute too.
+        gpu: where they are to run; ``None`` for the CPU. An attribute too.
     """
 
     def __init__(self, model: MorphableModel, folders: Sequence[Path], *others: Path, gpu: Gpu | None = None) -> None:
@@ -43,11 +44,20 @@ class Gallery:
         self._entries: dict[str, Entry] = {}
         for path in [*others, *(path for folder in folders for path in list_targets(folder))]:
             try:
-                entry = Entry(path, read_info(path, model.hash))
+                entry = Entry(path, read_description(path, model))
             except UserError as error:
                 logger.warning("left out of the gallery: %s", error)
                 continue
             self._entries.setdefault(entry.info.name, entry)
+        self._warn_of_equal_titles()
+
+    def _warn_of_equal_titles(self) -> None:
+        titles: dict[str, list[str]] = {}
+        for name, entry in self._entries.items():
+            titles.setdefault(entry.info.title, []).append(name)
+        for title, names in titles.items():
+            if len(names) > 1:
+                logger.warning("several targets are called %s: they are listed as %s.", title, " and ".join(names))
 
     def describe(self) -> list[dict[str, object]]:
         """For the page: name, title, provenance, and whether there is a portrait."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from face.conditioning import CpuConditioning
 from face.errors import UserError
 from face.morphable import MorphableModel
-from face.target import read_info
+from face.target import TargetInfo, read_info
 from live.generators.cpu_int8 import open_on_cpu
 from live.loaded_target import LoadedTarget
 from trt_engines.engines import runnable
@@ -21,22 +22,43 @@ def load_target(path: Path, model: MorphableModel, gpu: Gpu | None = None) -> Lo
     Args:
         path: an ONNX target or an engine.
         model: the morphable model in use.
-        gpu: where it is to run; ``None`` for the processor.
+        gpu: where it is to run; ``None`` for the CPU.
 
     Raises:
         UserError: it is no target of this program, or needs what this machine lacks.
     """
-    info = read_info(path, model.hash)
-    if gpu is not None:
-        from live.generators.tensorrt import TensorRtGenerator
-        from live.renderers.cuda import CudaConditioning
-
-        engine = runnable(path, info, gpu.capability, Precision.FP16)
-        return LoadedTarget(info, CudaConditioning(model, info.size, gpu), TensorRtGenerator(engine, Gpu()))
-    if path.suffix == ".engine":
+    info = read_description(path, model)
+    if gpu is None and path.suffix == ".engine":
         source = path.with_suffix(".onnx")
         if not source.exists():
             raise UserError(f"{path} is a TensorRT engine, which needs an NVIDIA GPU: give the .onnx target instead.")
         print(f"The engine {path} needs an NVIDIA GPU: {source.name} is used instead.")
         return load_target(source, model)
+    loaded = _on_cpu(path, info, model) if gpu is None else _on_gpu(path, info, model, gpu)
+    size = loaded.generator.size
+    if size != info.size:
+        raise UserError(
+            f"The target {path} is damaged (its network makes images of {size} px, not {info.size}): export it again."
+        )
+    return loaded
+
+
+def _on_cpu(path: Path, info: TargetInfo, model: MorphableModel) -> LoadedTarget:
     return LoadedTarget(info, CpuConditioning(model, info.size), open_on_cpu(path))
+
+
+def _on_gpu(path: Path, info: TargetInfo, model: MorphableModel, gpu: Gpu) -> LoadedTarget:
+    from live.generators.tensorrt import TensorRtGenerator
+    from live.renderers.cuda import CudaConditioning
+
+    engine = runnable(path, info, gpu.capability, Precision.FP16)
+    return LoadedTarget(info, CudaConditioning(model, info.size, gpu), TensorRtGenerator(engine, Gpu()))
+
+
+def read_description(path: Path, model: MorphableModel) -> TargetInfo:
+    """A target's description under the name that it is asked for by, its file's: a copy is a target of its own.
+
+    Raises:
+        UserError: as ``face.target.read_info``.
+    """
+    return replace(read_info(path, model.hash), name=path.name.split(".")[0])

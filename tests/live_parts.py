@@ -33,6 +33,7 @@ class NmfcGenerator:
     """Shows the NMFC itself: a picture that follows the conditioning, at no cost."""
 
     description = "the NMFC itself"
+    size = 64
     on_cpu = True
 
     def __init__(self) -> None:

@@ -11,6 +11,7 @@ class Generator(Protocol):
     """A recurrent video generator (Eq. 4) that owns its state."""
 
     description: str
+    size: int  # px, height and width of its images
     on_cpu: bool  # it runs on the cores that also track the face
 
     def step(self, conditioning: np.ndarray) -> np.ndarray:

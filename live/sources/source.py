@@ -6,13 +6,13 @@ import threading
 from collections.abc import Callable
 from typing import Protocol
 
-from live.frames import Frame, Sound
+from live.frames import Media
 
-Emit = Callable[[Frame | Sound], None]
+Emit = Callable[[Media], None]
 
 
 class Source(Protocol):
-    """Delivers frames, and sound if it has any, on a thread of its own until it is told to stop."""
+    """Delivers frames, and sound if it has any, on a thread of its own until it is to stop."""
 
     name: str
 

@@ -1,1 +1,1 @@
-"""Pictures to browsers: one encode for all viewers, WHEP out, WHIP in, a WebSocket for figures and controls."""
+"""Frames to browsers: one encode for all viewers, WHEP out, WHIP in, a WebSocket for figures and controls."""

@@ -41,6 +41,7 @@ from face.parameters import FaceParameters
 from face.skin_colors import SkinColors
 from offline.tracked import track
 
+_RATE = 25.0  # frames a second, by which the filter for covered regions takes them to follow each other
 _STILL = 0.001  # of the inter-ocular distance, standard deviation: there is nothing to follow
 _OPEN_GAP = 0.05  # of the inter-ocular distance: a mouth that is open
 _MIDDLE_OF_LIPS = (13, 14)  # inner edge, upper and lower
@@ -134,7 +135,7 @@ def live_fit(
             fitted.append(None)
             continue
         begin = time.perf_counter()
-        fitted.append(fitter.fit(occlusion.clear(landmarks, number / 25)))
+        fitted.append(fitter.fit(occlusion.clear(landmarks, number / _RATE)))
         took_s.append(time.perf_counter() - begin)
     return fitted, 1000 * float(np.median(took_s))
 

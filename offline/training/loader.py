@@ -81,8 +81,8 @@ class Loader:
         spans = dataset.draw(rng, phase.length, self.size)
         clips = []
         for k in self._own:
-            chance = np.random.default_rng([1, step, k, self._seed])
-            moved = self._profile.augmentation.draw(chance, dataset.frames.shape[1])
+            random = np.random.default_rng([1, step, k, self._seed])
+            moved = self._profile.augmentation.draw(random, dataset.frames.shape[1])
             clips.append(dataset.sequence(*spans[k], moved))
         flows = {
             (now, earlier): np.stack([dataset.flow(clip, now, earlier, self._profile.flow) for clip in clips])

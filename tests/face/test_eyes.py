@@ -81,6 +81,7 @@ def test_the_last_gaze_is_held_while_the_eyes_are_closed(model):
     assert np.array_equal(estimator.estimate(seen, person.identity, shut, pose), [0, 0])
 
 
+@pytest.mark.slow
 def test_gaze_of_a_path_traced_person_who_trained_nothing(model, clip):
     """Mira's first takes against the truth that was filmed with them."""
     truth = np.load(clip("studio_mira.npz"))

@@ -8,6 +8,7 @@ import pytest
 
 from face.conditioning import CpuConditioning
 from face.fit_online import OnlineFitter
+from face.frame_chain import FrameChain
 from face.landmarks import UNIT_NAMES
 from face.live_fit import LiveFit
 from face.retarget import Retargeter, RetargetSettings
@@ -35,31 +36,25 @@ def noor() -> list[np.ndarray]:
 def other(model) -> list[np.ndarray]:
     """Frames of a synthetic person, of the same size."""
     person = Person(model, 7)
-    return [person.render(parameters, 288, 288) for parameters in act(person, natural_motion(80, 7), 288)]
+    return [person.render(parameters, 288, 288) for parameters in act(person, natural_motion(60, 7), 288)]
 
 
 class Loop:
-    """The frame path up to what is drawn, as the live loop goes it."""
+    """The frame chain, fed with numbered frames."""
 
     def __init__(self, model, target) -> None:
-        self.fit, self.retargeter = LiveFit(model), Retargeter(target, model)
-        self.tracker = FaceTracker(person=self.fit.person)
-        self.renderer, self.newcomers = CpuConditioning(model, target.size), []
+        self.chain = FrameChain(model, target, CpuConditioning(model, target.size), Retargeter(target, model))
+        self.newcomers = []
 
     def run(self, frames, begin=0):
-        """Landmarks and drawn parameters of frames numbered from ``begin``."""
+        """What comes out for frames numbered from ``begin``."""
         return [self.step(frame, begin + k) for k, frame in enumerate(frames)]
 
     def step(self, frame, number):
-        landmarks = self.tracker.track(frame, round(1000 * number / RATE))
-        face = self.fit.step(landmarks, number / RATE)
-        if self.fit.newcomer:
+        conditioned = self.chain.step(frame, number / RATE, RetargetSettings())
+        if self.chain._fit.newcomer:
             self.newcomers.append(number)
-            self.retargeter.recalibrate()
-        return landmarks, self.retargeter.step(face, RetargetSettings(), number / RATE)
-
-    def draw(self, parameters):
-        return self.renderer.render(parameters).astype(int)
+        return conditioned
 
 
 def smaller(frame):
@@ -75,10 +70,10 @@ def test_another_person_after_a_pause_is_fitted_as_if_alone(model, target_info, 
     loop.run([np.zeros_like(noor[0])] * 30, 90)
     after, expected = loop.run(second, 120), alone.run(second)
     assert loop.newcomers == [0, 120]
-    for (_, shown), (_, reference) in list(zip(after, expected, strict=True))[50:]:
-        assert np.abs(loop.draw(shown) - alone.draw(reference)).mean() < 4
-        assert np.abs(shown.camera.translation - reference.camera.translation).max() < 0.1
-    steps = np.diff([shown.camera.translation for _, shown in after], axis=0)
+    for shown, reference in list(zip(after, expected, strict=True))[50:]:
+        assert np.abs(shown.conditioning.astype(int) - reference.conditioning).mean() < 4
+        assert np.abs(shown.parameters.camera.translation - reference.parameters.camera.translation).max() < 0.1
+    steps = np.diff([shown.parameters.camera.translation for shown in after], axis=0)
     assert np.abs(steps).max() < 0.1 * target_info.scale_mean  # eased over, without a jump
 
 
@@ -98,7 +93,7 @@ def test_nobody_else_is_taken_for_the_person(model, target_info, noor, other):
     frames += [room(nobody, other[0])] * 10
     frames += [room(frame, other[0]) for frame in noor[100:115]]
     loop = Loop(model, target_info)
-    seen = [landmarks for landmarks, _ in loop.run(frames)]
+    seen = [frame.landmarks for frame in loop.run(frames)]
     assert all(landmarks is not None for landmarks in [*seen[:90], *seen[101:]])
     assert all(landmarks is None or landmarks.points[:, 0].mean() < 288 for landmarks in seen)
     assert loop.newcomers == [0]
@@ -108,7 +103,7 @@ def test_who_stays_is_followed_once_the_person_has_left(model, target_info, noor
     loop = Loop(model, target_info)
     loop.run(noor[:80])
     nobody = np.zeros_like(noor[0])
-    seen = [landmarks for landmarks, _ in loop.run([np.hstack([nobody, other[0]])] * 30, 80)]
+    seen = [frame.landmarks for frame in loop.run([np.hstack([nobody, other[0]])] * 30, 80)]
     assert not any(seen[:23]) and all(seen[26:]) and len(loop.newcomers) == 2
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -14,10 +15,17 @@ from pathlib import Path
 import pytest
 from conftest import DEMO_TARGET, REPOSITORY
 
+from face.errors import UserError
 from face.target import write_engine
 from face.video import VideoReader
+from live.arguments import parse
+from live.device import Device
+from live.doctor import report
+from live.options import Options
+from live.streaming.http.serving import listen
 
 pytestmark = pytest.mark.slow
+WITHOUT_GPU = pytest.mark.skipif(shutil.which("nvidia-smi") is not None, reason="there is a GPU")
 
 
 def run(*words: str, timeout: float = 120) -> subprocess.CompletedProcess[str]:
@@ -37,7 +45,8 @@ def sentence(done: subprocess.CompletedProcess[str]) -> str:
 def test_help_shows_every_option():
     text = run("--help").stdout
     for option in ("--target", "--source", "--mode", "--size", "--host", "--port", "--frames", "--output",
-                   "--no-server", "--doctor"):  # fmt: skip
+                   "--no-server", "--doctor", "--camera-size", "--camera-fps", "--mirror", "--rotate",
+                   "--overwrite"):  # fmt: skip
         assert option in text
 
 
@@ -48,12 +57,71 @@ def test_help_shows_every_option():
         (["--source", "nothing.mp4"], "There is no video"),
         (["--source", "camera:77"], "There is no camera 77"),
         (["--size", "512"], "makes images of 256 px"),
-        (["--output", "a.txt"], "ends in .mp4"),
         (["--output", "no/where.mp4"], "there is no folder no"),
     ],
 )
 def test_errors_are_one_sentence(words, expected):
     assert expected in sentence(run("--no-server", *words))
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["--port", "99999"], "a number from 0 to 65535 is needed"),
+        (["--port", "-1"], "a number from 0 to 65535 is needed"),
+        (["--frames", "0"], "a number of at least 1 is needed"),
+        (["--camera-size", "large"], "like 1280x720"),
+        (["--rotate", "45"], "invalid choice"),
+    ],
+)
+def test_wrong_options_are_told_before_anything_is_loaded(words, expected, capsys):
+    with pytest.raises(SystemExit, match="2"):
+        parse(words)
+    assert expected in capsys.readouterr().err.splitlines()[-1]
+
+
+def test_options_have_one_default_each():
+    assert parse([]) == Options()
+    assert parse(["--camera-size", "1280x720"]).source_settings.camera.size == (1280, 720)
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"source": "/nope.mp4"}, "There is no video /nope.mp4"),
+        ({"source": "camera:x"}, "names no camera"),
+        pytest.param({"device": Device.CUDA}, "or use --device cpu", marks=WITHOUT_GPU),
+        ({"target": "half.onnx"}, "half.int8.onnx is damaged"),
+    ],
+)
+@pytest.mark.skipif(not DEMO_TARGET.exists(), reason="the demo target is not here")
+def test_doctor_finds_what_the_start_would_fail_on(changes, expected, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    shutil.copy(DEMO_TARGET, tmp_path / "half.onnx")
+    int8 = DEMO_TARGET.with_suffix(".int8.onnx").read_bytes()
+    (tmp_path / "half.int8.onnx").write_bytes(int8[: len(int8) // 2])
+    assert report(Options(**{"source": "demo", **changes})) == 1
+    (problem,) = [line for line in capsys.readouterr().out.splitlines() if line.startswith("PROBLEM")]
+    assert expected in problem
+
+
+def test_an_address_that_is_not_ours():
+    with pytest.raises(UserError, match="with --host"):
+        listen("192.0.2.1", 0)
+
+
+@pytest.mark.parametrize("moment_s", [0.05, 0.8])
+def test_ctrl_c_while_it_loads_ends_it_without_a_traceback(moment_s):
+    """Not a matter of timing: whenever it comes there is to be silence."""
+    program = f"""
+import signal, sys, threading, os
+sys.argv = ["run_live.py", "--no-server", "--source", "demo", "--frames", "1"]
+import live.cli
+threading.Timer({moment_s}, os.kill, (os.getpid(), signal.SIGINT)).start()
+sys.exit(live.cli.main())
+"""
+    done = subprocess.run([sys.executable, "-c", program], cwd=REPOSITORY, capture_output=True, text=True, timeout=120)
+    assert done.returncode != 0 and done.stderr == ""
 
 
 def test_foreign_target_files(tmp_path, target_info):
@@ -73,7 +141,7 @@ def test_a_lost_gpu_is_one_sentence():
 import atexit, sys
 import live.app, live.cli
 from trt_engines.gpu import GpuLost
-def lose(arguments):
+def lose(options):
     raise GpuLost("GPU 0 failed")
 live.app.run = lose
 atexit.register(print, "Warning: cuMemFreeAsync failed", file=sys.stderr)
@@ -143,6 +211,6 @@ def test_signals_end_it_cleanly(number, tmp_path):
 
 def test_doctor_says_what_would_be_used():
     done = run("--doctor")
-    for word in ("Processor", "GPU", "TensorRT", "Cameras", "Morphable model", "Would use"):
+    for word in ("CPU", "GPU", "TensorRT", "Cameras", "Morphable model", "Would use"):
         assert word in done.stdout
     assert done.returncode == (0 if DEMO_TARGET.exists() else 1)

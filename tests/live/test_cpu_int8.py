@@ -30,6 +30,7 @@ def conditionings(model):
     return [renderer.render(p) for p in act(Person(model, 4), natural_motion(12, 4), 256)]
 
 
+@pytest.mark.slow
 def test_matches_the_whole_step(conditionings):
     generator, history = open_on_cpu(DEMO_TARGET), Recurrence()
     assert isinstance(generator, CpuInt8Generator)

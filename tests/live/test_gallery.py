@@ -37,6 +37,7 @@ def folder(model, module_target, network, tmp_path_factory):
         write_onnx(folder / f"{name}.onnx", network, info)
     (folder / "anna.int8.onnx").write_bytes((folder / "anna.onnx").read_bytes())
     write_onnx(folder / "other.onnx", network, replace(module_target, name="other", model_hash="another"))
+    write_onnx(folder / "short.onnx", network, replace(module_target, name="short", identity=[0.1] * 3))
     (folder / "junk.onnx").write_bytes(b"junk")
     return folder
 
@@ -46,9 +47,24 @@ def test_the_gallery_shows_what_can_be_shown(model, folder):
     assert [one["name"] for one in gallery.describe()] == ["anna", "bert"]
     assert gallery.portrait("anna") == b"jpeg" and gallery.portrait("../anna") is None
     assert gallery.load("bert").info.title == "Bert"
-    for name in ("nobody", "other", "../anna", "anna.onnx", ""):
+    for name in ("nobody", "other", "short", "../anna", "anna.onnx", ""):
         with pytest.raises(UserError, match="anna or bert"):
             gallery.load(name)
+
+
+def test_a_copy_stands_beside_its_original_by_the_name_of_its_file(model, module_target, network, tmp_path, caplog):
+    for name in ("first", "second"):
+        write_onnx(tmp_path / f"{name}.onnx", network, replace(module_target, name="anna", title="Anna"))
+    gallery = Gallery(model, [tmp_path])
+    assert [entry["name"] for entry in gallery.describe()] == ["first", "second"]
+    assert gallery.load("second").info.name == "second"
+    assert "several targets are called Anna: they are listed as first and second" in caplog.text
+
+
+def test_a_network_of_another_size_is_refused_before_it_is_shown(model, module_target, network, tmp_path):
+    write_onnx(tmp_path / "large.onnx", network, replace(module_target, size=96))
+    with pytest.raises(UserError, match="large.onnx is damaged .its network makes images of 64 px, not 96"):
+        load_target(tmp_path / "large.onnx", model)
 
 
 def test_without_a_gpu_the_onnx_target_stands_in_for_its_engine(model, module_target, network, tmp_path, capsys):

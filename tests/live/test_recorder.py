@@ -8,9 +8,27 @@ import pytest
 from face.errors import UserError
 from face.video import VideoReader
 from live.frames import Generated
-from live.recorder import Recorder
+from live.recorder import Recorder, check_output
 
 pytestmark = pytest.mark.fast
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [("a.txt", "ends in .mp4"), ("no/where.mp4", "there is no folder"), ("folder.mp4", "it is a folder"),
+     ("taken.mp4", "add --overwrite")],
+)  # fmt: skip
+def test_where_nothing_can_be_recorded(tmp_path, name, expected):
+    (tmp_path / "folder.mp4").mkdir()
+    (tmp_path / "taken.mp4").write_bytes(b"a film")
+    with pytest.raises(UserError, match=expected):
+        check_output(tmp_path / name, overwrite=False)
+
+
+def test_a_recording_may_replace_one_where_that_is_asked_for(tmp_path):
+    (tmp_path / "taken.mp4").write_bytes(b"a film")
+    check_output(tmp_path / "taken.mp4", overwrite=True)
+    check_output(tmp_path / "new.mp4", overwrite=False)
 
 
 def test_a_failure_is_told_and_leaves_no_file(tmp_path):

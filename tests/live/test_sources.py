@@ -11,10 +11,9 @@ import pytest
 
 from face.errors import UserError
 from live.frames import Frame, Sound
-from live.mailbox import Closed
 from live.sources.browser import NoSource
-from live.sources.camera import CameraSource
-from live.sources.open import open_source
+from live.sources.open import SourceSettings, open_source
+from live.sources.orientation import Orientation
 from live.sources.video_file import DEMO_CLIP, FileSource
 
 pytestmark = pytest.mark.fast
@@ -124,7 +123,7 @@ def test_names_of_sources():
 
 @pytest.mark.parametrize(
     ("text", "words"),
-    [("nothing.mp4", "There is no video"), ("camera:99", "no camera 99"), ("camera:x", "names no camera")],
+    [("nothing.mp4", "There is no video"), (".", "There is no video"), ("camera:x", "names no camera")],
 )
 def test_bad_sources_say_so(text, words):
     with pytest.raises(UserError, match=words):
@@ -137,48 +136,18 @@ def test_a_file_that_is_no_video(tmp_path):
         open_source(str(tmp_path / "a.mp4"))
 
 
-class Webcam:
-    """Gives some black pictures, then none; stands in for OpenCV's."""
-
-    def __init__(self, pictures: int) -> None:
-        self._left, self.released = pictures, False
-
-    def isOpened(self) -> bool:
-        return not self.released
-
-    def read(self):
-        self._left -= 1
-        return self._left >= 0, np.zeros((48, 64, 3), np.uint8)
-
-    def set(self, *_) -> None:
-        pass
-
-    def release(self) -> None:
-        self.released = True
-
-
-@pytest.fixture
-def webcam(monkeypatch):
-    webcam = Webcam(pictures=4)
-    monkeypatch.setattr(cv2, "VideoCapture", lambda _: webcam)
-    return webcam
-
-
-def test_a_loop_that_stops_frees_the_camera(webcam):
-    """It closes the mailbox, over which the source's thread falls as it hands the next frame over."""
-
-    def emit(frame):
-        raise Closed
-
-    with pytest.raises(Closed):
-        CameraSource(0).run(emit, threading.Event())
-    assert webcam.released
-
-
-def test_a_camera_that_is_told_to_stop_or_breaks_off_is_freed(webcam):
-    source = CameraSource(0)
-    assert len(collect(source, 2)) == 2 and webcam.released
-    webcam.released = False
-    with pytest.raises(UserError, match="camera 0 stopped giving pictures"):
-        source.run(lambda _: None, threading.Event())
-    assert webcam.released
+@pytest.mark.parametrize("rotate_deg", [0, 90, 180, 270])
+@pytest.mark.parametrize("mirror", [False, True])
+def test_a_source_turned_and_mirrored(tmp_path, rotate_deg, mirror):
+    """Red at the upper left goes clockwise round the corners, then to the other side."""
+    image = np.zeros((48, 64, 3), np.uint8)
+    image[:16, :16] = [255, 0, 0]
+    (tmp_path / "a.png").write_bytes(cv2.imencode(".png", image[..., ::-1])[1].tobytes())
+    settings = SourceSettings(loop=False, paced=False, orientation=Orientation(rotate_deg=rotate_deg, mirror=mirror))
+    (frame,) = collect(open_source(str(tmp_path / "a.png"), settings), 1)
+    corner = [(0, 0), (0, -1), (-1, -1), (-1, 0)][rotate_deg // 90]
+    row, column = (corner[0], -1 - corner[1]) if mirror else corner
+    assert (
+        frame.image.shape == ((48, 64, 3) if rotate_deg % 180 == 0 else (64, 48, 3)) and frame.image.flags.c_contiguous
+    )
+    assert frame.image[row, column].tolist() == [255, 0, 0] and (frame.image == [255, 0, 0]).all(-1).sum() == 256

@@ -42,6 +42,7 @@ def errors(model, faces, true):
     return np.linalg.norm(np.stack(away)[..., :2], axis=-1).mean(1)
 
 
+@pytest.mark.slow
 def test_cameras_come_back_to_the_truth(model, filmed):
     frames, true, spoilt = filmed
     aligned = align_poses(model, frames, spoilt, FRAMES - HELD_OUT)

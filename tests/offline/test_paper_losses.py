@@ -143,6 +143,7 @@ def seen_by_the_generator(dataset_folder, model, tmp_path_factory):
     return calls, losses, trainer.loader.batch(0).clips[0]
 
 
+@pytest.mark.slow
 def test_training_feeds_outputs_back_in_the_exported_steps_order(seen_by_the_generator):
     calls, _, _ = seen_by_the_generator
     for t in range(2, 4):

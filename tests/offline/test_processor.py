@@ -78,6 +78,7 @@ def test_rows_are_shuffled_as_pixels_are(level):
         assert torch.allclose(sizes, torch.ones(5))
 
 
+@pytest.mark.slow
 def test_eight_bits_paint_nearly_the_same(generator, dataset):
     conditionings = dataset.conditionings[:6]
     exact, rough = (
@@ -89,6 +90,7 @@ def test_eight_bits_paint_nearly_the_same(generator, dataset):
     assert 10 * np.log10(255**2 / ((exact - rough) ** 2).mean()) > 38
 
 
+@pytest.mark.slow
 def test_cut_at_its_seams_it_paints_the_same(generator, dataset):
     small = quantize(to_onnx(CpuStep(generator), 128, SEAMS), dataset)
     whole = ort.InferenceSession(small.SerializeToString())
@@ -99,6 +101,7 @@ def test_cut_at_its_seams_it_paints_the_same(generator, dataset):
     assert difference.mean() < 0.1 and np.quantile(difference, 0.99) <= 1
 
 
+@pytest.mark.slow
 def test_in_eight_bits_pictures_are_read_as_they_are(generator, dataset):
     small = quantize(to_onnx(CpuStep(generator), 128, SEAMS), dataset)
     makers = {output: node.op_type for node in small.graph.node for output in node.output}

@@ -2,7 +2,7 @@
 
 import { session } from './storage.js';
 
-const USABLE = /^[\x21-\x7e]+$/; // what a header can carry, and a token may be
+const USABLE = /^[\x20-\x7e]+$/; // what a header can carry, and a token may be made of
 
 /** The token in an address's fragment; '' without. Not by URLSearchParams, which turns + into a space. */
 function fromFragment() {

@@ -4,6 +4,7 @@ import { request } from './access.js';
 import { element, say } from './elements.js';
 
 const ECHO_MS = 3000; // loading another target takes a moment
+const AGAIN_MS = 5000; // between attempts at a list that could not be had
 
 /** @typedef {import('./messages.js').Target & {portrait: boolean}} Entry */
 
@@ -13,7 +14,7 @@ export class Gallery {
   /** @type {Map<string, string>} addresses of portraits, by name */
   #portraits = new Map();
   #chosenAt = -Infinity;
-  #filled = false;
+  #askAt = 0; // when to ask for the list; never again once it is here
   /** @type {import('./messages.js').Target | null} */
   #target = null;
 
@@ -29,8 +30,9 @@ export class Gallery {
 
   /** @param {import('./messages.js').Target} target who is shown */
   show(target) {
-    if (!this.#filled) this.#fill();
+    if (performance.now() >= this.#askAt) this.#fill();
     this.#target = target;
+    element('person', HTMLElement).hidden = false;
     say(element('target', HTMLElement), target.title);
     this.#describe();
     const input = [...this.#box.querySelectorAll('input')].find(({ value }) => value === target.name);
@@ -48,12 +50,12 @@ export class Gallery {
   }
 
   async #fill() {
-    this.#filled = true;
+    this.#askAt = performance.now() + AGAIN_MS;
     const reply = await request('targets').catch(() => null);
+    if (!reply?.ok) return;
+    this.#askAt = Infinity;
     /** @type {Entry[]} */
-    const targets = reply?.ok ? await reply.json() : [];
-    this.#filled = Boolean(reply?.ok);
-    if (!targets.length) return;
+    const targets = await reply.json();
     const cards = await Promise.all(targets.map((target) => this.#card(target)));
     this.#box.replaceChildren(...this.#box.querySelectorAll('legend'), ...cards);
     this.#box.hidden = targets.length < 2;

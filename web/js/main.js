@@ -49,15 +49,18 @@ function showMessage(message) {
   if ('error' in message) return say(element('refusal', HTMLElement), message.error);
   if ('ending' in message) return viewer.serverEnds();
   figures = message;
+  viewer.serverReady = message.state !== 'getting ready';
   viewer.expectsFrames = message.fps > 0;
   lips.soundAhead = message.sound_ahead_ms;
-  const allowed = message.role !== 'viewer';
+  const viewing = message.role === 'viewer';
+  const allowed = !viewing && message.settings !== null; // there are none while the server gets ready
+  element('role', HTMLElement).hidden = !viewing;
   settings.allow(allowed);
   camera.allow(allowed);
   camera.shown(message.publisher);
   if (message.target) gallery.show(message.target);
   if (message.settings) settings.show(message.settings);
-  showFigures(message);
+  if (message.target) showFigures(message);
   update();
 }
 
@@ -117,7 +120,7 @@ whenTokenWanted((wrong) => {
 tokenForm.addEventListener('submit', (event) => {
   event.preventDefault();
   if (!useToken(element('token', HTMLInputElement).value)) {
-    say(element('token-error', HTMLElement), 'A token has no spaces and plain letters only. Try again.');
+    say(element('token-error', HTMLElement), 'A token has plain letters, digits and signs only. Try again.');
     return;
   }
   tokenWanted = false;
@@ -132,5 +135,4 @@ element('inside', HTMLDetailsElement).open = !matchMedia(NARROW).matches;
 prepareHelp();
 prepareKeys();
 setInterval(update, SAY_MS);
-viewer.start();
 status.start();

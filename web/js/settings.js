@@ -35,7 +35,6 @@ export class SettingsForm {
     for (const control of this.#form.querySelectorAll('fieldset, input, #recalibrate')) {
       if ('disabled' in control) control.disabled = !allowed;
     }
-    element('role', HTMLElement).hidden = allowed;
   }
 
   /**

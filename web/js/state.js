@@ -4,6 +4,7 @@ import { SILENCE_MS } from './status.js';
 
 const FROZEN_MS = 1500; // without a new frame; a source of one frame a second still counts as moving
 const PATIENCE_MS = 3000; // before a first image is missed
+const BUSY_MS = 15_000; // that a server may be silent while it compiles
 
 /** @type {Record<string, string>} */
 const SENTENCES = {
@@ -45,7 +46,7 @@ export function describe({ tokenWanted, openFor, silentFor, figures, frozenFor, 
   /** @type {(word: string, tone: Description['tone'], sentence: string) => Description} */
   const plain = (word, tone, sentence) => ({ word, tone, sentence, progress: null });
   if (tokenWanted) return plain('locked', 'wait', 'This server wants a token.');
-  if (silentFor > SILENCE_MS) {
+  if (silentFor > (figures?.state === 'getting ready' ? BUSY_MS : SILENCE_MS)) {
     if (openFor < PATIENCE_MS) return plain('connecting', 'wait', '');
     return plain('not answering', 'bad', 'The server does not answer; trying again.');
   }

@@ -33,6 +33,7 @@ export class Viewer {
   #failures = 0;
   #startedAt = 0;
   #plain = false;
+  #ready = false;
   /** @type {RTCPeerConnection | null} */
   #connection = null;
   #resource = '';
@@ -69,11 +70,18 @@ export class Viewer {
     return this.#plain;
   }
 
-  /** Watch, from now on. */
+  /** @param {boolean} ready whether the server can be watched; it is not asked before */
+  set serverReady(ready) {
+    if (ready === this.#ready) return;
+    this.#ready = ready;
+    this.start();
+  }
+
+  /** Watch from now on, once the server is ready. */
   start() {
     clearTimeout(this.#timer);
     this.#close();
-    this.#clock.reset();
+    if (!this.#ready) return;
     this.#startedAt = performance.now();
     this.#connect(++this.#attempt).catch((error) => {
       if (error instanceof Refused && error.status === 401) this.#close(); // until there is a token
@@ -83,7 +91,8 @@ export class Viewer {
 
   /** The server says that it stops. */
   serverEnds() {
-    this.#retry('The server was stopped; trying again.');
+    this.trouble = 'The server was stopped; trying again.';
+    this.serverReady = false;
   }
 
   /**
@@ -138,12 +147,12 @@ export class Viewer {
       this.#showPlain(false);
     } else if (!this.expectsFrames) {
       this.#startedAt = performance.now();
+    } else if (this.#clock.age !== Infinity) {
+      this.#retry('The stream stopped; trying again.');
     } else if (this.#plain) {
       if (this.#connection && waited > UPGRADE_MS) this.start();
     } else if (waited > NO_MEDIA_MS) {
       this.#showPlain(true);
-    } else if (this.#clock.age !== Infinity && waited > STOPPED_MS) {
-      this.#retry('The stream stopped; trying again.');
     }
   }
 
@@ -171,6 +180,7 @@ export class Viewer {
 
   #close() {
     this.#attempt++;
+    this.#clock.reset();
     hangUp(this.#resource);
     this.#resource = '';
     this.#connection?.close();

@@ -54,15 +54,15 @@ class Tokens:
     operator: str | None = None
     viewer: str | None = None
 
-    def role(self, shown: str) -> Role | None:
-        """Whose token is shown; everybody's an operator where none is wanted."""
-        if self.operator is None or _equal(shown, self.operator):
+    def role(self, token: str) -> Role | None:
+        """Whose token it is; everybody is an operator where none is required."""
+        if self.operator is None or _equal(token, self.operator):
             return Role.OPERATOR
-        return Role.VIEWER if self.viewer is not None and _equal(shown, self.viewer) else None
+        return Role.VIEWER if self.viewer is not None and _equal(token, self.viewer) else None
 
 
-def _equal(one: str, other: str) -> bool:
-    return hmac.compare_digest(one.encode(errors="replace"), other.encode(errors="replace"))
+def _equal(first: str, second: str) -> bool:
+    return hmac.compare_digest(first.encode(errors="replace"), second.encode(errors="replace"))
 
 
 class Allowance:
@@ -102,7 +102,7 @@ class Guard:
         app: what is guarded.
         tokens: what operators and viewers must show.
         origins: pages of other addresses that may use the server, e.g. ``https://example.org``.
-        public: paths for which no token is wanted; every other path wants it, whether there is anything or not.
+        public: paths for which no token is required; every other path requires it, whether there is anything or not.
     """
 
     def __init__(self, app: ASGIApp, tokens: Tokens, origins: Container[str] = (), public: Container[str] = ()) -> None:
@@ -152,14 +152,14 @@ class Guard:
         address = scope["client"][0] if scope.get("client") else ""
         if (method in ("POST", "PATCH") or scope["type"] == "websocket") and not self._allowance.take(address, now_s):
             return _too_many()
-        shown = shown_token(headers)
+        token = request_token(headers)
         if self._tokens.operator is not None and self._guesses.spent(address, now_s):
-            return _too_many()  # whatever is shown: an answer would tell which guess was right
-        role = self._tokens.role(shown)
+            return _too_many()  # whatever the token: an answer would tell which guess was right
+        role = self._tokens.role(token)
         if role is None:
             if method == "OPTIONS":  # some clients ask first, without the token, and learn only that they may ask
                 return Response(status_code=204, headers={"Allow": "POST, PATCH, DELETE, OPTIONS"})
-            if shown:
+            if token:
                 self._guesses.take(address, now_s)
             return PlainTextResponse("This server wants a token.", 401, {"WWW-Authenticate": "Bearer"})
         if role is Role.VIEWER and not _VIEWER_MAY.fullmatch(scope["path"]):
@@ -192,7 +192,7 @@ def subprotocol(token: str) -> str:
     return _TOKEN_SUBPROTOCOL + base64.urlsafe_b64encode(token.encode()).decode().rstrip("=")
 
 
-def shown_token(headers: Headers) -> str:
+def request_token(headers: Headers) -> str:
     """The token that a request carries, in its ``Authorization`` or, as base64url, among its WebSocket subprotocols."""
     kind, _, value = headers.get("authorization", "").partition(" ")
     if kind.lower() == "bearer":
@@ -207,4 +207,4 @@ def _decoded(text: str) -> str:
     try:
         return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)).decode()
     except (binascii.Error, ValueError):
-        return text  # wrong, but shown
+        return text  # wrong, but a guess

@@ -22,13 +22,13 @@ def is_loopback(host: str) -> bool:
 
 def lan_addresses() -> list[str]:
     """Addresses by which other machines reach this one, of both families; IPv4 first, private ones before others."""
-    found = []
+    addresses = []
     for adapter in ifaddr.get_adapters():
         for ip in adapter.ips:
             address = ipaddress.ip_address(ip.ip if isinstance(ip.ip, str) else ip.ip[0])
             if not (address.is_loopback or address.is_link_local or address.is_unspecified):
-                found.append(address)
-    return [str(a) for a in sorted(found, key=lambda a: (a.version, not a.is_private, int(a)))]
+                addresses.append(address)
+    return [str(a) for a in sorted(addresses, key=lambda a: (a.version, not a.is_private, int(a)))]
 
 
 def reachable_host(host: str) -> str:
@@ -43,8 +43,8 @@ def reachable_host(host: str) -> str:
 
 def link(host: str, port: int, secure: bool, token: str | None = None) -> str:
     """The page's address. The token stands behind the #, which a browser keeps to itself."""
-    shown = f"[{host}]" if ":" in host else host
-    address = f"{'https' if secure else 'http'}://{shown}:{port}"
+    name = f"[{host}]" if ":" in host else host
+    address = f"{'https' if secure else 'http'}://{name}:{port}"
     return f"{address}/#token={quote(token, safe='')}" if token else address
 
 

@@ -1,4 +1,4 @@
-"""The page's small pictures: the source's landmarks, and the conditioning."""
+"""The page's small images: the source's landmarks, and the conditioning."""
 
 from __future__ import annotations
 

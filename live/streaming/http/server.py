@@ -51,8 +51,9 @@ class ServerSettings:
         most_viewers: how many may watch at a time.
         most_sessions: how many publishers may have a loop of their own; with one, it takes the main loop.
         bit_rate: of the video, bits per second; ``None`` for what its size wants.
+        udp_ports: those that media may use; ``None`` for any.
         publish: WHIP endpoint of an SFU that is sent the main session's stream.
-        publish_token: what the SFU wants to be shown.
+        publish_token: the SFU's bearer token.
     """
 
     tokens: Tokens = Tokens()
@@ -61,6 +62,7 @@ class ServerSettings:
     most_viewers: int = 100
     most_sessions: int = 1
     bit_rate: int | None = None
+    udp_ports: range | None = None
     publish: str | None = None
     publish_token: str | None = None
 
@@ -83,7 +85,7 @@ class Server:
         settings: how to serve.
 
     Attributes:
-        preparation: how far the loop is prepared; told to pages until it is there.
+        preparation: how far the loop is prepared; sent to pages until it is there.
     """
 
     def __init__(self, settings: ServerSettings | None = None) -> None:
@@ -104,7 +106,8 @@ class Server:
         """
         settings = self._settings
         sessions = Sessions(pipeline, asyncio.get_running_loop(), settings.bit_rate, settings.most_sessions)
-        self._open = _Open(gallery, sessions, Peers(sessions, settings.servers, settings.most_viewers))
+        peers = Peers(sessions, settings.servers, settings.most_viewers, settings.udp_ports)
+        self._open = _Open(gallery, sessions, peers)
         if settings.publish is not None:
             publisher = Publisher(sessions.main, settings.publish, settings.publish_token, settings.servers)
             self._publishing = asyncio.create_task(publisher.run())
@@ -175,7 +178,7 @@ class Server:
         return JSONResponse(self._parts.gallery.describe())
 
     async def _portrait(self, request: Request) -> Response:
-        found = self._parts.gallery.portrait(request.path_params["name"])
-        if found is None:
+        portrait = self._parts.gallery.portrait(request.path_params["name"])
+        if portrait is None:
             return PlainTextResponse("There is no such portrait.", 404)
-        return Response(found, media_type="image/jpeg", headers={"Cache-Control": "private, max-age=60"})
+        return Response(portrait, media_type="image/jpeg", headers={"Cache-Control": "private, max-age=60"})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -37,7 +38,9 @@ def listen(host: str, port: int) -> socket.socket:
         bound.listen(128)  # from now on nobody else can have the port
     except OSError as error:
         bound.close()
-        raise UserError(f"Cannot serve on {host}:{port} ({error.strerror}): choose another with --port.") from None
+        foreign = isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL
+        remedy = "give an address of this machine with --host" if foreign else "choose another with --port"
+        raise UserError(f"Cannot serve on {host}:{port} ({error.strerror}): {remedy}.") from None
     return bound
 
 

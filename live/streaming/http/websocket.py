@@ -54,7 +54,7 @@ def status(session: Session, role: str, trouble: str | None = None) -> dict[str,
     return {
         "type": "status",
         "state": pipeline.state,
-        "detail": trouble or _DETAILS.get(pipeline.state),
+        "detail": trouble or (pipeline.gone if pipeline.state is State.CAMERA_GONE else _DETAILS.get(pipeline.state)),
         "progress": round(pipeline.calibration, 2) if calibrating else None,
         "role": role,
         "target": {"name": target.name, "title": target.title, "provenance": target.provenance},
@@ -149,7 +149,7 @@ class Control:
         await _send_status(socket, broadcast, role)
 
     async def _listen(self, socket: WebSocket, key: str) -> None:
-        """Obey a page until it goes; what it cannot ask for it is told."""
+        """Obey a page until it goes; answer a command that cannot be obeyed with an error."""
         allowance = Allowance(_COMMAND_BURST, _COMMANDS_PER_S)
         while (message := await socket.receive())["type"] != "websocket.disconnect":
             try:

@@ -13,7 +13,7 @@ from live.streaming.webrtc.ice import IceServer, parse_fragment
 from live.streaming.webrtc.offer import BadOffer, Unacceptable
 from live.streaming.webrtc.peers import Peer, Peers, Taken
 
-_WHIP = ("/whip", "/whip/")  # a user types the one as easily as the other
+_WHIP = ("/whip", "/whip/")  # users type either
 _SDP, _FRAGMENT = "application/sdp", "application/trickle-ice-sdpfrag"
 _LARGEST_BODY = 64 * 1024
 _RETRY_S = 5
@@ -50,7 +50,7 @@ class Signalling:
     Args:
         peers: gives the connections, once the server runs.
         find: gives the session of a key, once the server runs.
-        servers: ICE servers that clients are told of.
+        servers: ICE servers that clients may use.
     """
 
     def __init__(
@@ -146,8 +146,8 @@ class Signalling:
         if _kind(request) != _FRAGMENT:
             return PlainTextResponse(f"Send candidates as {_FRAGMENT}.", 415, {"Accept-Patch": _FRAGMENT})
         # WHEP's own clients leave the condition out, and there is but one generation that they can mean.
-        tag = f'"{peer.tag}"'
-        condition = request.headers.get("if-match", None if peer.publishes else tag)
+        current = f'"{peer.tag}"'
+        condition = request.headers.get("if-match", None if peer.publishes else current)
         if condition is None:
             return PlainTextResponse("Say which ICE generation is meant, with If-Match.", 428)
         try:
@@ -160,7 +160,7 @@ class Signalling:
             return PlainTextResponse(str(error), 400)
         if condition.strip() == "*" or fragment.user_fragment not in (None, peer.user_fragment):
             return PlainTextResponse("ICE cannot be restarted here: open a new connection.", 422)
-        if tag not in (one.strip() for one in condition.split(",")):
+        if current not in (tag.strip() for tag in condition.split(",")):
             return PlainTextResponse("That ICE generation is not the current one.", 412)
         await self._peers().trickle(peer, fragment)
         return Response(status_code=204)

@@ -1,4 +1,4 @@
-"""Sound in step with the picture: held back by what the picture takes, encoded once, handed to every viewer."""
+"""Sound in step with the video: held back by what a frame takes, encoded once, handed to every viewer."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from live.streaming.media.video_encoder import Subscription
 
 _LONGEST_WAIT = 100  # pieces held back, a few seconds; then the oldest go
 _LONGEST_QUEUE = 25  # packets that a slow viewer may be behind: half a second
-_LATENCY_EVERY_S = 1.0  # between two looks at how long pictures take
-_PLAYER_S = 0.04  # that a browser holds sound back longer than pictures shown as they come (measured: 30 to 100 ms)
+_LATENCY_EVERY_S = 1.0  # between two looks at how long frames take
+_PLAYER_S = 0.04  # that a browser holds sound back longer than frames shown as they come (measured: 30 to 100 ms)
 _STEP_S = 0.005  # sound moves no further at a time: browsers hold more back where it comes unsteadily
 _SETTLE_S = 1.5  # before a listener hears anything: a browser that opens a page is slow, and long holds more sound back
 _AGE_OF_NEW = 0.1  # share of the newest piece in how old sound is as it leaves
@@ -27,15 +27,15 @@ _JUMP_S = 0.06  # a source whose clock moves by more begins anew; so does what s
 
 
 class SoundRelay:
-    """Hands sound on with the picture of the same time; lives on the event loop except for ``put``.
+    """Hands sound on with the frame of the same time; lives on the event loop except for ``put``.
 
-    A piece of sound leaves as long after its capture as pictures do, by the median of late, less what a browser
+    A piece of sound leaves as long after its capture as frames do, by the median of late, less what a browser
     will hold it back: then both are noticed at once. Where that is before its capture, a file's sound, which is
     handed in early, leaves then; a microphone's leaves at once.
 
     Args:
         loop: the event loop.
-        metrics: knows the pictures' latency.
+        metrics: knows the frames' latency.
         settle_s: between a listener's coming and its first sound.
     """
 
@@ -57,7 +57,7 @@ class SoundRelay:
 
     @property
     def ahead_ms(self) -> float | None:
-        """By how much sound leaves before the picture of the same time, negative if after; ``None`` without either."""
+        """By how much sound leaves before the frame of the same time, negative if after; ``None`` without either."""
         pictures_s = self._metrics.latency_s()
         if pictures_s is None or self._left_s is None or time.monotonic() - self._left_s > _SILENT_S:
             return None
@@ -72,7 +72,7 @@ class SoundRelay:
                 pass
 
     def subscribe(self) -> Subscription:
-        """A new listener; it hears something when its pictures have settled."""
+        """A new listener; it hears something when its frames have settled."""
         subscription = Subscription(from_key=False, longest=_LONGEST_QUEUE)
         self._coming[subscription] = self._loop.call_later(self._settle_s, self._admit, subscription)
         return subscription

@@ -15,7 +15,8 @@ import av
 from live.frames import Generated
 from live.mailbox import Closed, Mailbox
 from live.metrics import Metrics
-from live.streaming.media.codecs import CLOCK, Codec, open_video, yuv_frame
+from live.streaming.media.codecs import CLOCK, Codec, open_video
+from live.streaming.media.rgb_to_yuv import yuv_frame
 
 _BITS_PER_PIXEL_S = 600_000 / 256**2  # 46 dB of luma at 25 fps; more only costs packets
 _KEYFRAME_INTERVAL_S = 0.3  # requests closer together are answered by one key frame

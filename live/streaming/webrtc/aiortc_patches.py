@@ -6,8 +6,12 @@ Written for the versions that ``aiortc_version`` requires.
 from __future__ import annotations
 
 import asyncio
+import errno
 import functools
+import itertools
+import queue
 import re
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -21,6 +25,10 @@ from aiortc.utils import uint16_add, uint16_gt
 
 PLAYOUT_DELAY = "http://www.webrtc.org/experiments/rtp-hdrext/playout-delay"
 _CONSENT_INTERVAL_S, _CONSENT_FAILURES = 1, 3
+_MOST_ENCODED = 8  # frames of a camera that may wait to be decoded
+_MOST_ARRIVALS = 64
+_ASK_EVERY = 30  # skipped frames: a request for a key frame may be lost
+_IDR = 5  # NAL unit type of a key frame (H.264, table 7-1)
 _PATIENT_FAILURES = 20  # each takes an interval and half a second: 30 s (RFC 7675, 5.1)
 
 
@@ -142,7 +150,7 @@ def nothing_waits(track: MediaStreamTrack) -> bool:
 def hasten_sound(receiver: RTCRtpReceiver) -> None:
     """Hand each packet of sound on as it comes; one that comes after its successor is left out.
 
-    aiortc holds four packets, 80 ms, back, longer than a picture takes; and after a lost one it waits for sixteen more,
+    aiortc holds four packets, 80 ms, back, longer than a frame takes; and after a lost one it waits for sixteen more,
     which then stay in its buffer, so that all further sound is 0.3 s late. Who hears it has a jitter buffer of his own.
     """
     buffer = receiver._RTCRtpReceiver__jitter_buffer
@@ -178,6 +186,64 @@ def emit_on_marker(receiver: RTCRtpReceiver) -> None:
         return None
 
     buffer._remove_frame = remove_frame
+
+
+def skip_when_behind(receiver: RTCRtpReceiver) -> dict[int, float]:
+    """Skip encoded frames of a camera that sends more than can be decoded, up to a key frame, which is asked for.
+
+    aiortc's decoder has a queue without bound: frames would come later and later.
+
+    Returns:
+        when the last frames arrived, seconds on the monotonic clock, by their ``pts``.
+    """
+    waiting: queue.Queue = receiver._RTCRtpReceiver__decoder_queue
+    put = waiting.put
+    skipped = 0
+    arrivals: dict[int, float] = {}
+
+    def put_unless_behind(task: tuple[Any, JitterFrame] | None) -> None:
+        nonlocal skipped
+        if task is not None and (waiting.qsize() >= _MOST_ENCODED or (skipped and not _is_key(*task))):
+            if skipped % _ASK_EVERY == 0:
+                receiver._RTCRtpReceiver__decoder_error.set()  # as after a loss: with the next packet it asks
+            skipped += 1
+            return
+        skipped = 0
+        if task is not None:
+            arrivals[task[1].timestamp] = time.monotonic()
+            if len(arrivals) > _MOST_ARRIVALS:
+                del arrivals[next(iter(arrivals))]
+        put(task)
+
+    waiting.put = put_unless_behind  # type: ignore[method-assign, assignment]
+    return arrivals
+
+
+def _is_key(codec: Any, frame: JitterFrame) -> bool:
+    if codec.mimeType.lower() == "video/vp8":
+        return bool(frame.data) and not frame.data[0] & 1  # RFC 6386, 9.1
+    return any(
+        frame.data[start.end()] & 0x1F == _IDR for start in re.finditer(rb"\x00\x00\x01(?=.)", frame.data, re.DOTALL)
+    )
+
+
+def limit_udp_ports(loop: asyncio.AbstractEventLoop, ports: range) -> None:
+    """Have aioice bind to these ports only, which a firewall lets through; it takes any free one, without an option."""
+    original = loop.create_datagram_endpoint
+    begins = itertools.cycle(ports)
+
+    async def create(factory: Any, local_addr: Any = None, **others: Any) -> Any:
+        if local_addr is None or local_addr[1] != 0:
+            return await original(factory, local_addr=local_addr, **others)
+        for _ in ports:
+            try:
+                return await original(factory, local_addr=(local_addr[0], next(begins)), **others)
+            except OSError as error:
+                if error.errno != errno.EADDRINUSE:
+                    raise
+        raise OSError(errno.EADDRINUSE, "all UDP ports are in use")
+
+    loop.create_datagram_endpoint = create  # type: ignore[method-assign, assignment]
 
 
 def with_start_bitrate(sdp: str) -> str:

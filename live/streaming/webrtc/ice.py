@@ -42,13 +42,13 @@ def parse_server(text: str) -> IceServer:
     Raises:
         UserError: it is neither; the text is not repeated, since it may hold a password.
     """
-    found = _SERVER.fullmatch(text)
-    if found is None or (found["scheme"].startswith("turn")) != (found["user"] is not None):
+    match = _SERVER.fullmatch(text)
+    if match is None or (match["scheme"].startswith("turn")) != (match["user"] is not None):
         raise UserError("An ICE server is written stun:HOST:PORT or turn:USER:PASSWORD@HOST:PORT[?transport=tcp].")
-    url = f"{found['scheme']}:{found['host']}"
-    url += f":{found['port']}" if found["port"] else ""
-    url += f"?transport={found['transport']}" if found["transport"] else ""
-    return IceServer(url, found["user"], found["password"])
+    url = f"{match['scheme']}:{match['host']}"
+    url += f":{match['port']}" if match["port"] else ""
+    url += f"?transport={match['transport']}" if match["transport"] else ""
+    return IceServer(url, match["user"], match["password"])
 
 
 @dataclass(frozen=True)

@@ -146,8 +146,8 @@ def reachable(address: str, client: str) -> bool:
 
 def user_fragment(sdp: str) -> str | None:
     """The ICE user fragment of a description."""
-    found = re.search(r"^a=ice-ufrag:(\S+)", sdp, re.MULTILINE)
-    return found[1] if found else None
+    match = re.search(r"^a=ice-ufrag:(\S+)", sdp, re.MULTILINE)
+    return match[1] if match else None
 
 
 def _ip(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:

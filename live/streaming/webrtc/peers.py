@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import logging
 import secrets
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from aiortc import MediaStreamTrack, RTCConfiguration, RTCPeerConnection, RTCSessionDescription
@@ -15,6 +16,7 @@ from live.mailbox import Closed
 from live.pipeline import State
 from live.streaming.session import NoRoom, Session, Sessions
 from live.streaming.webrtc import aiortc_patches
+from live.streaming.webrtc.h264_formats import as_known, as_offered
 from live.streaming.webrtc.ice import Fragment, IceServer
 from live.streaming.webrtc.offer import (
     MOST_CANDIDATES,
@@ -30,7 +32,7 @@ from live.streaming.webrtc.packet_track import PacketTrack, feed_frames, hang_up
 from live.streaming.webrtc.reception import frames, sounds
 
 _CONNECT_TIMEOUT_S = 15.0
-_NO_MEDIA_S = 5.0  # after an offer without a frame, operators are told
+_NO_MEDIA_S = 5.0  # after an offer without a frame, pages say so
 _MOST_COMING = 8  # publishers without a frame yet
 logger = logging.getLogger(__name__)
 
@@ -77,10 +79,19 @@ class Peers:
         sessions: what they look at or feed.
         servers: STUN and TURN servers to use.
         most_viewers: how many may watch at a time.
+        udp_ports: those to use; ``None`` for any.
     """
 
-    def __init__(self, sessions: Sessions, servers: Sequence[IceServer] = (), most_viewers: int = 100) -> None:
+    def __init__(
+        self,
+        sessions: Sessions,
+        servers: Sequence[IceServer] = (),
+        most_viewers: int = 100,
+        udp_ports: range | None = None,
+    ) -> None:
         aiortc_patches.install()
+        if udp_ports is not None:
+            aiortc_patches.limit_udp_ports(asyncio.get_running_loop(), udp_ports)
         self._sessions = sessions
         self._servers, self._most_viewers = [s.for_aiortc() for s in servers], most_viewers
         self._peers: dict[str, Peer] = {}
@@ -136,16 +147,18 @@ class Peers:
         peer = self._open(session, publishes=True, client=client)
         try:
             self._check_free(session)
-            await self._take_offer(peer, offer)
+            known, formats = as_known(offer.sdp)
+            await self._take_offer(peer, dataclasses.replace(offer, sdp=known))
             tracks = {t.kind: t for t in peer.connection.getTransceivers() if t.receiver.track is not None}
             answer = await self._answer(peer)
             aiortc_patches.be_patient(peer.connection)
             aiortc_patches.emit_on_marker(tracks["video"].receiver)
-            self._spawn(self._receive_frames(peer, tracks["video"].receiver.track))
+            arrivals = aiortc_patches.skip_when_behind(tracks["video"].receiver)
+            self._spawn(self._receive_frames(peer, tracks["video"].receiver.track, arrivals))
             if "audio" in tracks:
                 aiortc_patches.hasten_sound(tracks["audio"].receiver)
                 self._spawn(self._receive_sound(peer, tracks["audio"].receiver.track))
-            return peer, aiortc_patches.with_start_bitrate(answer)
+            return peer, aiortc_patches.with_start_bitrate(as_offered(answer, formats))
         except BaseException:
             await self.close(peer)
             raise
@@ -206,7 +219,7 @@ class Peers:
         async def changed() -> None:
             logger.info("%s %s", kind, connection.connectionState)
             if connection.connectionState == "failed":
-                logger.warning("the connection with a %s failed: its handshake, or UDP is blocked", kind)
+                logger.warning("the connection with a %s failed: UDP is blocked, or the handshake failed", kind)
             if connection.connectionState in ("failed", "closed"):
                 await self.close(peer)
 
@@ -249,10 +262,12 @@ class Peers:
         if session.pipeline.guest is not None and session.pipeline.state is not State.PAUSED:
             raise Taken("Another camera is already in use.")
 
-    async def _receive_frames(self, peer: Peer, track: MediaStreamTrack) -> None:
+    async def _receive_frames(self, peer: Peer, track: MediaStreamTrack, arrivals: Mapping[int, float]) -> None:
         """Show a publisher's frames from the first one on."""
         try:
-            async for frame in frames(track):
+            async for frame in frames(track, arrivals):
+                if peer.key not in self._peers:  # it was closed while the frame was decoded
+                    return
                 if not peer.shown:
                     await self._show(peer)
                 peer.session.pipeline.deliver(peer.tag, frame)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 
 import numpy as np
 from aiortc import MediaStreamTrack
@@ -18,9 +18,14 @@ SILENCE_S = 30.0  # without a frame a publisher keeps its place that long, as wi
 _SOUND_AGE_S = 0.0265  # of a packet's first sample as the packet is made: 20 ms long, after 6.5 that Opus looks ahead
 
 
-async def frames(track: MediaStreamTrack) -> AsyncIterator[Frame]:
-    """A camera's newest frames, until it ends or is silent; an unread track would queue without bound."""
-    number = 0
+async def frames(track: MediaStreamTrack, arrivals: Mapping[int, float]) -> AsyncIterator[Frame]:
+    """A camera's newest frames, until it ends or is silent; an unread track would queue without bound.
+
+    Args:
+        track: gives decoded frames.
+        arrivals: when they arrived, by their ``pts``; decoding takes its time.
+    """
+    number, captured_s = 0, 0.0
     while True:
         try:
             async with asyncio.timeout(SILENCE_S):
@@ -30,7 +35,7 @@ async def frames(track: MediaStreamTrack) -> AsyncIterator[Frame]:
         except (MediaStreamError, TimeoutError):
             return
         assert isinstance(frame, VideoFrame)
-        captured_s = time.monotonic()
+        captured_s = max(captured_s, arrivals.get(frame.pts or 0, time.monotonic()))  # B-frames arrive out of order
         image = await asyncio.to_thread(frame.to_ndarray, format="rgb24")
         yield Frame(image, captured_s, number)
         number += 1

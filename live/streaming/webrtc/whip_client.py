@@ -40,7 +40,7 @@ class Publisher:
     def __init__(self, session: Session, url: str, token: str | None, servers: Sequence[IceServer] = ()) -> None:
         aiortc_patches.install()
         self._session, self._url, self._token = session, url, token
-        self._place = urlsplit(url).netloc  # all that is told of the address: the rest may hold a secret
+        self._place = urlsplit(url).netloc  # all that is logged of the address: the rest may hold a secret
         self._servers = [server.for_aiortc() for server in servers]
 
     async def run(self) -> None:
@@ -115,7 +115,7 @@ class Publisher:
         raise Refused(f"{self._place} redirects more than {_MOST_REDIRECTS} times.")
 
     def _asked(self, method: str, url: str, body: str) -> urllib.request.Request:
-        """A request; the token is shown to nobody but the origin that it is for.
+        """A request; the token is sent to nobody but the origin that it is for.
 
         Raises:
             ValueError: it is no address on the web.

@@ -58,6 +58,7 @@ def faces(model, size: int, count: int):
         yield FaceParameters(rng.normal(0, 1, 80), expression, pose, motion.gaze_deg[k])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [256, 512])
 def test_the_kernels_draw_what_the_cpu_draws(model, library, size):
     mesh, reference = FaceMesh(model), CpuConditioning(model, size)

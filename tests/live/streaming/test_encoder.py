@@ -18,7 +18,8 @@ from live.frames import Generated
 from live.metrics import Metrics
 from live.sources.video_file import DEMO_CLIP, FileSource
 from live.streaming.http.health_metrics import Operations
-from live.streaming.media.codecs import Codec, h264_encoder, open_video, yuv_frame
+from live.streaming.media.codecs import Codec, h264_encoder, open_video
+from live.streaming.media.rgb_to_yuv import yuv_frame
 from live.streaming.media.video_encoder import SharedEncoder, Subscription
 from live.streaming.session import Session, Sessions
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import ipaddress
 
 import cv2
@@ -12,7 +11,8 @@ from cryptography import x509
 
 from face.errors import UserError
 from live.app import _print_links, _tokens
-from live.cli import parser
+from live.arguments import parse
+from live.options import Options
 from live.streaming.http import links, tls
 from live.streaming.http.access import Tokens
 from live.streaming.http.server import ServerSettings
@@ -84,8 +84,8 @@ def test_a_qr_code_is_read_back():
     assert cv2.QRCodeDetector().detectAndDecode(image)[0] == text
 
 
-def arguments(*words: str) -> argparse.Namespace:
-    return parser().parse_args(list(words))
+def arguments(*words: str) -> Options:
+    return parse(list(words))
 
 
 def test_on_this_machine_no_token_is_wanted(monkeypatch):

@@ -6,7 +6,7 @@ import pytest
 
 from live.streaming.webrtc.offer import BadOffer, Unacceptable, check_publisher, check_viewer, reachable, read_offer
 
-pytestmark = pytest.mark.server
+pytestmark = pytest.mark.fast
 HEAD = "v=0\r\no=- 0 0 IN IP4 0.0.0.0\r\ns=-\r\nt=0 0\r\n"
 VIDEO = "m=video 9 UDP/TLS/RTP/SAVPF 97\r\na={}\r\na=rtpmap:97 {}/90000\r\n"
 SOUND = "m=audio 9 UDP/TLS/RTP/SAVPF 96\r\na={}\r\na=rtpmap:96 opus/48000/2\r\n"

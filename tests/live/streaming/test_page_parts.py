@@ -14,6 +14,7 @@ from live_serving import serving
 from page_parts import FAKE_LIVE, BlankSource
 
 from live.sources.browser import NoSource
+from live.streaming.http.access import Tokens
 from live.streaming.http.server import ServerSettings
 
 pytestmark = pytest.mark.browser
@@ -32,7 +33,7 @@ def running(model, module_target):
 @pytest.fixture(scope="module")
 def closed(model, module_target):
     loop = pipeline(model, module_target, NoSource(), drop=True)
-    with serving(loop, ServerSettings(token=TOKEN)) as address:
+    with serving(loop, ServerSettings(tokens=Tokens(TOKEN))) as address:
         yield address
 
 
@@ -124,7 +125,7 @@ def test_a_snapshot_is_saved_with_its_mark(chromium, running, tmp_path):
         assert download.value.suggested_filename.startswith("head2head-")
         download.value.save_as(tmp_path / "snapshot.png")
         image = cv2.imread(str(tmp_path / "snapshot.png"))
-        assert image.shape == (64, 64, 3) and image[44:60, 5:60].max() > 200  # the mark's letters
+        assert image.shape == (64, 64, 3) and image[44:64, 5:60].max() > 200  # the mark's letters
 
 
 def test_an_iphone_gets_the_videos_full_screen_or_no_button(chromium, running):

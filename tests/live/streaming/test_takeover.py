@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import threading
+import time
 
 import httpx
 import numpy as np
@@ -13,6 +15,7 @@ from av import VideoFrame
 from live_parts import pipeline
 from live_serving import serving
 
+from live.frames import Frame
 from live.pipeline import State
 from live.sources.browser import NoSource
 from live.sources.video_file import DEMO_CLIP, FileSource
@@ -102,7 +105,8 @@ def test_who_comes_second_waits_until_the_first_is_silent(model, target_info, mo
                 await until(lambda: loop.guest == second.headers["ETag"].strip('"'))
                 assert (await http.delete(first.headers["Location"])).status_code == 404
                 assert (await http.delete(second.headers["Location"])).status_code == 200
-            assert loop.guest is None and loop.state is State.WAITING
+            assert loop.guest is None
+            await until(lambda: loop.state is State.WAITING)  # after the frame that is being worked on
 
     with_server(loop, work)
 
@@ -117,4 +121,41 @@ def test_a_camera_that_is_silent_for_too_long_has_gone(model, target_info, monke
             camera.held.set()
             await until(lambda: loop.guest is None)
 
+    with_server(loop, work)
+
+
+def test_a_camera_whose_media_does_not_come_is_told(model, target_info, monkeypatch):
+    loop = pipeline(model, target_info, NoSource(), drop=True)
+
+    async def work(http):
+        async with offered(http, connect=False):
+            assert (await http.get("/status")).json()["detail"] is None
+            monkeypatch.setattr("live.streaming.webrtc.peers._NO_MEDIA_S", 0.0)
+            assert "firewall" in (await http.get("/status")).json()["detail"]
+
+    with_server(loop, work)
+
+
+def test_a_frame_that_was_being_decoded_does_not_bring_its_camera_back(model, target_info, monkeypatch):
+    loop = pipeline(model, target_info, NoSource(), drop=True)
+    closed, delivered = threading.Event(), threading.Event()
+
+    async def frames(*_):
+        image = np.zeros((64, 64, 3), np.uint8)
+        yield Frame(image, time.monotonic(), 0)
+        await asyncio.to_thread(closed.wait, 60)
+        try:
+            yield Frame(image, time.monotonic(), 1)
+        finally:
+            delivered.set()
+
+    async def work(http):
+        async with offered(http, connect=False) as (reply, _):
+            await until(lambda: loop.guest is not None)
+            assert (await http.delete(reply.headers["Location"])).status_code == 200
+            closed.set()
+            assert await asyncio.to_thread(delivered.wait, 60)
+            assert loop.guest is None
+
+    monkeypatch.setattr("live.streaming.webrtc.peers.frames", frames)
     with_server(loop, work)
