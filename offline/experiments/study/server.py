@@ -4,12 +4,14 @@
     GET  /api/raters/TOKEN            how far the rater is, and the next question
     POST /api/raters/TOKEN/answers    {"item": ID, "answer": 1…5, or 1…2 for a comparison}: the same as GET
 
-An answer that was given before gets a 409, one that is out of range a 422, an unknown rater or item a 404.
+An answer that was given before gets a 409, one that is out of range a 422, an unknown rater or item a 404, and one that
+cannot be kept, as on a full disk, a 507.
 """
 
 from __future__ import annotations
 
 import json
+import sqlite3
 from pathlib import Path
 from typing import Any
 
@@ -46,12 +48,17 @@ def study_app(folder: Path) -> Starlette:
         Mount("/clips", StaticFiles(directory=folder / "clips")),
         Mount("/", StaticFiles(directory=_PAGE, html=True)),
     ]
-    return Starlette(routes=routes, middleware=[Middleware(_Policy)], exception_handlers={HTTPException: _refused})
+    handlers = {HTTPException: _refused, sqlite3.OperationalError: _not_kept}
+    return Starlette(routes=routes, middleware=[Middleware(_Policy)], exception_handlers=handlers)
 
 
 async def _refused(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
     return JSONResponse({"error": error.detail}, status_code=error.status_code)
+
+
+async def _not_kept(request: Request, error: Exception) -> JSONResponse:
+    return JSONResponse({"error": f"The answer could not be kept ({error})."}, status_code=507)
 
 
 class _Policy:

@@ -25,7 +25,9 @@ def test_the_interval_of_a_mean_covers_it_nearly_always_although_neighbors_are_a
 def test_frames_that_do_not_count_are_left_out():
     values = np.array([1.0, np.nan, 3.0, np.nan] * 30)
     assert mean_interval(values).value == 2
-    assert mean_interval(values).low >= 1
+    assert 1 <= mean_interval(values).low < 2
+    few = mean_interval(np.array([np.nan, 5.0, np.nan, 6.0]))
+    assert few.value == 5.5 and few.low == -np.inf
 
 
 def test_a_difference_is_significant_only_beyond_frames_and_seeds():

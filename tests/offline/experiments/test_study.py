@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 
 import httpx
 import pytest
@@ -101,6 +102,19 @@ def test_what_is_sent_twice_or_out_of_range_is_refused_and_nothing_is_lost(clien
     answers = Answers(study_folder / DATABASE)
     assert answers.counts("real-anna") == {4: 1} and not answers.counts("real-ben")
     assert client.get(rater).json()["answered"] == 1
+
+
+def test_an_answer_that_cannot_be_kept_says_so_and_can_be_given_again(client, study_folder, monkeypatch):
+    rater = begin(client)
+
+    def full(*_):
+        raise sqlite3.OperationalError("database or disk is full")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Answers, "add", full)
+        refused = client.post(f"{rater}/answers", json={"item": "pair", "answer": 1})
+    assert refused.status_code == 507 and "could not be kept" in refused.json()["error"]
+    assert client.post(f"{rater}/answers", json={"item": "pair", "answer": 1}).status_code == 201
 
 
 def test_tables_ii_and_iii_and_the_pairs(client, study_folder):
