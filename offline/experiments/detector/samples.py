@@ -79,7 +79,8 @@ def _of_person(person: Subject, others: list[Subject]) -> dict[str, np.ndarray]:
 
 def _frame(person: Subject, number: int) -> tuple[np.ndarray, np.ndarray]:
     """A frame ``[H, W, 3]`` uint8 and its face ``[H, W]`` bool."""
-    return np.asarray(person.dataset.frames[number]), np.asarray(person.dataset.conditionings[number][..., :3]).any(-1)
+    nmfc = np.asarray(person.dataset.conditionings[number][..., :3])
+    return np.asarray(person.dataset.frames[number]), np.asarray(nmfc.any(-1))
 
 
 def _resized(image: np.ndarray, size: int) -> np.ndarray:

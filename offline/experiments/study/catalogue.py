@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -13,11 +14,12 @@ import numpy as np
 from face.errors import UserError
 from face.video import VideoWriter
 from offline.evaluate.report import write_json
+from offline.experiments.cells import file_of
 from offline.experiments.pix2pix import pix2pix_variant
 from offline.experiments.setup import Setup, digest
 from offline.experiments.subjects import Subject
 from offline.experiments.training import Variant, driven, held_out_outputs
-from offline.experiments.transfer import transferred_conditionings
+from offline.experiments.transfer import driven_by, transferred_conditionings
 
 _SECONDS = 5  # of a clip, as in the paper
 _FILE = "catalogue.json"
@@ -98,15 +100,14 @@ def make_catalogue(setup: Setup, folder: Path) -> Catalogue:
             truth = subject.dataset.frames[numbers.start : numbers.stop]
             real[subject.name, piece.start] = cutter.cut(subject, truth, f"{subject.dataset.fingerprint} {numbers}")
             clips.append(Clip(real[subject.name, piece.start], Kind.REAL, subject.name))
-            recipe = f"self {full.network} {_run_of(outputs)} {piece}"
-            clips.append(Clip(cutter.cut(subject, outputs[piece], recipe), Kind.SELF, subject.name))
+            synthesized = cutter.cut(subject, outputs[piece], _recipe(outputs, piece))
+            clips.append(Clip(synthesized, Kind.SELF, subject.name))
     comparisons: list[Comparison] = []
     for source, target in setup.pairs():
-        conditionings = transferred_conditionings(setup, source, target)
-        name = f"driven-by-{source.name}-{len(source.held_out)}"
-        images = [driven(setup, target, variant, 0, name, conditionings) for variant in (full, baseline)]
+        conditionings = partial(transferred_conditionings, setup, source, target)
+        images = [driven(setup, target, variant, 0, driven_by(source), conditionings) for variant in (full, baseline)]
         for piece, _ in _pieces(source):
-            ours, other = (cutter.cut(target, of[piece], f"{name} {_run_of(of)} {piece}") for of in images)
+            ours, other = (cutter.cut(target, of[piece], _recipe(of, piece)) for of in images)
             clips.append(Clip(ours, Kind.DRIVEN, target.name))
             shown = real[source.name, piece.start]
             comparisons.append(Comparison(digest({"of": [shown, ours, other]}), shown, ours, other))
@@ -115,10 +116,10 @@ def make_catalogue(setup: Setup, folder: Path) -> Catalogue:
     return catalogue
 
 
-def _run_of(outputs: np.ndarray) -> str:
-    """The name of the run whose outputs these are."""
-    assert isinstance(outputs, np.memmap) and outputs.filename is not None
-    return Path(outputs.filename).parent.name
+def _recipe(outputs: np.ndarray, piece: slice) -> str:
+    """Tells pieces of outputs apart, wherever the folder lies."""
+    path = file_of(outputs)
+    return f"{path.parent.name} {path.name} {piece}"
 
 
 def _pieces(subject: Subject) -> Iterator[tuple[slice, range]]:

@@ -54,7 +54,7 @@ def test_landmarks_are_drawn_where_they_are(model):
     drawn = np.stack([columns, rows], 1) + 0.5
     for corner in (61, 291, 33, 263, 10, 152):  # mouth, eyes, forehead, chin
         assert np.linalg.norm(drawn - points[corner], axis=1).min() < 1
-    assert draw(filled_points([None], 256)[0], 256).any() == False  # noqa: E712
+    assert not draw(filled_points([None], 256)[0], 256).any()
 
 
 def test_a_transfer_gives_the_target_its_own_face_and_the_way_back_the_source():
@@ -100,15 +100,16 @@ def test_a_shapes_distance_knows_no_size(model):
 
 def test_teeth_are_seen_where_they_are(model):
     person = Person(model, 7)
+    grin = {"mouthSmileLeft": 0.9, "mouthSmileRight": 0.9, "mouthUpperUpLeft": 0.8, "mouthUpperUpRight": 0.8}
     faces = [
-        face(), face(mouthPucker=0.8), face(jawOpen=0.3, mouthUpperUpLeft=0.9, mouthUpperUpRight=0.9),
-        face(mouthSmileLeft=0.9, mouthSmileRight=0.9, mouthUpperUpLeft=0.8, mouthUpperUpRight=0.8, jawOpen=0.15),
+        face(), face(mouthPucker=0.8), face(mouthSmileLeft=0.9, mouthSmileRight=0.9), face(jawOpen=0.6),
+        face(mouthFunnel=0.6, jawOpen=0.25), face(**grin, jawOpen=0.15),
     ]  # fmt: skip
     faces = [replace(shown, identity=person.identity) for shown in faces]
     frames = np.stack([person.render(shown, 256, 256) for shown in faces])
     dataset = SimpleNamespace(frames=frames, face=faces.__getitem__)
-    subject = SimpleNamespace(dataset=dataset, held_out=np.arange(4))
-    assert teeth_frames(model, subject).tolist() == [False, False, True, True]
+    subject = SimpleNamespace(dataset=dataset, held_out=np.arange(6))
+    assert teeth_frames(model, subject).tolist() == [False, False, False, False, True, True]
 
 
 def test_the_fast_quarter_of_the_frames():
