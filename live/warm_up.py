@@ -16,8 +16,8 @@ _STAGES = 4  # track, fit, render, generate
 def warm_up(pipeline: Pipeline, ended: threading.Event, tell: Callable[[float], None] = lambda _: None) -> None:
     """Compile and load everything that a frame needs, with a face of the demo clip; may take half a minute.
 
-    Kernels are compiled for the processor when they are first called, and kept (numba): on a machine's first start the
-    first frame would take that long, and all that came meanwhile be dropped. The pipeline itself is left as it was.
+    Kernels are compiled for the CPU when they are first called, and kept (numba): on a machine's first start the first
+    frame would take that long, and all that came meanwhile be dropped. The pipeline itself is left as it was.
 
     Args:
         pipeline: the loop that is to run.

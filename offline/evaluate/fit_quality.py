@@ -41,7 +41,7 @@ from face.parameters import FaceParameters
 from face.skin_colors import SkinColors
 from offline.tracked import track
 
-_RATE = 25.0  # frames a second, by which the filter for covered regions takes them to follow each other
+_RATE = 25.0  # frames a second, at which the filter for covered faces takes them to come
 _STILL = 0.001  # of the inter-ocular distance, standard deviation: there is nothing to follow
 _OPEN_GAP = 0.05  # of the inter-ocular distance: a mouth that is open
 _MIDDLE_OF_LIPS = (13, 14)  # inner edge, upper and lower

@@ -150,7 +150,7 @@ def test_without_a_gpu_it_is_said_and_the_processor_used(has_gpu):
     if has_gpu:
         pytest.skip("there is a GPU")
     gpu, sentence = choose(Device.AUTO)
-    assert gpu is None and sentence.startswith("Renderer and generator run on the processor. ")
+    assert gpu is None and sentence.startswith("Renderer and generator run on the CPU. ")
     with pytest.raises(UserError, match="--device cpu"):
         choose(Device.CUDA)
     asked = command("run_live.py", "--device", "cuda", "--no-server", "--frames", "1")

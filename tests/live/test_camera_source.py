@@ -134,7 +134,8 @@ def test_the_loop_says_that_the_camera_is_gone_and_goes_on(model, target_info, w
             return super().wait(0.001)
 
     loop._stop = Watched()
-    loop.sinks.append(lambda _: (back if gone.is_set() and loop.gone is None else come).set())
+    follows = lambda: loop.gone is None and loop.state is State.FACE_LOST  # a frame came, and shows no face  # noqa: E731
+    loop.sinks.append(lambda _: (back if gone.is_set() and follows() else come).set())
     loop.start()
     try:
         assert come.wait(60)
@@ -142,7 +143,7 @@ def test_the_loop_says_that_the_camera_is_gone_and_goes_on(model, target_info, w
         assert gone.wait(60)
         webcam.plugged_in = True
         assert back.wait(60)
-        assert loop.state is State.FACE_LOST and loop.gone is None and loop.error is None
+        assert loop.error is None
     finally:
         loop.stop()
 

@@ -105,6 +105,26 @@ def test_doctor_finds_what_the_start_would_fail_on(changes, expected, tmp_path, 
     assert expected in problem
 
 
+def test_without_a_home_there_is_no_cache_but_a_certificate():
+    """As for a service's user: what is compiled and signed is kept for the run, which is said once for each."""
+    program = """
+import live.arguments, numba
+from live.app import certificate
+from live.options import Options
+assert all(path.exists() for path in certificate(Options(self_signed=True)))
+print(numba.config.CACHE_DIR)
+"""
+    environment = {"PATH": "/usr/bin", "HOME": "/dev/null"}
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=REPOSITORY, env=environment, capture_output=True, text=True, timeout=120
+    )
+    assert done.returncode == 0, done.stderr
+    assert [line.split(": ")[1] for line in done.stderr.splitlines()] == [
+        "compiled functions are kept for this run only.", "certificates are kept for this run only.",
+    ]  # fmt: skip
+    assert not Path(done.stdout.strip()).exists()  # it is gone with the process
+
+
 def test_an_address_that_is_not_ours():
     with pytest.raises(UserError, match="with --host"):
         listen("192.0.2.1", 0)
