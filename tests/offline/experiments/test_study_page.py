@@ -45,16 +45,21 @@ def answer(page, label: str, answered: int) -> None:
     until(page, f"document.getElementById('progress').textContent.startsWith('{answered} of')")
 
 
+def assert_answers_fit(page, width: int, height: int) -> None:
+    """All answers are on the screen, large enough for a thumb."""
+    for button in page.query_selector_all("#answers button"):
+        box = button.bounding_box()
+        assert box["x"] >= 0 and box["x"] + box["width"] <= width and box["height"] >= 44
+        assert box["y"] + box["height"] <= height
+
+
 @pytest.mark.parametrize(("width", "height"), [(1200, 800), (390, 844)], ids=["desktop", "phone"])
 def test_a_rater_answers_everything(chromium, study_folder, width, height):
     with served(study_folder) as address, opened(chromium, address, width=width, height=height) as page:
         page.get_by_role("button", name="Begin").click()
         until(page, "document.querySelector('#clips video')?.readyState >= 2")
         assert "how real does this video look?" in page.inner_text("#asked")
-        for button in page.query_selector_all("#answers button"):
-            box = button.bounding_box()
-            assert box["x"] >= 0 and box["x"] + box["width"] <= width and box["height"] >= 44
-            assert box["y"] + box["height"] <= height
+        assert_answers_fit(page, width, height)
         answer(page, "4", 1)
         page.reload()  # goes on where it was
         until(page, "document.getElementById('progress').textContent.startsWith('1 of 7')")
@@ -64,6 +69,7 @@ def test_a_rater_answers_everything(chromium, study_folder, width, height):
         assert "follows the movements" in page.inner_text("#asked") and page.is_visible("#source video")
         assert page.locator("video:visible").count() == 3
         assert page.evaluate("document.documentElement.scrollWidth") <= width
+        assert_answers_fit(page, width, height)
         page.get_by_role("button", name="Left").click()
         until(page, "!document.getElementById('end').hidden")
     answers = Answers(study_folder / DATABASE)

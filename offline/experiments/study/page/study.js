@@ -41,7 +41,8 @@ async function give(item, answer) {
 
 function video(address) {
   const element = document.createElement('video');
-  Object.assign(element, { src: address, muted: true, loop: true, autoplay: true, playsInline: true, controls: true });
+  Object.assign(element, { src: address, muted: true, loop: true, autoplay: true, playsInline: true });
+  element.addEventListener('click', () => (element.paused ? element.play() : element.pause())); // controls would hide chins
   return element;
 }
 
