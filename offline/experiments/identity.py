@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from face.fit_identity import fit_identity
+from face.fit_joint_identity import fit_identity
 from face.fitting import FitSettings, LandmarkBasis
 from face.landmarks import Landmarks, inner_face
 from face.morphable import MorphableModel
