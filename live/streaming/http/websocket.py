@@ -9,6 +9,7 @@ import logging
 import time
 import weakref
 from collections.abc import Callable
+from dataclasses import asdict
 
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
@@ -57,7 +58,13 @@ def status(session: Session, role: str, trouble: str | None = None) -> dict[str,
         "detail": trouble or (pipeline.gone if pipeline.state is State.CAMERA_GONE else _DETAILS.get(pipeline.state)),
         "progress": round(pipeline.calibration, 2) if calibrating else None,
         "role": role,
-        "target": {"name": target.name, "title": target.title, "provenance": target.provenance},
+        "target": {
+            "name": target.name,
+            "title": target.title,
+            "provenance": target.provenance,
+            "consent": None if target.consent is None else asdict(target.consent),
+        },
+        "watermark": pipeline.marking.session_id,
         "source": pipeline.source_name,
         "publisher": pipeline.guest,
         "fps": round(pipeline.metrics.rate(), 1),
