@@ -41,10 +41,12 @@ class Signing:
         Raises:
             UserError: it could not be signed; it is left as it was.
         """
+        if not path.exists():  # nothing was recorded
+            return
         if self._pair is None and importlib.util.find_spec("c2pa") is None:
-            logger.warning("%s is not signed: for that, pip install 'head2head-live[c2pa]'.", path)
+            logger.info("%s is not signed: for that, pip install 'head2head-live[c2pa]'.", path)
         elif path.suffix.lower() not in _FORMATS:
-            logger.warning("%s is not signed: C2PA credentials need MP4 or MOV.", path)
-        elif path.exists():
+            logger.info("%s is not signed: C2PA credentials need MP4 or MOV.", path)
+        else:
             certificate, key = self._pair or own_certificate(writable(user_config_path("head2head"), "certificates"))
             sign(path, session_id, certificate, key)
