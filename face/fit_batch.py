@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 from numba import njit
 
-from face.fit_identity import fit_identity
+from face.fit_joint_identity import fit_identity
 from face.fitting import FitSettings, FrameFit, LandmarkBasis, fit_frame, head_camera, linearise, solve_box
 from face.gaze_estimation import GazeEstimator
 from face.landmarks import Landmarks

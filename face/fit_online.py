@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from face.fit_identity import solve_identity, without_expression
+from face.fit_joint_identity import solve_identity, without_expression
 from face.fitting import FitSettings, FrameFit, LandmarkBasis, fit_frame, head_camera, linearise
 from face.gaze_estimation import GazeEstimator
 from face.landmarks import Landmarks, inner_face

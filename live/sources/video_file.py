@@ -14,6 +14,7 @@ from live.sources.source import Emit
 
 DEMO_CLIP = Path(__file__).with_name("studio_noor.mp4")
 _JUMP_S = 1.0  # by which a file's times may go on from one frame to the next: more is a new beginning
+_LATE_S = 0.5  # a machine that decodes too slowly plays the rest later, rather than ever later
 _SOUND_AHEAD_S = 0.4  # sound is handed on this much early, and held until it is due: hold-ups do not make it late
 
 
@@ -50,6 +51,9 @@ class FileSource:
                     timeline = timeline or _Timeline(self._clock(), 1 / video.rate)
                     due_s, jumped = timeline.due(time_s)
                     if sound is not None:
+                        if (late_s := self._clock() - due_s) > _LATE_S:
+                            timeline.put_off(late_s)
+                            due_s += late_s
                         if jumped:
                             sound.seek(time_s)
                         sound.play(time_s + _SOUND_AHEAD_S, due_s - time_s)
@@ -84,6 +88,10 @@ class _Timeline:
         due_s = self._next_s if jumped else self._next_s - self._interval_s + step_s
         self._next_s = due_s + self._interval_s
         return due_s, jumped
+
+    def put_off(self, seconds: float) -> None:
+        """Play everything that follows so much later."""
+        self._next_s += seconds
 
 
 class _SoundTrack:

@@ -3,6 +3,7 @@
     python -m offline.experiments ROW --people DATASET --people DATASET … --out DIR [--profile small] [--seeds 2]
     python -m offline.experiments all --people … --out DIR          every row
     python -m offline.experiments all --out DIR --smoke             toy sizes: does everything run?
+    python -m offline.experiments study --people … --out DIR --serve        the page on which people rate clips
 
 A person is a dataset of ``offline.reconstruct``, or ``painted:SEED``, a rendered one whose truth is known. DIR/ROW gets
 tables (``.md``, ``.csv``) and figures; DIR/runs the trained networks, which the rows share. What is there is not
@@ -24,6 +25,7 @@ from offline.evaluate.identity import FaceRecognizer
 from offline.experiments.registry import ROWS
 from offline.experiments.scales import SCALES, SMOKE
 from offline.experiments.setup import Setup
+from offline.experiments.study import row as study
 from offline.experiments.subjects import PaintedFilm, open_subject
 from offline.options import options_of
 from offline.training.distributed import Ranks
@@ -47,6 +49,8 @@ class ExperimentOptions:
         painted_frames, size: of painted people.
         perceptual_weights, identity_weights: files of networks that others trained.
         smoke: toy sizes.
+        serve: show the rating page instead of computing tables.
+        host, port: where.
     """
 
     row: str
@@ -61,6 +65,9 @@ class ExperimentOptions:
     perceptual_weights: Path | None
     identity_weights: Path | None
     smoke: bool
+    serve: bool
+    host: str
+    port: int
 
     def setup(self, ranks: Ranks) -> Setup:
         """The experiment that the options describe.
@@ -102,6 +109,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--perceptual-weights", type=Path, metavar="NPZ", help="VGG16 trunk (default: VGG19, fetched)")
     parser.add_argument("--identity-weights", type=Path, metavar="ONNX", help="a face recognizer (ArcFace's crops)")
     parser.add_argument("--smoke", action="store_true", help="toy sizes, painted people: does everything run?")
+    parser.add_argument("--serve", action="store_true", help="with study: show the page on which people rate clips")
+    parser.add_argument("--host", default="127.0.0.1", help="of that page (default 127.0.0.1: this machine alone)")
+    parser.add_argument("--port", type=int, default=8090, help="of that page (default 8090)")
     return parser
 
 
@@ -114,8 +124,13 @@ def main() -> int:
         parser.error("give --people, a dataset of offline.reconstruct or painted:SEED, once for each person")
     if arguments.seeds < 1:
         parser.error("--seeds takes 1 at least")
+    if arguments.serve and arguments.row != study.NAME:
+        parser.error("--serve goes with the row study")
     options = options_of(ExperimentOptions, arguments)
     setup = options.setup(Ranks(device=_device()))
+    if options.serve:
+        study.serve(setup, options.host, options.port)
+        return 0
     for name in ROWS if options.row == _ALL else [options.row]:
         for table in ROWS[name].run(setup):
             table.write(setup.folder(name))

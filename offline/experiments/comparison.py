@@ -9,7 +9,7 @@ import numpy as np
 
 from offline.experiments.figures import bar_chart, side_by_side
 from offline.experiments.intervals import difference, mean_interval
-from offline.experiments.scores import score_frames
+from offline.experiments.scores import scores_of
 from offline.experiments.setup import Setup
 from offline.experiments.subjects import Subject
 from offline.experiments.tables import Table
@@ -66,7 +66,7 @@ def _score(
     masks = {measure.name: measure.frames(subject) if measure.frames else None for measure in measures}
     for variant in variants:
         outputs = [held_out_outputs(setup, subject, variant, seed) for seed in range(setup.seeds)]
-        scores = [score_frames(subject, images) for images in outputs]
+        scores = [scores_of(subject, images) for images in outputs]
         for measure in measures:
             of_seeds = np.stack([score[measure.score] for score in scores])
             mask = masks[measure.name]

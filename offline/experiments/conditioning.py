@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from offline.experiments.comparison import Measure, compare
 from offline.experiments.conditionings import with_teeth, without_gaze
 from offline.experiments.identity import identity_kept
@@ -9,7 +11,7 @@ from offline.experiments.scores import APD, EYES_APD, MOUTH_APD, teeth_frames
 from offline.experiments.setup import Setup
 from offline.experiments.tables import Table
 from offline.experiments.training import Variant, driven
-from offline.experiments.transfer import transferred_conditionings
+from offline.experiments.transfer import driven_by, transferred_conditionings
 
 _SWAPS = {True: "swapped", False: "the source's"}
 
@@ -36,10 +38,9 @@ def run(setup: Setup) -> list[Table]:
     table = Table("conditioning-identity", caption, columns)
     for source, target in pairs:
         for swap, said in _SWAPS.items():
-            conditionings = transferred_conditionings(setup, source, target, swap)
+            conditionings = partial(transferred_conditionings, setup, source, target, swap)
             for seed in range(setup.seeds):
-                name = f"driven-by-{source.name}-{len(source.held_out)}" + ("" if swap else "-not-swapped")
-                images = driven(setup, target, variants[0], seed, name, conditionings)
+                images = driven(setup, target, variants[0], seed, driven_by(source, swap), conditionings)
                 kept = identity_kept(setup, source, target, images)
                 table.add(source.name, target.name, said, seed, kept.target_mm, kept.source_mm, kept.target_cosine,
                           kept.source_cosine, kept.seen)  # fmt: skip

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 
+from offline.experiments.cells import file_of
 from offline.experiments.figures import heat_map, moments, save, write_sheet
 from offline.experiments.intervals import mean_interval
-from offline.experiments.scores import APD, score_frames
+from offline.experiments.scores import APD, scores_of
 from offline.experiments.setup import Setup, at_takes
 from offline.experiments.subjects import Subject
 from offline.experiments.tables import Table
-from offline.experiments.training import Variant, driven, held_out_outputs
-from offline.experiments.transfer import filled, followed, transferred, transferred_conditionings, usual
+from offline.experiments.training import Origin, Variant, driven, held_out_outputs
+from offline.experiments.transfer import driven_by, filled, followed, transferred, transferred_conditionings, usual
 
 _ENOUGH = 300  # frames of a mean that is worth its name
+
+
+class _NoFaceError(Exception):
+    """A driven video shows no face."""
 
 
 def run(setup: Setup) -> list[Table]:
@@ -30,13 +37,14 @@ def run(setup: Setup) -> list[Table]:
             there = _drive(setup, x, y, full, seed)
             frames = len(x.held_out)
             note = "" if frames >= _ENOUGH else f"fewer than {_ENOUGH} frames"
-            back = _bring_back(setup, x, y, there)
-            if back is None:
+            origin = Origin(f"cycle-{y.name}", f"{x.held_out_key} {file_of(there).parent.name}")
+            try:
+                returned = driven(setup, x, full, seed, origin, partial(_bring_back, setup, x, y, there))
+            except _NoFaceError:
                 table.add(x.name, y.name, seed, frames, None, None, "no face seen in the driven video")
                 continue
-            returned = driven(setup, x, full, seed, f"cycle-{y.name}-{frames}", back)
-            errors = score_frames(x, returned)[APD]
-            direct = score_frames(x, held_out_outputs(setup, x, full, seed))[APD]
+            errors = scores_of(x, returned)[APD]
+            direct = scores_of(x, held_out_outputs(setup, x, full, seed))[APD]
             table.add(x.name, y.name, seed, frames, mean_interval(errors), mean_interval(direct), note)
             if seed == 0:
                 _write_figures(setup, x, y, there, returned, errors)
@@ -45,18 +53,21 @@ def run(setup: Setup) -> list[Table]:
 
 def _drive(setup: Setup, x: Subject, y: Subject, variant: Variant, seed: int) -> np.ndarray:
     """Y driven by X's held-out frames, ``[T, H, W, 3]`` uint8."""
-    conditionings = transferred_conditionings(setup, x, y)
-    return driven(setup, y, variant, seed, f"driven-by-{x.name}-{len(x.held_out)}", conditionings)
+    return driven(setup, y, variant, seed, driven_by(x), partial(transferred_conditionings, setup, x, y))
 
 
-def _bring_back(setup: Setup, x: Subject, y: Subject, images: np.ndarray) -> list[np.ndarray] | None:
-    """Conditionings of X for what Y was made to do, take by take; ``None`` where no face is seen in a take."""
+def _bring_back(setup: Setup, x: Subject, y: Subject, images: np.ndarray) -> list[np.ndarray]:
+    """Conditionings of X for what Y was made to do, take by take.
+
+    Raises:
+        _NoFaceError: no face is seen in a take.
+    """
     renderer, ends = setup.renderer(x), (usual(y.dataset), usual(x.dataset))
     takes = []
     for take in at_takes(x, images):
         faces = filled(followed(setup.model, y.dataset, np.asarray(take)))
         if faces is None:
-            return None
+            raise _NoFaceError
         takes.append(np.stack([renderer.render(transferred(face, *ends)) for face in faces]))
     return takes
 

@@ -78,8 +78,9 @@ def bar_chart(table: Table, path: Path) -> None:
         for number, entry in enumerate(of_measure):
             mean = entry["mean"]
             assert isinstance(mean, Interval)
-            below_above = [[mean.value - mean.low], [mean.high - mean.value]]
-            axis.errorbar(number, mean.value, yerr=np.maximum(below_above, 0), fmt="o", capsize=3)
+            below_above = np.array([[mean.value - mean.low], [mean.high - mean.value]])
+            reach = below_above if np.isfinite(below_above).all() else None
+            axis.errorbar(number, mean.value, yerr=reach, fmt="o", capsize=3)
         labels = [f"{entry['person']}: {entry['variant']}" for entry in of_measure]
         axis.set_xticks(range(len(labels)), labels, rotation=60, ha="right", fontsize=7)
         axis.set_title(measure, fontsize=9)

@@ -6,13 +6,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from face.fit_identity import fit_identity
+from face.fit_joint_identity import fit_identity
 from face.fitting import FitSettings, LandmarkBasis
 from face.landmarks import Landmarks, inner_face
 from face.morphable import MorphableModel
 from offline.evaluate.face_metrics import watch
 from offline.evaluate.identity import FaceRecognizer
-from offline.experiments.setup import Setup
+from offline.experiments.cells import cell
+from offline.experiments.setup import Setup, digest
 from offline.experiments.subjects import Subject
 
 _MM = 100.0  # in a model unit
@@ -21,7 +22,7 @@ _REFERENCE_FRAMES = 25  # of a person's footage, for the recognizer
 
 @dataclass(frozen=True)
 class Kept:
-    """How near outputs are to the person who should be seen, and to the one who drives; ``None`` if no face is seen.
+    """How near outputs are to the person who should be seen, and to the one who drives; NaN where that is not known.
 
     Attributes:
         target_mm, source_mm: mean distance of the faces' landmarks at rest, size and place put aside.
@@ -29,29 +30,33 @@ class Kept:
         seen: share of the outputs in which the tracker found a face.
     """
 
-    target_mm: float | None
-    source_mm: float | None
-    target_cosine: float | None
-    source_cosine: float | None
+    target_mm: float
+    source_mm: float
+    target_cosine: float
+    source_cosine: float
     seen: float
 
 
 def identity_kept(setup: Setup, source: Subject, target: Subject, outputs: np.ndarray) -> Kept:
-    """Whose face outputs ``[T, H, W, 3]`` uint8 show that a source drove with a target's network."""
+    """Whose face outputs ``[T, H, W, 3]`` uint8 show that a source drove with a target's network; computed once."""
+    name = f"identity-{digest({'recognizer': setup.recognizer.hash if setup.recognizer else None})}"
+    values = cell(outputs, name, lambda: _compared(setup, source, target, outputs))
+    return Kept(**{key: float(value) for key, value in values.items()})
+
+
+def _compared(setup: Setup, source: Subject, target: Subject, outputs: np.ndarray) -> dict[str, np.ndarray]:
+    """The attributes of ``Kept``, ``[]`` float64."""
     tracked = watch(outputs, float(target.dataset.manifest["rate"]))
     faces = [face for face in tracked if face is not None]
-    seen = len(faces) / len(tracked)
-    if not faces:
-        return Kept(None, None, None, None, seen)
-    identity = fit_identity(LandmarkBasis(setup.model), faces, FitSettings())
-    millimeters = [
-        shape_distance_mm(setup.model, identity, person.dataset.parameters["identity"]) for person in (target, source)
-    ]
-    cosines = [
-        None if setup.recognizer is None else _cosine(setup.recognizer, outputs, tracked, person)
-        for person in (target, source)
-    ]
-    return Kept(millimeters[0], millimeters[1], cosines[0], cosines[1], seen)
+    values = dict.fromkeys(("target_mm", "source_mm", "target_cosine", "source_cosine"), np.nan)
+    if faces:
+        identity = fit_identity(LandmarkBasis(setup.model), faces, FitSettings())
+        for role, person in (("target", target), ("source", source)):
+            expected = person.dataset.parameters["identity"]
+            values[f"{role}_mm"] = shape_distance_mm(setup.model, identity, expected)
+            if setup.recognizer is not None:
+                values[f"{role}_cosine"] = _cosine(setup.recognizer, outputs, tracked, person)
+    return {name: np.array(value) for name, value in (values | {"seen": len(faces) / len(tracked)}).items()}
 
 
 def shape_distance_mm(model: MorphableModel, a: np.ndarray, b: np.ndarray) -> float:  # [IDENTITY_SIZE] each
@@ -65,15 +70,13 @@ def shape_distance_mm(model: MorphableModel, a: np.ndarray, b: np.ndarray) -> fl
     return float(np.linalg.norm(first - scale * second @ (u * signs) @ vt, axis=1).mean() * _MM)
 
 
-def _cosine(
-    recognizer: FaceRecognizer, outputs: np.ndarray, tracked: list[Landmarks | None], person: Subject
-) -> float | None:
-    """Mean similarity of outputs and a person's training frames; ``None`` where those show no face."""
+def _cosine(recognizer: FaceRecognizer, outputs: np.ndarray, tracked: list[Landmarks | None], person: Subject) -> float:
+    """Mean similarity of outputs and a person's training frames; NaN where those show no face."""
     first, last = person.dataset.train[0]
     frames = np.asarray(person.dataset.frames[first : min(last, first + _REFERENCE_FRAMES)])
     faces = zip(frames, watch(frames, float(person.dataset.manifest["rate"])), strict=True)
     embeddings = [recognizer.embedding(frame, face) for frame, face in faces if face is not None]
     if not embeddings:
-        return None
+        return float("nan")
     reference = np.mean(embeddings, axis=0)
     return recognizer.similarity(outputs, tracked, reference / np.linalg.norm(reference))

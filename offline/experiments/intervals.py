@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 _BLOCK = 25  # frames: neighbors are alike, a second later they are not
+_FEWEST_BLOCKS = 4
 _DRAWS = 2000
 _TAILS = (2.5, 97.5)  # percentiles of a 95 % interval
 _Z = 1.959964  # the normal distribution's 97.5th percentile
@@ -47,10 +48,19 @@ class Difference:
 
 
 def mean_interval(values: np.ndarray) -> Interval:
-    """Mean of values per frame ``[T]``, NaN where a frame has none; by bootstrap over blocks of a second."""
-    draws = _block_means(values)
-    low, high = np.nanpercentile(draws, _TAILS)
-    return Interval(float(np.nanmean(values)), float(low), float(high))
+    """Mean of values per frame ``[T]``, those that are NaN left out; by bootstrap over blocks of a second.
+
+    Too few frames say nothing: their interval is without end.
+    """
+    counted = values[np.isfinite(values)]
+    block = min(_BLOCK, max(1, len(counted) // _FEWEST_BLOCKS))
+    if len(counted) < _FEWEST_BLOCKS:
+        return Interval(float(counted.mean()) if len(counted) else float("nan"), -np.inf, np.inf)
+    blocks = np.array_split(counted, len(counted) // block)
+    sums, counts = np.array([b.sum() for b in blocks]), np.array([len(b) for b in blocks])
+    chosen = np.random.default_rng(0).integers(len(blocks), size=(_DRAWS, len(blocks)))
+    low, high = np.percentile(sums[chosen].sum(1) / counts[chosen].sum(1), _TAILS)
+    return Interval(float(counted.mean()), float(low), float(high))
 
 
 def difference(values: np.ndarray, base: np.ndarray) -> Difference:  # [S, T] both, of the same frames
@@ -59,18 +69,6 @@ def difference(values: np.ndarray, base: np.ndarray) -> Difference:  # [S, T] bo
     if len(values) < 2:
         return Difference(mean, float("nan"))
     return Difference(mean, float(max(np.ptp(np.nanmean(v, axis=1)) for v in (values, base)) / 2))
-
-
-def _block_means(values: np.ndarray) -> np.ndarray:
-    """Means ``[_DRAWS]`` of blocks drawn with replacement."""
-    rng = np.random.default_rng(0)
-    block = min(_BLOCK, max(1, len(values) // 4))
-    blocks = np.array_split(values, max(1, len(values) // block))
-    sums = np.array([np.nansum(b) for b in blocks])
-    counts = np.array([np.isfinite(b).sum() for b in blocks])
-    chosen = rng.integers(len(blocks), size=(_DRAWS, len(blocks)))
-    total = counts[chosen].sum(1)
-    return np.divide(sums[chosen].sum(1), total, out=np.full(_DRAWS, np.nan), where=total > 0)
 
 
 def share_interval(count: int, total: int) -> Interval:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 
 from face.errors import UserError
@@ -14,7 +16,7 @@ from offline.experiments.setup import Setup
 from offline.experiments.subjects import Subject
 from offline.experiments.tables import Table
 from offline.experiments.training import Variant, driven
-from offline.experiments.transfer import transferred_conditionings
+from offline.experiments.transfer import driven_by, transferred_conditionings
 
 
 def run(setup: Setup) -> list[Table]:
@@ -55,12 +57,11 @@ def _identity_table(setup: Setup, ours: Variant, baseline: Variant) -> Table:
 
 def _drive(setup: Setup, source: Subject, target: Subject, variant: Variant, seed: int) -> np.ndarray:
     """The target driven by the source's held-out frames."""
-    conditionings = (
-        transferred_conditionings(setup, source, target)
-        if variant.conditionings is None
-        else registered_landmarks(setup, source, target)
-    )
-    return driven(setup, target, variant, seed, f"driven-by-{source.name}-{len(source.held_out)}", conditionings)
+    if variant.conditionings is None:
+        conditionings = partial(transferred_conditionings, setup, source, target)
+    else:
+        conditionings = partial(registered_landmarks, setup, source, target)
+    return driven(setup, target, variant, seed, driven_by(source), conditionings)
 
 
 def _write_figure(setup: Setup, source: Subject, target: Subject, outputs: dict[str, np.ndarray]) -> None:

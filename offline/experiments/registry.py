@@ -14,7 +14,9 @@ from offline.experiments import (
     pix2pix,
     self_reenactment,
 )
+from offline.experiments.detector import row as detector
 from offline.experiments.setup import Setup
+from offline.experiments.study import row as study
 from offline.experiments.tables import Table
 
 
@@ -39,4 +41,6 @@ ROWS = {
     "flow": Row("Table I a", flow.run),
     "mouth": Row("Table I b", mouth.run),
     "conditioning": Row("ours", conditioning.run),
+    "detector": Row("automated study", detector.run),
+    study.NAME: Row("Tables II, III", study.run),
 }

@@ -7,19 +7,25 @@ import itertools
 import cv2
 import numpy as np
 
-from face.landmarks import INNER_LIPS
+from face.landmarks import INNER_LIPS, MOUTH_CORNERS
 from face.morphable import MorphableModel
 from offline.dataset.dataset import part_window
 from offline.dataset.pixel_error import distances
+from offline.experiments.cells import cell
 from offline.experiments.setup import at_takes
 from offline.experiments.subjects import Subject
 from offline.flow.optical_flow import estimated_flow, warp_image
 
 APD, MOUTH_APD, EYES_APD, WARPING = "APD", "mouth APD", "eyes APD", "warping error"
-_TEETH_SHARE = 0.12  # of the open mouth that is bright and pale
-_BRIGHT, _PALE = 70, 110  # least value, greatest saturation of teeth, of 255
-_OPEN_PX = 4  # pixels inside the lips of an open mouth, at least
+_TEETH_SHARE = 0.16  # of the open mouth that is bright and pale
+_BRIGHT, _PALE = 60, 70  # least value, greatest saturation of teeth, of 255
+_OPEN = 0.05  # least area inside the lips of an open mouth, over the square of its width
 _FAST = 75  # percentile of motion
+
+
+def scores_of(subject: Subject, outputs: np.ndarray) -> dict[str, np.ndarray]:
+    """``score_frames`` of outputs that lie in a file, computed once."""
+    return cell(outputs, "scores", lambda: score_frames(subject, outputs))
 
 
 def score_frames(subject: Subject, images: np.ndarray) -> dict[str, np.ndarray]:
@@ -61,12 +67,13 @@ def teeth_frames(model: MorphableModel, subject: Subject) -> np.ndarray:
 def _shows_teeth(model: MorphableModel, subject: Subject, number: int) -> bool:
     frame = np.asarray(subject.dataset.frames[number])
     face = subject.dataset.face(number)
-    points = face.camera.project(model.landmarks_of(model.shape(face.identity, face.expression)))
-    inside = np.zeros(frame.shape[:2], np.uint8)
-    cv2.fillPoly(inside, [np.round(points[list(INNER_LIPS), :2] * 256).astype(np.int32)], 1, shift=8)
-    _, saturation, value = np.moveaxis(cv2.cvtColor(frame, cv2.COLOR_RGB2HSV)[inside > 0], -1, 0)
-    if len(value) < _OPEN_PX:
+    points = face.camera.project(model.landmarks_of(model.shape(face.identity, face.expression)))[:, :2]
+    lips, (right, left) = points[list(INNER_LIPS)], points[list(MOUTH_CORNERS)]
+    if cv2.contourArea(lips.astype(np.float32)) < _OPEN * float(((right - left) ** 2).sum()):
         return False
+    inside = np.zeros(frame.shape[:2], np.uint8)
+    cv2.fillPoly(inside, [np.round(lips * 256).astype(np.int32)], 1, shift=8)
+    _, saturation, value = np.moveaxis(cv2.cvtColor(frame, cv2.COLOR_RGB2HSV)[inside > 0], -1, 0)
     return bool(((value > _BRIGHT) & (saturation < _PALE)).mean() > _TEETH_SHARE)
 
 

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict
+from functools import partial
 
 import numpy as np
 
 from face.camera_map import CameraMap
+from face.errors import UserError
 from face.fit_batch import fit_video
 from offline.dataset.pixel_error import score_images
 from offline.evaluate.face_metrics import watch
 from offline.experiments.figures import heat_map, moments, write_sheet
 from offline.experiments.intervals import mean_interval
-from offline.experiments.scores import APD, MOUTH_APD, score_frames
+from offline.experiments.scores import APD, MOUTH_APD, scores_of
 from offline.experiments.setup import Setup, at_takes
 from offline.experiments.subjects import Subject
 from offline.experiments.tables import Table
-from offline.experiments.training import Variant, driven, held_out_outputs, minutes_of, train
+from offline.experiments.training import Origin, Variant, driven, held_out_outputs, minutes_of, train
 
 LIVE, BATCH, TRUE = "live fit", "batch fit", "true parameters"  # what conditionings are of
 
@@ -32,14 +34,13 @@ def run(setup: Setup) -> list[Table]:
     caption = f"Self-reenactment of the last third, never trained on (Fig. 2), 95 % intervals. {setup.caption()}"
     table = Table("self", caption, columns)
     for subject in setup.subjects:
-        batch = _batch_conditionings(setup, subject)
         for seed in range(setup.seeds):
             own = TRUE if subject.painted else LIVE
-            outputs = {own: held_out_outputs(setup, subject, full, seed)}
-            if batch is not None:
-                outputs[BATCH] = driven(setup, subject, full, seed, f"batch-{len(subject.held_out)}", batch)
+            origin = Origin("batch-fit", subject.held_out_key)
+            batch = driven(setup, subject, full, seed, origin, partial(_batch_conditionings, setup, subject))
+            outputs = {own: held_out_outputs(setup, subject, full, seed), BATCH: batch}
             for fit, images in outputs.items():
-                scores = score_frames(subject, images)
+                scores = scores_of(subject, images)
                 whole = _whole_scores(subject, images)
                 took = minutes_of(train(setup, subject, full, seed))
                 table.add(subject.name, fit, len(images), seed, mean_interval(scores[APD]),
@@ -63,8 +64,12 @@ def _whole_scores(subject: Subject, images: np.ndarray) -> dict[str, float]:
     return total
 
 
-def _batch_conditionings(setup: Setup, subject: Subject) -> list[np.ndarray] | None:
-    """Conditionings of the fit over whole takes (Eq. 2), identity known; ``None`` where a take shows no face."""
+def _batch_conditionings(setup: Setup, subject: Subject) -> list[np.ndarray]:
+    """Conditionings of the fit over whole takes (Eq. 2), identity known.
+
+    Raises:
+        UserError: a take shows no face.
+    """
     dataset, renderer = subject.dataset, setup.renderer(subject)
     camera_map = CameraMap(setup.model, dataset.camera_map)
     takes = []
@@ -73,7 +78,7 @@ def _batch_conditionings(setup: Setup, subject: Subject) -> list[np.ndarray] | N
         faces = fit_video(setup.model, tracked, identity=dataset.parameters["identity"])
         known = [camera_map.correct(face) for face in faces if face is not None]
         if not known:
-            return None
+            raise UserError(f"No face is seen in the held-out frames of {subject.name}: give other footage.")
         numbers = np.maximum(np.cumsum([face is not None for face in faces]) - 1, 0)
         takes.append(np.stack([renderer.render(known[k]) for k in numbers]))
     return takes

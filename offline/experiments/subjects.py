@@ -53,6 +53,11 @@ class Subject:
         """Numbers ``[T]`` of the held-out frames, take by take."""
         return np.concatenate([np.arange(first, last) for first, last in self.takes])
 
+    @property
+    def held_out_key(self) -> str:
+        """Tells the held-out frames of people apart."""
+        return f"{self.dataset.fingerprint} {len(self.held_out)}"
+
 
 @dataclass(frozen=True)
 class PaintedFilm:

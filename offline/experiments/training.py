@@ -54,6 +54,19 @@ class Variant:
     conditionings: Conditionings | None = None
 
 
+@dataclass(frozen=True)
+class Origin:
+    """Where conditionings come from.
+
+    Attributes:
+        name: for files.
+        made_of: all that decides them, beside the network that goes by them.
+    """
+
+    name: str
+    made_of: str
+
+
 def train(setup: Setup, subject: Subject, variant: Variant, seed: int) -> Path:
     """The folder of a trained run; goes on where it was interrupted.
 
@@ -96,7 +109,12 @@ def network_of(setup: Setup, run: Path, profile: Profile, size: int) -> Network:
 
 
 def driven(
-    setup: Setup, subject: Subject, variant: Variant, seed: int, name: str, conditionings: list[np.ndarray]
+    setup: Setup,
+    subject: Subject,
+    variant: Variant,
+    seed: int,
+    origin: Origin,
+    conditionings: Callable[[], list[np.ndarray]],
 ) -> np.ndarray:
     """Outputs ``[T, H, W, 3]`` uint8 of a person's network, trained if need be, and computed once.
 
@@ -105,19 +123,20 @@ def driven(
         subject: whose network.
         variant: which of them.
         seed: of its training.
-        name: of the conditionings, which tells them apart.
-        conditionings: of each take, ``[t, H, W, 6]`` uint8; each is rolled out from a blank.
+        origin: of the conditionings.
+        conditionings: gives those of each take, ``[t, H, W, 6]`` uint8; each is rolled out from a blank.
     """
     run = train(setup, subject, variant, seed)
-    path = run / f"{name}.npy"
+    path = run / f"{origin.name}-{digest({'made of': origin.made_of})}.npy"
     if not path.exists():
-        network = network_of(setup, run, variant.profile, conditionings[0].shape[1])
-        count = sum(len(take) for take in conditionings)
+        takes = conditionings()
+        network = network_of(setup, run, variant.profile, takes[0].shape[1])
+        count = sum(len(take) for take in takes)
         with atomic(path) as partial:
-            shape = (count, *conditionings[0].shape[1:3], 3)
+            shape = (count, *takes[0].shape[1:3], 3)
             images = np.lib.format.open_memmap(partial, "w+", np.uint8, shape)
-            rolled = (image for take in conditionings for image in roll_out(network, take))
-            for number, image in enumerate(tqdm(rolled, total=count, desc=f"{run.name}: {name}", unit="frame")):
+            rolled = (image for take in takes for image in roll_out(network, take))
+            for number, image in enumerate(tqdm(rolled, total=count, desc=f"{run.name}: {origin.name}", unit="frame")):
                 images[number] = image
             images.flush()
     outputs: np.ndarray = np.load(path, mmap_mode="r")
@@ -126,9 +145,11 @@ def driven(
 
 def held_out_outputs(setup: Setup, subject: Subject, variant: Variant, seed: int) -> np.ndarray:
     """Self-reenactment: outputs ``[T, H, W, 3]`` uint8 for the held-out frames."""
-    dataset = _conditioned(setup, subject, variant)
-    conditionings = at_takes(subject, np.asarray(dataset.conditionings[subject.held_out]))
-    return driven(setup, subject, variant, seed, f"held-out-{len(subject.held_out)}", conditionings)
+
+    def conditionings() -> list[np.ndarray]:
+        return at_takes(subject, _conditioned(setup, subject, variant).conditionings[subject.held_out])
+
+    return driven(setup, subject, variant, seed, Origin("held-out", subject.held_out_key), conditionings)
 
 
 def _conditioned(setup: Setup, subject: Subject, variant: Variant) -> Dataset:

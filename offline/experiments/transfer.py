@@ -15,6 +15,7 @@ from offline.dataset.dataset import Dataset
 from offline.evaluate.face_metrics import watch
 from offline.experiments.setup import Setup
 from offline.experiments.subjects import Subject
+from offline.experiments.training import Origin
 
 
 @dataclass(frozen=True)
@@ -68,6 +69,11 @@ def transferred_conditionings(setup: Setup, source: Subject, target: Subject, sw
         )
         for first, last in source.takes
     ]  # fmt: skip
+
+
+def driven_by(source: Subject, swap: bool = True) -> Origin:
+    """Where ``transferred_conditionings`` come from."""
+    return Origin(f"driven-by-{source.name}" + ("" if swap else "-not-swapped"), source.held_out_key)
 
 
 def followed(model: MorphableModel, dataset: Dataset, images: np.ndarray) -> list[FaceParameters | None]:

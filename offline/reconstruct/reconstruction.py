@@ -25,7 +25,7 @@ from face.camera_map import CameraMap
 from face.conditioning import CpuConditioning
 from face.errors import UserError
 from face.files import sha256
-from face.fit_identity import fit_identity
+from face.fit_joint_identity import fit_identity
 from face.fitting import FitSettings, LandmarkBasis, landmarks_camera, reprojection_error
 from face.landmarks import Landmarks, inner_face
 from face.live_fit import LiveFit

@@ -56,6 +56,20 @@ def test_no_frame_of_a_paced_file_comes_before_its_time():
     assert max(early) <= 0.001
 
 
+def test_a_machine_too_slow_for_a_file_falls_behind_no_further():
+    now_s, behind_s, stop = [0.0], [], threading.Event()
+
+    def emit(media):
+        if isinstance(media, Frame):
+            behind_s.append(now_s[0] - media.captured_s)
+            now_s[0] += 0.1  # until it is ready for the next, which is due 40 ms after this one
+            if len(behind_s) == 60:
+                stop.set()
+
+    FileSource(DEMO_CLIP, clock=lambda: now_s[0]).run(emit, stop)
+    assert max(behind_s) <= 0.5
+
+
 def broadcast(path, start_s: float, seconds: float = 0.6):
     """A piece of a recorded stream: frames and sound with times that do not begin at 0."""
     with av.open(str(path), "w") as sink:

@@ -6,13 +6,15 @@ import pytest
 from face.errors import UserError
 from face.landmarks import SURFACE_COUNT
 from face.video import VideoWriter
+from offline.dataset.crop import Crop, choose_crop
 from offline.dataset.dataset import Dataset
 from offline.evaluate.evaluation import live_faces
 from offline.evaluate.face_metrics import watch
 from offline.export.options import TargetLabels
 from offline.export.target_info import describe
 from offline.reconstruct.checked_tracking import Track
-from offline.reconstruct.reconstruction import Crop, Take, choose_crop, reconstruct, split_takes
+from offline.reconstruct.options import ReconstructionOptions
+from offline.reconstruct.reconstruction import Take, reconstruct, split_takes
 from offline.synthetic.motion import natural_motion
 from offline.synthetic.raster_people import Person, act
 
@@ -109,13 +111,13 @@ def test_videos_that_are_too_short_say_so(model, tmp_path):
         for parameters in act(person, natural_motion(5, 70), 192):
             writer.write(person.render(parameters, 192, 192))
     with pytest.raises(UserError, match=r"last 0\.2 s: give 3 s"):
-        reconstruct(tmp_path / "dataset", [tmp_path / "talk.mp4"], [])
+        reconstruct(tmp_path / "dataset", ReconstructionOptions([tmp_path / "talk.mp4"]))
 
 
 def test_a_folder_with_something_else_is_left_alone(tmp_path):
     (tmp_path / "letter.txt").write_text("dear")
     with pytest.raises(UserError, match="not a dataset"):
-        reconstruct(tmp_path, [tmp_path / "a.mp4"], [], 64)
+        reconstruct(tmp_path, ReconstructionOptions([tmp_path / "a.mp4"], size=64))
     assert (tmp_path / "letter.txt").exists()
 
 
@@ -124,5 +126,5 @@ def test_videos_without_a_face_say_so(tmp_path):
         for _ in range(3):
             writer.write(np.full((96, 96, 3), 120, np.uint8))
     with pytest.raises(UserError, match="No face was found in .*wall.mp4"):
-        reconstruct(tmp_path / "out", [tmp_path / "wall.mp4"], [])
+        reconstruct(tmp_path / "out", ReconstructionOptions([tmp_path / "wall.mp4"]))
     assert not (tmp_path / "out").exists()

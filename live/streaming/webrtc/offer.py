@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import itertools
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -165,18 +166,18 @@ def _usable(line: str, client: str) -> bool:
 
 
 def _sections(lines: list[str]) -> Iterator[Section]:
-    section: Section | None = None
-    for line in lines:
-        if line.startswith("m="):
-            if section is not None:
-                yield section
-            words = line[2:].split()
-            section = Section(words[0]) if len(words) > 1 and words[1] != "0" else None
-        elif section is not None and line[2:] in _DIRECTIONS:
-            section.direction = line[2:]
-        elif section is not None and line.startswith("a=rtpmap:"):
-            section.codecs.add(line.partition(" ")[2].partition("/")[0].upper())
-    if section is not None:
+    starts = [number for number, line in enumerate(lines) if line.startswith("m=")]
+    for first, last in itertools.pairwise([*starts, len(lines)]):
+        words = lines[first][2:].split()
+        # A bundled section has port 0 too, where it says so (RFC 8843).
+        if len(words) < 2 or (words[1] == "0" and "a=bundle-only" not in lines[first:last]):
+            continue
+        section = Section(words[0])
+        for line in lines[first + 1 : last]:
+            if line[2:] in _DIRECTIONS:
+                section.direction = line[2:]
+            elif line.startswith("a=rtpmap:"):
+                section.codecs.add(line.partition(" ")[2].partition("/")[0].upper())
         yield section
 
 

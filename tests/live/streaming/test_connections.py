@@ -65,9 +65,8 @@ def test_a_handshake_that_does_not_come_to_its_end_is_cut_off(tmp_path, monkeypa
         server = await asyncio.start_server(lambda *_: None, "127.0.0.1", 0, ssl=context)
         async with server:
             reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
-            with contextlib.suppress(ConnectionResetError):
+            with contextlib.closing(writer), contextlib.suppress(ConnectionResetError):
                 return await asyncio.wait_for(reader.read(), 30)
-            writer.close()
         return b""
 
     assert asyncio.run(work()) == b""

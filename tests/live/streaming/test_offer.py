@@ -99,3 +99,10 @@ def test_an_offer_that_cannot_be_answered_is_told_why(check, sections, says):
     else:
         with pytest.raises(Unacceptable, match=says):
             check(offer)
+
+
+@pytest.mark.parametrize(("line", "kinds"), [("a=bundle-only", ["video", "audio"]), ("a=sendrecv", ["video"])])
+def test_a_bundled_section_of_port_0_is_offered_and_another_is_not(line, kinds):
+    sound = f"m=audio 0 UDP/TLS/RTP/SAVPF 97\r\n{line}\r\na=rtpmap:97 OPUS/48000/2\r\n"  # as GStreamer bundles
+    text = f"v=0\r\nm=video 9 UDP/TLS/RTP/SAVPF 96\r\na=rtpmap:96 VP8/90000\r\n{sound}"
+    assert [section.kind for section in read_offer(text, "127.0.0.1").sections] == kinds
