@@ -8,7 +8,7 @@ import torch
 from offline.networks.discriminators import MultiScaleDiscriminator
 from offline.networks.exported_step import NO_OUTPUT_VALUE
 from offline.networks.paper_generator import PaperGenerator
-from offline.training.losses import (
+from offline.training.pixel_losses import (
     discriminator_loss,
     feature_matching,
     generator_loss,

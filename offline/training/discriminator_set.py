@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from offline.dataset.dataset import Window
 from offline.networks.discriminators import MultiScaleDiscriminator
 from offline.training.crops import Crops, cut
-from offline.training.losses import discriminator_loss, feature_matching, generator_loss
+from offline.training.pixel_losses import discriminator_loss, feature_matching, generator_loss
 from offline.training.profiles import Weights
 
 STRIDES = (1, 3, 9)  # frames between the three that a dynamics discriminator sees
