@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -128,6 +129,9 @@ class DatasetWriter:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        for images in (self.frames, self.conditionings):
+            with contextlib.suppress(OSError):  # a full disk does not take the end either
+                images.close()
         self._write.discard()  # makes room again, where it was the disk
 
 
