@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from torch import Tensor
 
-from offline.training.discriminator_set import STRIDES, Motion
+from offline.training.discriminator_inputs import STRIDES, Motion
 from offline.training.loader import FramePair
 from offline.training.pixel_losses import warping_l1
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from offline.dataset.dataset import Clip, Dataset
 from offline.training.crops import Crops, draw_crops
-from offline.training.discriminator_set import STRIDES
+from offline.training.discriminator_inputs import STRIDES
 from offline.training.distributed import Ranks
 from offline.training.profiles import Profile, Weights
 
