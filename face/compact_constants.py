@@ -9,7 +9,7 @@ from __future__ import annotations
 HEAD_EXTENT = 2.0  # the head's texture reaches twice as far as the face on every side
 CAMERA_PIXELS = slice(2, None, 4)  # along either axis: those that the camera is estimated from
 RIGID_ABOVE = -0.25  # of the NMFC's height: nose, eyes and forehead move as one, the jaw does not
-MASK_SLOPE = 64  # so steep that the face's darkest colour counts as face
+MASK_SLOPE = 64  # so steep that the face's darkest color counts as face
 FIRM = 1e-4  # added to the variances that the camera is divided by: few pixels may lie in a plane
 LOOKS = 3  # steps in which a pixel's ray finds the relief
 

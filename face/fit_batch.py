@@ -10,7 +10,7 @@ import numpy as np
 from numba import njit
 
 from face.fit_joint_identity import fit_identity
-from face.fitting import FitSettings, FrameFit, LandmarkBasis, fit_frame, head_camera, linearise, solve_box
+from face.fitting import FitSettings, FrameFit, LandmarkBasis, fit_frame, head_camera, linearize, solve_box
 from face.gaze_estimation import GazeEstimator
 from face.landmarks import Landmarks
 from face.morphable import MorphableModel
@@ -30,9 +30,9 @@ def smooth_expressions(
     weight: float,
     sweeps: int,
 ) -> None:
-    """Minimise the frames' quadratics plus ``weight`` times squared second differences, within the box.
+    """Minimize the frames' quadratics plus ``weight`` times squared second differences, within the box.
 
-    Block coordinate descent: each frame in turn is solved in its box with its neighbours held.
+    Block coordinate descent: each frame in turn is solved in its box with its neighbors held.
     """
     frames, units = expressions.shape
     for _ in range(sweeps):
@@ -63,7 +63,7 @@ def _fit_take(
     expressions = np.stack([f.expression for f in fits])
     for _ in range(_CAMERA_ROUNDS):
         equations = [
-            linearise(basis, one, fit.camera, identity, fit.expression, settings, False)
+            linearize(basis, one, fit.camera, identity, fit.expression, settings, False)
             for one, fit in zip(landmarks, fits, strict=True)
         ]
         hessians = np.stack([e.hessian for e in equations])

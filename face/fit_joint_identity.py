@@ -1,6 +1,6 @@
 """Who it is: the identity of Eq. 2, found together with the expressions and cameras of all frames.
 
-Each round linearises the cameras and eliminates them. What is left is a quadratic in one identity and an expression per
+Each round linearizes the cameras and eliminates them. What is left is a quadratic in one identity and an expression per
 frame, each within its box. Frames meet only in the identity: every frame's free coefficients are eliminated in turn
 (Schur complement), the identity is solved, and the expressions follow; coefficients on their bounds are held.
 Smoothness over time comes after, for the identity that was found: it hardly changes which one is best.
@@ -13,7 +13,7 @@ from collections.abc import Sequence
 import numpy as np
 from scipy.linalg import cho_factor, cho_solve
 
-from face.fitting import FitSettings, FrameFit, LandmarkBasis, NormalEquations, fit_frame, linearise, solve_box
+from face.fitting import FitSettings, FrameFit, LandmarkBasis, NormalEquations, fit_frame, linearize, solve_box
 from face.landmarks import Landmarks
 from face.parameters import EXPRESSION_SIZE, IDENTITY_SIZE
 
@@ -82,7 +82,7 @@ def _joint_step(
 ) -> tuple[np.ndarray, list[FrameFit]]:
     """One Gauss-Newton step of identity and of all frames' expressions and cameras together."""
     frames = [
-        linearise(basis, one, fit.camera, identity, fit.expression, settings, True)
+        linearize(basis, one, fit.camera, identity, fit.expression, settings, True)
         for one, fit in zip(landmarks, fits, strict=True)
     ]
     among = [np.ascontiguousarray(e.hessian[:EXPRESSION_SIZE, :EXPRESSION_SIZE]) for e in frames]

@@ -43,7 +43,7 @@ def eye_crops(
     scale = _RADIUS_PX / radius_px
     picture, points = eyes.gray, points - [eyes.left, eyes.top]
     while scale < 0.5:  # a step at a time: one jump over many pixels would miss those between
-        # OpenCV keeps the first pixel's centre where it is, not its corner.
+        # OpenCV keeps the first pixel's center where it is, not its corner.
         picture, points, scale = cv2.pyrDown(picture), points / 2 + 0.25, scale * 2
     turn = scale * _upright(points)
     crops = []
@@ -63,16 +63,16 @@ def eye_crops(
     return np.stack(crops)
 
 
-def eye_places(points: np.ndarray, centres: np.ndarray, radius_px: float) -> np.ndarray:
+def eye_places(points: np.ndarray, centers: np.ndarray, radius_px: float) -> np.ndarray:
     """Where eyeball, iris, upper and lower lid and outer corner lie, ``[2, 5, 2]`` float32: left and right eye.
 
     From the middle of the eye's corners, along and below the line from eye to eye, in radii of the eyeball.
-    ``points``: ``[478, 2]`` px; ``centres``: ``[2, 2]`` px, of the fitted eyeballs.
+    ``points``: ``[478, 2]`` px; ``centers``: ``[2, 2]`` px, of the fitted eyeballs.
     """
     turn = _upright(points) / radius_px
     places = [
-        (np.stack([centre, points[iris], *points[list(lids)], points[outer]]) - (points[outer] + points[inner]) / 2)
-        for ((outer, inner), lids, iris), centre in zip(_EYES, centres, strict=True)
+        (np.stack([center, points[iris], *points[list(lids)], points[outer]]) - (points[outer] + points[inner]) / 2)
+        for ((outer, inner), lids, iris), center in zip(_EYES, centers, strict=True)
     ]
     return (np.stack(places) @ turn.T).astype(np.float32)
 
@@ -122,9 +122,9 @@ def look(
     """
     assert landmarks.eyes is not None
     radius_px = camera.scale * model.eye_radius
-    centres = camera.project(model.eye_centres(identity))[:, :2]
+    centers = camera.project(model.eye_centers(identity))[:, :2]
     return (
         eye_crops(landmarks.eyes, landmarks.points, radius_px, width, height),
-        eye_places(landmarks.points, centres, radius_px),
+        eye_places(landmarks.points, centers, radius_px),
         camera.euler_deg[:2].astype(np.float32),
     )

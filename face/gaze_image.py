@@ -73,11 +73,11 @@ class GazeRenderer:
         camera = parameters.camera
         forward = gaze_rotation(parameters.gaze)[:, 2] * self._model.eye_radius
         radius_px = self._model.eye_radius * camera.scale
-        for centre, (mean, identity, expression) in zip(
-            self._model.eye_centres(parameters.identity), self._outlines, strict=True
+        for center, (mean, identity, expression) in zip(
+            self._model.eye_centers(parameters.identity), self._outlines, strict=True
         ):
             loop = mean + np.tensordot(parameters.identity, identity, 1)
             loop = loop + np.tensordot(parameters.expression, expression, 1)
             outline = np.ascontiguousarray(camera.project(loop)[:, :2])
-            iris = camera.project(centre + forward)[:2]
+            iris = camera.project(center + forward)[:2]
             draw_eye(image, outline, iris, IRIS_RADIUS * radius_px, PUPIL_RADIUS * radius_px)

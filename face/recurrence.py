@@ -24,7 +24,7 @@ class Recurrence:
     def inputs(self, conditioning: np.ndarray) -> dict[str, np.ndarray]:
         """Inputs of the next step by the names ``INPUTS``, for its conditioning ``[H, W, 6]`` uint8.
 
-        Before there is a past, the first conditioning stands for the earlier ones and grey for the outputs.
+        Before there is a past, the first conditioning stands for the earlier ones and gray for the outputs.
         """
         if not self._conditionings:
             blank = np.full((*conditioning.shape[:2], 3), NO_OUTPUT, np.uint8)

@@ -15,12 +15,12 @@ class Region:
     """A turned square of a picture.
 
     Attributes:
-        centre: ``[2]`` px.
+        center: ``[2]`` px.
         side: px.
         angle: rad, clockwise as seen in the picture.
     """
 
-    centre: np.ndarray
+    center: np.ndarray
     side: float
     angle: float = 0.0
 
@@ -34,17 +34,17 @@ class Region:
         """
         # MediaPipe's networks were trained on crops whose corners, not the middles of their pixels, meet the square's.
         linear = self._axes() * (self.side / size)
-        matrix = np.column_stack([linear, self.centre - linear @ np.full(2, size / 2)])
+        matrix = np.column_stack([linear, self.center - linear @ np.full(2, size / 2)])
         return cv2.warpAffine(image, matrix, (size, size), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
                               borderMode=border)  # fmt: skip
 
     def to_picture(self, points: np.ndarray) -> np.ndarray:
         """Points ``[…, 2]`` of the crop, 0…1 from its upper left corner, in the picture's pixels."""
-        return self.centre + (points - 0.5) @ self._axes().T * self.side
+        return self.center + (points - 0.5) @ self._axes().T * self.side
 
     def to_crop(self, points: np.ndarray) -> np.ndarray:
         """The way back from ``to_picture``: points ``[…, 2]`` px in the crop, 0…1 from its upper left corner."""
-        return (points - self.centre) @ self._axes() / self.side + 0.5
+        return (points - self.center) @ self._axes() / self.side + 0.5
 
     def _axes(self) -> np.ndarray:
         """The crop's axes as columns, ``[2, 2]``."""

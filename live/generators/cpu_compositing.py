@@ -94,7 +94,7 @@ def _moments(conditioning: np.ndarray) -> np.ndarray:
 
 @njit(cache=True, nogil=True)
 def _between(position: np.float32, count: int) -> tuple[int, int, np.float32]:
-    """Neighbours among ``count`` samples of a position in samples, and how far it is to the second."""
+    """Neighbors among ``count`` samples of a position in samples, and how far it is to the second."""
     inside = min(np.float32(count - 1), max(_ZERO, position))  # in this order: what is no number becomes the first
     first = int(inside)
     return first, min(first + 1, count - 1), inside - np.float32(first)

@@ -51,7 +51,7 @@ class FaceMesh:
         one["expression"], one["rotation"] = parameters.expression, camera.rotation
         one["scale"], one["place"] = camera.scale, camera.translation
         forward = gaze_rotation(parameters.gaze)[:, 2] * self._model.eye_radius
-        one["iris"] = camera.project(self._model.eye_centres(parameters.identity) + forward)[:, :2]
+        one["iris"] = camera.project(self._model.eye_centers(parameters.identity) + forward)[:, :2]
         radius_px = self._model.eye_radius * camera.scale
         one["iris_radius"], one["pupil_radius"] = IRIS_RADIUS * radius_px, PUPIL_RADIUS * radius_px
         return packed

@@ -65,7 +65,7 @@ class Region:
         return part * part * (3 - 2 * part)
 
 
-_INNER_BROWS = (107, 55, 336, 285)  # a frown brings them together by a millimetre
+_INNER_BROWS = (107, 55, 336, 285)  # a frown brings them together by a millimeter
 REGIONS = (
     Region(MOUTH, (*OUTER_LIPS, *INNER_LIPS), (), (), 0.08, 0.45, by_mouth=True),
     Region(BROWS, (*LEFT_BROW, *RIGHT_BROW), _INNER_BROWS, (*LEFT_EYE, *RIGHT_EYE), 0.05, 0.30, by_mouth=False),

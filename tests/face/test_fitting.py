@@ -17,7 +17,7 @@ from face.fitting import (
     fit_frame,
     head_camera,
     landmarks_camera,
-    linearise,
+    linearize,
     solve_box,
 )
 from face.landmarks import INNER_LIPS, LEFT_BROW, RIGHT_BROW, SURFACE_COUNT, UNIT_NAMES, Landmarks
@@ -62,7 +62,7 @@ def test_box_solver_agrees_with_scipy():
         assert np.allclose(found, lsq_linear(a, b, (0, 0.3)).x, atol=1e-5)
 
 
-def test_gradient_of_the_linearisation(model, basis):
+def test_gradient_of_the_linearization(model, basis):
     """At the estimate, the eliminated quadratic has the true energy's slope along expression (finite differences)."""
     rng = np.random.default_rng(1)
     identity, expression = rng.normal(0, 0.5, 80), of_units(rng.uniform(0.1, 0.5, len(UNIT_NAMES)))
@@ -72,8 +72,8 @@ def test_gradient_of_the_linearisation(model, basis):
     settings = FitSettings(outlier_noises=1e6)
     view = parameters.camera
     for _ in range(20):  # bring the camera to its optimum, where eliminating it changes nothing at first order
-        view = linearise(basis, seen, view, identity, expression, settings, False).camera_at(expression)
-    equations = linearise(basis, seen, view, identity, expression, settings, False)
+        view = linearize(basis, seen, view, identity, expression, settings, False).camera_at(expression)
+    equations = linearize(basis, seen, view, identity, expression, settings, False)
     slope = equations.hessian @ expression - equations.gradient
 
     def energy(e):

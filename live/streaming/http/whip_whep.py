@@ -44,7 +44,7 @@ def _kind(request: Request) -> str:
     return request.headers.get("content-type", "").split(";")[0].strip().lower()
 
 
-class Signalling:
+class Signaling:
     """The HTTP side of connections.
 
     Args:

@@ -109,4 +109,4 @@ def _beard(rng: np.random.Generator, head: HeadModel, person: Person, shape: np.
             rng, shape, roots, direction, rng.uniform(0.05, 0.15, count), np.full(count, 0.4), 3, 0.1, 0.35
         )
         radius = np.linspace(0.0048, 0.003, 3)[None]
-    return Group("beard", s, radius, person.beard_melanin, max(0.35, person.grey_variety), roots=roots, shape=shape)
+    return Group("beard", s, radius, person.beard_melanin, max(0.35, person.gray_variety), roots=roots, shape=shape)

@@ -28,9 +28,9 @@ def build(scene: Any, role: Role) -> None:
     camera.data.lens, camera.data.sensor_width = LENS_MM, SENSOR_MM
     scene.collection.objects.link(camera)
     scene.camera = camera
-    for place, side, energy, colour in _LIGHTS:
+    for place, side, energy, color in _LIGHTS:
         light = bpy.data.lights.new("light", "AREA")
-        light.size, light.energy, light.color = side, energy, colour
+        light.size, light.energy, light.color = side, energy, color
         lamp = bpy.data.objects.new("light", light)
         lamp.location = place
         lamp.rotation_euler = (Vector(_FACE) - Vector(place)).to_track_quat("-Z", "Y").to_euler()
@@ -69,8 +69,8 @@ def _room(seed: int, size: int = 256) -> np.ndarray:
         middle_x, middle_y = rng.uniform(0, 1, 2)
         wide, high = rng.uniform(0.02, 0.16), rng.uniform(0.03, 0.22)
         box = soft(wide - abs(x - middle_x), 0.022) * soft(high - abs(y - middle_y), 0.022)
-        colour = rng.uniform(0.03, 0.34) * (1 + rng.uniform(-0.35, 0.35, 3) * [1, 0.3, -1])
-        picture += box[..., None] * 0.8 * (colour - picture)
+        color = rng.uniform(0.03, 0.34) * (1 + rng.uniform(-0.35, 0.35, 3) * [1, 0.3, -1])
+        picture += box[..., None] * 0.8 * (color - picture)
     for _ in range(5):
         middle_x, middle_y, radius = *rng.uniform(0.05, 0.95, 2), rng.uniform(0.012, 0.035)
         disc = soft(radius - np.hypot(x - middle_x, y - middle_y), 0.004) * rng.uniform(0.1, 0.35)
