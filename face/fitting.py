@@ -55,8 +55,8 @@ class FitSettings:
             alike in all frames of a person, so that more of them do not make it surer.
         smoothness_spread: standard deviation of a unit's second difference (batch fit, E_sm).
         outlier_noises: residuals beyond this many ``landmark_noise`` lose weight (Geman-McClure).
-        nod: how much farther a head is pitched than the tracker's landmarks say, which shy away from pitch (not
-            from yaw or roll): by 1.2 on path-traced people, by 1.45 on painted ones.
+        pitch_gain: how much farther a head is pitched than the tracker's landmarks say, which shy away from pitch (not
+            from yaw or roll): by 1.2 on path-traced people, by 1.45 on rasterized ones.
         iterations: Gauss-Newton steps per frame when warm.
     """
 
@@ -66,7 +66,7 @@ class FitSettings:
     identity_frames: float = 4.0
     smoothness_spread: float = 0.15
     outlier_noises: float = 8.0
-    nod: float = 1.3
+    pitch_gain: float = 1.3
     iterations: int = 2
 
 
@@ -250,18 +250,18 @@ def reprojection_error(
 def head_camera(
     basis: LandmarkBasis, camera: ScaledOrthographicCamera, settings: FitSettings
 ) -> ScaledOrthographicCamera:
-    """The head's camera from the landmarks': see ``FitSettings.nod``. The middle of the face stays where it is."""
-    return _nodded(basis, camera, settings.nod)
+    """The head's camera from the landmarks' (``FitSettings.pitch_gain``), about the middle of the face."""
+    return _pitch_scaled(basis, camera, settings.pitch_gain)
 
 
 def landmarks_camera(
     basis: LandmarkBasis, camera: ScaledOrthographicCamera, settings: FitSettings
 ) -> ScaledOrthographicCamera:
     """The landmarks' camera from the head's: the way back from ``head_camera``."""
-    return _nodded(basis, camera, 1 / settings.nod)
+    return _pitch_scaled(basis, camera, 1 / settings.pitch_gain)
 
 
-def _nodded(basis: LandmarkBasis, camera: ScaledOrthographicCamera, factor: float) -> ScaledOrthographicCamera:
+def _pitch_scaled(basis: LandmarkBasis, camera: ScaledOrthographicCamera, factor: float) -> ScaledOrthographicCamera:
     yaw, pitch, roll = camera.euler_deg
     euler = np.array([yaw, pitch * factor, roll])
     turned = ScaledOrthographicCamera.from_euler(euler, camera.scale, camera.translation)

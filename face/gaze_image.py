@@ -69,7 +69,7 @@ class GazeRenderer:
         self._outlines = [(mean[k], identity[:, k], expression[:, k]) for k in loops]
 
     def draw(self, parameters: FaceParameters, image: np.ndarray) -> None:
-        """Draw the gaze image into a black picture ``[H, W, 3]`` uint8; see ``draw_eye`` for the channels."""
+        """Draw the gaze image into a black image ``[H, W, 3]`` uint8; see ``draw_eye`` for the channels."""
         camera = parameters.camera
         forward = gaze_rotation(parameters.gaze)[:, 2] * self._model.eye_radius
         radius_px = self._model.eye_radius * camera.scale

@@ -61,7 +61,7 @@ BELOW_NOSE = (
 )  # fmt: skip
 _WEIGHTS = (  # of landmarks in a fit, 1 for all others; later ones count
     (BELOW_NOSE, 0.5),  # cheeks and chin move in ways that no direction foresees
-    # The tracker puts points of the outline where the face ends in the picture, so they slide with pose.
+    # The tracker puts points of the outline where the face ends in the image, so they slide with pose.
     (FACE_OVAL, 0.15),
     # The rigid part, which says how the head is turned.
     (_NOSE, 10.0), ((*LEFT_EYE, *RIGHT_EYE), 5.0), (ABOUT_EYES, 10.0), ((33, 133, 263, 362), 40.0),
@@ -85,12 +85,12 @@ def inner_face() -> np.ndarray:
 
 
 @dataclass(frozen=True)
-class EyePicture:
-    """The part of a picture that shows both eyes.
+class EyeImage:
+    """The part of an image that shows both eyes.
 
     Attributes:
         gray: ``[h, w]`` uint8.
-        left, top: px, where its corner lies in the picture.
+        left, top: px, where its corner lies in the image.
     """
 
     gray: np.ndarray
@@ -115,7 +115,7 @@ class Landmarks:
     scores: np.ndarray
     width: int
     height: int
-    eyes: EyePicture | None = None
+    eyes: EyeImage | None = None
     colors: np.ndarray | None = None
     visibility: np.ndarray | None = None
 

@@ -40,7 +40,7 @@ class Part(IntEnum):
 class MorphableModel:
     """Eq. 1: ``x = mean + identity · s_id + expression · s_exp`` over the vertices of a quad cage.
 
-    Model frame: origin midway between the eyeballs of the mean, x to the picture's right when the face
+    Model frame: origin midway between the eyeballs of the mean, x to the image's right when the face
     looks at the viewer, y up, z to the viewer; unit 1 dm.
 
     Attributes:

@@ -1,4 +1,4 @@
-"""The NMFC image (Eq. 3): what the generator is told about the face's shape, pose and expression."""
+"""The NMFC image (Eq. 3): the generator's conditioning on the face's shape, pose and expression."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ def nmfc_colors(model: MorphableModel) -> np.ndarray:
 
 
 @njit(cache=True, nogil=True)
-def paint(
-    image: np.ndarray,  # [H, W, 3] uint8, painted over
+def shade(
+    image: np.ndarray,  # [H, W, 3] uint8, drawn into
     index: np.ndarray,  # [H, W] int32
     colors: np.ndarray,  # [T, 3] uint8
 ) -> None:
@@ -68,6 +68,6 @@ class NmfcRenderer:
         return self._mean + np.tensordot(identity.astype(np.float32), self._identity, 1)
 
     def draw(self, parameters: FaceParameters, image: np.ndarray) -> None:
-        """Draw the NMFC image into a black picture ``[H, W, 3]`` uint8."""
+        """Draw the NMFC image into a black image ``[H, W, 3]`` uint8."""
         index, _ = rasterize(self.vertices(parameters), self.triangles, *image.shape[:2])
-        paint(image, index, self._colors)
+        shade(image, index, self._colors)

@@ -19,7 +19,7 @@ from face.landmarks import (
     Landmarks,
 )
 from face.morphable import MorphableModel, Part
-from face.nmfc import nmfc_box, paint
+from face.nmfc import nmfc_box, shade
 from face.parameters import FaceParameters
 from face.raster import rasterize
 from offline.dataset.dataset import Dataset
@@ -71,7 +71,7 @@ class TeethConditioning:
         image = self._face.render(parameters)
         free = ~image[..., :3].any(-1)  # the face keeps its own border
         index[(index >= int(self._inner.sum())) | ~free] = -1
-        paint(image[..., :3], index, self._colors)
+        shade(image[..., :3], index, self._colors)
         return image
 
 

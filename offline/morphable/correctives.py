@@ -102,7 +102,7 @@ def left_over(model: MorphableModel, clip: Clip) -> Motion:
     basis = LandmarkBasis(model)
     pairs = [
         (landmarks, fit)
-        for landmarks, fit in zip(clip, fit_video(model, clip, FitSettings(nod=1.0)), strict=True)
+        for landmarks, fit in zip(clip, fit_video(model, clip, FitSettings(pitch_gain=1.0)), strict=True)
         if landmarks is not None and fit is not None
     ]
     offsets = np.stack([_offsets(basis, landmarks, fit) for landmarks, fit in pairs])

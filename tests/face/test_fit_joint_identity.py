@@ -22,7 +22,7 @@ SEEN = np.arange(0, 468, 9)
 
 @pytest.fixture(scope="module")
 def settings():
-    return FitSettings(nod=1.0, outlier_noises=1e6, identity_limit=1.5)  # trf knows no outliers; the box is felt
+    return FitSettings(pitch_gain=1.0, outlier_noises=1e6, identity_limit=1.5)  # trf knows no outliers; the box is felt
 
 
 @pytest.fixture(scope="module")

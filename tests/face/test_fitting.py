@@ -124,11 +124,11 @@ def test_lips_and_brows_follow_the_landmarks_whatever_the_scores_say(model, basi
 
 def test_the_head_nods_farther_than_its_landmarks(basis):
     seen = camera(20, -10, 5)
-    head = head_camera(basis, seen, FitSettings(nod=1.3))
+    head = head_camera(basis, seen, FitSettings(pitch_gain=1.3))
     assert np.allclose(head.euler_deg, [20, -13, 5]) and head.scale == seen.scale
     middle = basis.mean.mean(0)
     assert np.allclose(head.project(middle)[:2], seen.project(middle)[:2])
-    back = landmarks_camera(basis, head, FitSettings(nod=1.3))
+    back = landmarks_camera(basis, head, FitSettings(pitch_gain=1.3))
     assert np.allclose(back.rotation, seen.rotation) and np.allclose(back.translation, seen.translation)
 
 
@@ -145,7 +145,7 @@ def test_gross_outliers_hardly_matter(model, basis):
 
 def test_batch_fit_of_a_talking_head(model, basis):
     seen, truth = tracks(model)
-    found = fit_video(model, seen, FitSettings(nod=1.0))  # landmarks of the model, not of the tracker
+    found = fit_video(model, seen, FitSettings(pitch_gain=1.0))  # landmarks of the model, not of the tracker
     assert len({id(p.identity) for p in found}) == 1
     pose = [np.abs(f.camera.euler_deg - t.camera.euler_deg) for f, t in zip(found, truth, strict=True)]
     assert np.mean(pose) < 0.7 and np.max(pose) < 2.5

@@ -130,7 +130,7 @@ def test_crop_shows_what_the_region_encloses():
     image[30:50, 60:80] = (200, 100, 50)
     crop = Region(np.array([70.0, 40.0]), 20.0, np.pi / 2).crop(image, 64)
     assert (crop[4:-4, 4:-4] == (200, 100, 50)).all()
-    right = Region(np.array([70.0, 40.0]), 40.0, np.pi / 2).to_picture(np.array([1.0, 0.5]))
+    right = Region(np.array([70.0, 40.0]), 40.0, np.pi / 2).to_image(np.array([1.0, 0.5]))
     assert np.allclose(right, [70, 60])  # a quarter turned clockwise, its right is below
     beyond = Region(np.array([0.0, 0.0]), 20.0).crop(np.full((50, 50, 3), 7, np.uint8), 16, cv2.BORDER_CONSTANT)
     assert beyond[0, 0, 0] == 0 and beyond[-2, -2, 0] == 7
