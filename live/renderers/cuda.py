@@ -139,5 +139,5 @@ class CudaConditioning:
                np.int32(size), self._keys)  # fmt: skip
         launch(stream, self._per_pixel, self._compose, self._face, self._keys, self._colors, np.intp(outlines),
                np.int32(size), image)  # fmt: skip
-        stream.sync()  # others use the picture on streams of their own
+        stream.sync()  # others use the image on streams of their own
         return DeviceConditioning(self._gpu, image, size)

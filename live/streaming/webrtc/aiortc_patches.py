@@ -127,7 +127,7 @@ async def close(connection: RTCPeerConnection) -> None:
 
 
 def on_keyframe_request(sender: RTCRtpSender, request: Callable[[], None]) -> None:
-    """Send a viewer's picture-loss reports to the shared encoder; the sender's own encoder never runs."""
+    """Send a viewer's picture loss indications (PLI) to the shared encoder; the sender's own encoder never runs."""
     sender._send_keyframe = request
 
 

@@ -67,8 +67,8 @@ def _pulled_back(
     knot = SKULL_MIDDLE + np.array([0, -2.6, -11.2])
 
     def density(p: np.ndarray) -> np.ndarray:
-        seen = 0.6 + 0.4 * smoothstep(-8, -3, p[:, 2])  # fewer where the camera never looks
-        return scalp_weight(line, p, -0.9, 2.2) ** 2.2 * seen
+        share = 0.6 + 0.4 * smoothstep(-8, -3, p[:, 2])  # fewer where the camera never looks
+        return scalp_weight(line, p, -0.9, 2.2) ** 2.2 * share
 
     roots = scatter(rng, head, shape, count, density)
     p = roots.on(shape)

@@ -200,12 +200,14 @@ def _lashes(base: np.ndarray, faces: Faces) -> list[Lashes]:
                     if not up:
                         break
                     column.append(up[0])
-                one = [j for j in neighbors[i] if level(j) == 1]
-                if not one or len(column) < 4:
+                first = [j for j in neighbors[i] if level(j) == 1]
+                if not first or len(column) < 4:
                     continue
-                zero = [j for j in neighbors[one[0]] if level(j) == 1 and not any(level(k) == 2 for k in neighbors[j])]
-                if zero:
-                    columns.append([zero[0], one[0], *column])
+                root = [
+                    j for j in neighbors[first[0]] if level(j) == 1 and not any(level(k) == 2 for k in neighbors[j])
+                ]
+                if root:
+                    columns.append([root[0], first[0], *column])
             ordered = np.array(columns)
             ordered = ordered[np.argsort(base[ordered[:, 0], 0])]
             out.append(Lashes(bool(base[ordered[:, 0], 1].mean() > 3.5), ordered))
