@@ -172,11 +172,13 @@ def main() -> int:
         write_image(arguments.sheet, sheet)
         return 0
     source, frames = arguments.source[0], next(driven)
-    shown = _compared(source, frames, info.size) if arguments.compare else ((f.output, f.source.time_s) for f in frames)
+    images = (
+        _compared(source, frames, info.size) if arguments.compare else ((f.output, f.source.time_s) for f in frames)
+    )
     with VideoReader(source) as video:
         rate = video.rate
     with VideoWriter(arguments.out, rate, sound_of=source) as written:
-        for image, time_s in shown:
+        for image, time_s in images:
             written.write(image, time_s)
     return 0
 

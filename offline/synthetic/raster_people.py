@@ -22,7 +22,7 @@ from face.files import atomic
 from face.landmarks import INNER_LIPS, LEFT_BROW, LEFT_EYE, OUTER_LIPS, RIGHT_BROW, RIGHT_EYE
 from face.morphable import MorphableModel, Part
 from face.parameters import FaceParameters, gaze_rotation, of_units
-from face.raster import interpolate, rasterise, vertex_normals
+from face.raster import interpolate, rasterize, vertex_normals
 from face.video import VideoWriter
 from offline.cli_errors import one_sentence
 from offline.image_file import write_image
@@ -148,7 +148,7 @@ class Person:
         """Drawn mesh ``[V', 3]`` float32, model frame, eyes turned to the gaze."""
         vertices = self.model.subdivision @ self.model.shape(parameters.identity, parameters.expression)
         vertices += self._hair_shell
-        centers = self.model.eye_centres(parameters.identity)
+        centers = self.model.eye_centers(parameters.identity)
         turn = gaze_rotation(parameters.gaze)
         for center, part in zip(centers, (Part.LEFT_EYE, Part.RIGHT_EYE), strict=True):
             side = self.vertex_parts == part
@@ -171,7 +171,7 @@ class Person:
         """An image of the person, ``[H, W, 3]`` uint8 sRGB. ``parameters.identity`` is taken as it is."""
         big = SUPERSAMPLING
         points = self.project(parameters, big)
-        index, _ = rasterise(points, self._triangles, height * big, width * big)
+        index, _ = rasterize(points, self._triangles, height * big, width * big)
         vertices = self.fine_vertices(parameters)
         normals = vertex_normals(vertices, self.model.triangles) @ parameters.camera.rotation.T.astype(np.float32)
         local = self._eye_local(vertices, parameters)
@@ -188,7 +188,7 @@ class Person:
     def _eye_local(self, vertices: np.ndarray, parameters: FaceParameters) -> np.ndarray:
         """Position on the eyeball in its own frame ``[V', 3]``, unit radius, pupil at +z; zero elsewhere."""
         local = np.zeros_like(vertices)
-        centers = self.model.eye_centres(parameters.identity)
+        centers = self.model.eye_centers(parameters.identity)
         turn = gaze_rotation(parameters.gaze)
         for center, part in zip(centers, (Part.LEFT_EYE, Part.RIGHT_EYE), strict=True):
             side = self.vertex_parts == part
@@ -252,7 +252,7 @@ class Person:
         """True places of the 478 landmarks in the image, ``[478, 2]`` px (irises turned with the gaze)."""
         vertices = self.model.shape(parameters.identity, parameters.expression)
         points = self.model.landmarks_of(vertices)
-        centers = self.model.eye_centres(parameters.identity)
+        centers = self.model.eye_centers(parameters.identity)
         turn = gaze_rotation(parameters.gaze)
         for center, side in zip(centers, (slice(473, 478), slice(468, 473)), strict=True):
             points[side] = (points[side] - center) @ turn.T + center
@@ -261,7 +261,7 @@ class Person:
     def flow(self, before: FaceParameters, after: FaceParameters, height: int, width: int) -> np.ndarray:
         """True optical flow of the person from one frame to the next, ``[H, W, 2]`` px; the backdrop stands still."""
         points = self.project(before)
-        index, _ = rasterise(points, self._triangles, height, width)
+        index, _ = rasterize(points, self._triangles, height, width)
         motion = (self.project(after) - points)[:, :2]
         return interpolate(points, self._triangles, index, np.ascontiguousarray(motion))
 

