@@ -41,11 +41,15 @@ class RetargetSettings:
         relative: add the change from the source's neutral to the target's, instead of taking the source's
             expression and gaze as they are.
         strength: factor on the expression, 0…2.
+        head: factor on the source's head motion, 0…2.
+        eyes: factor on the gaze, 0…2.
     """
 
     mode: Mode = Mode.HEAD
     relative: bool = False
     strength: float = 1.0
+    head: float = 1.0
+    eyes: float = 1.0
 
 
 class Retargeter:
@@ -118,10 +122,10 @@ class Retargeter:
             expression = np.array(self._target.neutral_expression) + settings.strength * (
                 expression - self._source_neutral.expression
             )
-            gaze = np.array(self._target.neutral_gaze) + gaze - self._neutral_gaze
+            gaze = np.array(self._target.neutral_gaze) + settings.eyes * (gaze - self._neutral_gaze)
         else:
-            expression = settings.strength * expression
-        camera = self._own_camera(time_s) if settings.mode is Mode.FACE else self._adapted_camera(source)
+            expression, gaze = settings.strength * expression, settings.eyes * gaze
+        camera = self._own_camera(time_s) if settings.mode is Mode.FACE else self._adapted_camera(source, settings.head)
         euler_deg, expression = self._range.keep(camera.euler_deg, expression)
         camera = ScaledOrthographicCamera.from_euler(euler_deg, camera.scale, camera.translation)
         expression = self._target_lips.close(expression, self._source_lips.touching(source.identity, source.expression))
@@ -143,18 +147,18 @@ class Retargeter:
             share = 1 / self._faces
             self._neutral_gaze = self._neutral_gaze + share * (source.gaze - self._neutral_gaze)
 
-    def _adapted_camera(self, source: FaceParameters) -> ScaledOrthographicCamera:
+    def _adapted_camera(self, source: FaceParameters, strength: float) -> ScaledOrthographicCamera:
         """The source's pose at the target's scale and place, kept to where the target was seen (design §3)."""
         target = self._target
         usual = self._cameras[: self._faces].mean(0)
-        relative_scale = source.camera.scale / usual[0]
+        relative_scale = (source.camera.scale / usual[0]) ** strength
         scale = target.scale_mean * float(np.clip(relative_scale, 0.8, 1.25))
-        shift = source.camera.translation / source.camera.scale - usual[1:]
+        shift = strength * (source.camera.translation / source.camera.scale - usual[1:])
         reach = _CLAMP_DEVIATIONS * np.array(target.translation_std)
         place = np.array(target.translation_mean) + np.clip(shift, -reach, reach)
         low = np.array(target.euler_low_deg) - _POSE_MARGIN_DEG
         high = np.array(target.euler_high_deg) + _POSE_MARGIN_DEG
-        euler = np.clip(source.camera.euler_deg, low, high)
+        euler = np.clip(strength * source.camera.euler_deg, low, high)
         return ScaledOrthographicCamera.from_euler(euler, scale, place * target.scale_mean)
 
     def _own_camera(self, time_s: float) -> ScaledOrthographicCamera:

@@ -18,6 +18,7 @@ import onnx
 from google.protobuf.message import DecodeError
 
 from face.camera import ScaledOrthographicCamera
+from face.consent import Consent
 from face.errors import UserError
 from face.files import write_whole
 from face.parameters import FaceParameters
@@ -53,6 +54,7 @@ class TargetInfo:
         camera_map: ``[M, 6]`` weights of ``face.camera_map.CameraMap``; may be empty.
         motion_center, motion_whitening: ``[3 + E]`` and ``[3 + E, 3 + E]``, pose and expression that training showed:
             see ``face.motion_range``; may be empty.
+        consent: who permitted what; ``None`` in targets made before there was such a record.
     """
 
     name: str
@@ -75,7 +77,13 @@ class TargetInfo:
     camera_map: list[list[float]] = field(default_factory=list)
     motion_center: list[float] = field(default_factory=list)
     motion_whitening: list[list[float]] = field(default_factory=list)
+    consent: Consent | None = None
     format: int = FORMAT
+
+    @property
+    def label_optional(self) -> bool:
+        """Whether the label "AI-generated" may be left off."""
+        return self.consent is not None and self.consent.label_optional
 
     def resting(self) -> FaceParameters:
         """The target at rest: looking ahead, neutral, in its usual place."""
@@ -98,8 +106,10 @@ class TargetInfo:
         """
         try:
             values = json.loads(text)
+            if values.get("consent") is not None:
+                values["consent"] = Consent(**values["consent"])
             info = TargetInfo(**values) if values["format"] == FORMAT else None
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, AttributeError):
             info = None
         if info is None:
             raise UserError(f"The target {path} was made by another version of this program: export it again.")

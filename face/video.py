@@ -14,6 +14,7 @@ import av
 import numpy as np
 
 from face.errors import UserError
+from face.files import AtomicWrite
 
 logger = logging.getLogger(__name__)
 
@@ -138,12 +139,14 @@ class VideoWriter:
     """
 
     def __init__(self, path: Path, rate: float, quality: int = 16, sound_of: Path | None = None) -> None:
-        self._path = path
-        self._partial = path.with_name(f".{path.name}.part{path.suffix}")
         try:
-            self._partial.touch()  # PyAV would find out only at the first frame
-            self._container = av.open(str(self._partial), "w")
+            self._file = AtomicWrite(path)
+        except OSError as error:
+            raise UserError(f"Cannot write {path}: {error.strerror}.") from None
+        try:
+            self._container = av.open(str(self._file.partial), "w")
         except (av.FFmpegError, OSError, ValueError) as error:
+            self._file.discard()
             raise UserError(f"Cannot write {path}: {error}.") from None
         self._rate = Fraction(rate).limit_denominator(1001)
         self._quality = quality
@@ -182,15 +185,15 @@ class VideoWriter:
                 self._sound.close()
         self._container.close()
         if self._stream is None:
-            self._partial.unlink(missing_ok=True)
+            self._file.discard()
         else:
-            self._partial.replace(self._path)
+            self._file.commit()
 
     def abort(self) -> None:
         """Drop what was written."""
         with contextlib.suppress(av.FFmpegError):  # a full disk does not take the end either
             self._container.close()
-        self._partial.unlink(missing_ok=True)
+        self._file.discard()
 
     def __enter__(self) -> VideoWriter:
         return self

@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from enum import StrEnum
 
+import numpy as np
+
 from face.errors import UserError
 from face.frame_chain import FrameChain
 from face.morphable import MorphableModel
@@ -20,6 +22,7 @@ from live.loaded_target import LoadedTarget
 from live.mailbox import Closed, Mailbox
 from live.metrics import Metrics
 from live.sources.source import Source
+from live.trust.marking import Marking
 
 _PRIORITY = -10  # of the thread that a frame's time is spent on, as `nice` counts
 _STALLED_S, _PAUSED_S = 1.0, 4.0  # without a frame of a live source
@@ -61,14 +64,19 @@ class Pipeline:
         source: where frames come from.
         drop: the newest frame wins (live); otherwise every frame is processed in turn.
         alone: no other loop runs beside this one, so that it may keep to one CPU.
+        marking: what every image is marked with; by default label and watermark.
     """
 
     def __init__(
-        self, model: MorphableModel, loaded: LoadedTarget, source: Source, drop: bool = True, alone: bool = True
-    ) -> None:
+        self, model: MorphableModel, loaded: LoadedTarget, source: Source, drop: bool = True, alone: bool = True,
+        marking: Marking | None = None,
+    ) -> None:  # fmt: skip
         self._alone, self._live = alone, drop
+        self.marking = marking or Marking()
         self.metrics = Metrics()
         self.settings = RetargetSettings()
+        self.frozen = False  # the last image is shown on, whatever the source does
+        self.mirrored = False  # the source's frames have left and right exchanged
         self.state = State.WAITING
         self.model, self.loaded, self.source = model, loaded, source
         self.error: Exception | None = None
@@ -225,7 +233,8 @@ class Pipeline:
                 if self._recalibrate.is_set():
                     self._recalibrate.clear()
                     chain.recalibrate()
-                step = chain.step(frame.image, frame.captured_s, self.settings)
+                image = np.ascontiguousarray(frame.image[:, ::-1]) if self.mirrored else frame.image
+                step = chain.step(image, frame.captured_s, self.settings)
                 if step.landmarks is None:
                     self.state = State.FACE_LOST
                 else:
@@ -262,8 +271,13 @@ class Pipeline:
             self._generate(self._conditioned.take())
 
     def _generate(self, conditioned: Conditioned) -> None:
-        with self._stage("generate"):
-            image = conditioned.loaded.generator.step(conditioned.conditioning)
+        if self.frozen and self.latest is not None:
+            image = self.latest.image
+        else:
+            with self._stage("generate"):
+                image = conditioned.loaded.generator.step(conditioned.conditioning)
+            with self._stage("mark"):
+                image = self.marking.apply(image, conditioned.loaded.info)
         self.metrics.made()
         generated = Generated(image, conditioned, conditioned.captured_s)
         self.latest = generated

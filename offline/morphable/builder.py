@@ -14,12 +14,12 @@ from __future__ import annotations
 
 import argparse
 import sys
-import tempfile
 from pathlib import Path
 
 import numpy as np
 
 from face.errors import UserError
+from face.files import atomic
 from face.morphable import DEFAULT_PATH, MorphableModel, Part
 from face.parameters import IDENTITY_SIZE, UNITS, of_units
 from face.raster import BACKGROUND, rasterize
@@ -262,10 +262,8 @@ def save(model: MorphableModel, path: Path) -> None:
     arrays["nmfc_inside"] = model.nmfc_inside.astype(np.float16)
     arrays["unit_names"] = np.array(model.unit_names)
     path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".npz", delete=False) as partial:
+    with atomic(path) as partial:
         np.savez_compressed(partial, **arrays)
-    Path(partial.name).chmod(0o644)
-    Path(partial.name).replace(path)
 
 
 def difference(a: MorphableModel, b: MorphableModel) -> float:

@@ -18,13 +18,14 @@ import numpy as np
 from tqdm import tqdm
 
 from face.camera import ScaledOrthographicCamera
-from face.errors import UserError
+from face.files import atomic
 from face.landmarks import INNER_LIPS, LEFT_BROW, LEFT_EYE, OUTER_LIPS, RIGHT_BROW, RIGHT_EYE
 from face.morphable import MorphableModel, Part
 from face.parameters import FaceParameters, gaze_rotation, of_units
 from face.raster import interpolate, rasterize, vertex_normals
 from face.video import VideoWriter
 from offline.cli_errors import one_sentence
+from offline.image_file import write_image
 from offline.synthetic.appearance import (
     inside_loop,
     sample_appearance,
@@ -285,16 +286,17 @@ def film(person: Person, acted: list[FaceParameters], size: int, path: Path) -> 
     with VideoWriter(path, FPS) as video:
         for parameters in tqdm(acted, desc=path.name, unit="frame"):
             video.write(person.render(parameters, size, size))
-    np.savez_compressed(
-        path.with_suffix(".npz"),
-        identity=person.identity,
-        expression=np.stack([p.expression for p in acted]),
-        rotation=np.stack([p.camera.rotation for p in acted]),
-        scale=np.array([p.camera.scale for p in acted]),
-        translation=np.stack([p.camera.translation for p in acted]),
-        gaze_deg=np.stack([p.gaze for p in acted]),
-        landmarks=np.stack([person.landmarks(p) for p in acted]),
-    )
+    with atomic(path.with_suffix(".npz")) as truth:
+        np.savez_compressed(
+            truth,
+            identity=person.identity,
+            expression=np.stack([p.expression for p in acted]),
+            rotation=np.stack([p.camera.rotation for p in acted]),
+            scale=np.array([p.camera.scale for p in acted]),
+            translation=np.stack([p.camera.translation for p in acted]),
+            gaze_deg=np.stack([p.gaze for p in acted]),
+            landmarks=np.stack([person.landmarks(p) for p in acted]),
+        )
 
 
 def contact_sheet(model: MorphableModel, size: int = 256) -> np.ndarray:
@@ -321,9 +323,7 @@ def main() -> int:
     arguments = parser.parse_args()
     model = MorphableModel.load()
     if arguments.sheet:
-        sheet = cv2.cvtColor(contact_sheet(model, arguments.size), cv2.COLOR_RGB2BGR)
-        if not cv2.imwrite(str(arguments.out), sheet):
-            raise UserError(f"Cannot write {arguments.out}: give a name that ends in .png in a folder that exists.")
+        write_image(arguments.out, contact_sheet(model, arguments.size))
         return 0
     person = Person(model, arguments.seed)
     acted = act(person, natural_motion(arguments.frames, arguments.seed), arguments.size)

@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 from face.errors import UserError
+from face.files import write_whole
 
 _PYTHON = (3, 11)
 _REQUIREMENTS = ("bpy==4.5.15", "scipy<1.15", "av==18.1.0", "tqdm==4.70.1")
@@ -73,7 +74,7 @@ def _make(folder: Path, python: Path) -> None:
     _run(base, "-m", "venv", str(folder))
     blender, *others = _REQUIREMENTS
     pinned = folder / "blender.txt"
-    pinned.write_text(f"{blender} --hash=sha256:{digest}\n")
+    write_whole(pinned, f"{blender} --hash=sha256:{digest}\n".encode())
     _run(str(python), "-m", "pip", "install", "--quiet", "--no-deps", "--require-hashes", "-r", str(pinned))
     _run(str(python), "-m", "pip", "install", "--quiet", blender, *others)
     (folder / "complete").touch()

@@ -203,11 +203,11 @@ def _lashes(base: np.ndarray, faces: Faces) -> list[Lashes]:
                 first = [j for j in neighbors[i] if level(j) == 1]
                 if not first or len(column) < 4:
                     continue
-                root = [
+                roots = [
                     j for j in neighbors[first[0]] if level(j) == 1 and not any(level(k) == 2 for k in neighbors[j])
                 ]
-                if root:
-                    columns.append([root[0], first[0], *column])
+                if roots:
+                    columns.append([roots[0], first[0], *column])
             ordered = np.array(columns)
             ordered = ordered[np.argsort(base[ordered[:, 0], 0])]
             out.append(Lashes(bool(base[ordered[:, 0], 1].mean() > 3.5), ordered))
