@@ -108,7 +108,7 @@ def test_gaze_rotation_by_hand():
     assert np.allclose(gaze_rotation(np.array([0, 90.0]))[:, 2], [0, 1, 0], atol=1e-12)
 
 
-def test_face_outside_the_picture_draws_nothing(model):
+def test_face_outside_the_image_draws_nothing(model):
     parameters = face()
     far = FaceParameters(
         parameters.identity, parameters.expression,

@@ -54,10 +54,10 @@ def test_agrees_with_the_definition(seed):
     points = (rng.random((60, 3)) * [50, 40, 10] - [5, 5, 0]).astype(np.float32)
     triangles = rng.integers(0, 60, (80, 3)).astype(np.int32)
     index, depth = rasterize(points, triangles, 32, 40)
-    wanted, wanted_depth = slow_rasterize(points, triangles, 32, 40)
-    assert (index != wanted).mean() < 0.004  # pixels on an edge may go either way in single precision
-    same = (index == wanted) & (index >= 0)
-    assert np.allclose(depth[same], wanted_depth[same], atol=1e-3)
+    slow_index, slow_depth = slow_rasterize(points, triangles, 32, 40)
+    assert (index != slow_index).mean() < 0.004  # pixels on an edge may go either way in single precision
+    same = (index == slow_index) & (index >= 0)
+    assert np.allclose(depth[same], slow_depth[same], atol=1e-3)
 
 
 def test_interpolation_is_exact_for_a_plane():
