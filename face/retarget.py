@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 import numpy as np
@@ -20,7 +20,7 @@ _USUAL_FRAMES = 500  # over which the source's mean scale and place are taken, a
 _NEUTRAL_FRAMES = 75  # over which the mean of the source's gaze is taken
 _CLAMP_DEVIATIONS = 2.0
 _HOLD_S, _EASE_S = 0.6, 1.2  # a lost face: hold the last pose, then ease to rest
-_RETURN_S = 0.25  # and back to the source when it, or another one, is found again
+_RETURN_S = 0.25  # and back to a source once there is a face again
 _MOTION_RATE = 25.0  # frames per second of TargetInfo.head_motion
 _POSE_MARGIN_DEG = 4.0  # beyond what training saw
 
@@ -41,11 +41,15 @@ class RetargetSettings:
         relative: add the change from the source's neutral to the target's, instead of taking the source's
             expression and gaze as they are.
         strength: factor on the expression, 0…2.
+        head: factor on the source's head motion, 0…2.
+        eyes: factor on the gaze, 0…2.
     """
 
     mode: Mode = Mode.HEAD
     relative: bool = False
     strength: float = 1.0
+    head: float = 1.0
+    eyes: float = 1.0
 
 
 class Retargeter:
@@ -70,9 +74,9 @@ class Retargeter:
         self._range = MotionRange(np.array(target.motion_center), np.array(target.motion_whitening))
         motion = np.array(target.head_motion)
         self._motion = np.concatenate([motion, motion[::-1]])  # there and back: no jump where it repeats
-        self._shown: FaceParameters | None = None
+        self._output: FaceParameters | None = None
         self._lost_since: float | None = None
-        self._found_since: float | None = None
+        self._regained_since: float | None = None
 
     def recalibrate(self) -> None:
         """Forget the source's neutral, usual scale and place; what is drawn eases over to what comes."""
@@ -86,31 +90,30 @@ class Retargeter:
         """Parameters to draw at a time. ``source`` is ``None`` while no face is seen: hold, then ease to rest."""
         if source is None:
             return self._without_face(settings, time_s)
-        wanted = self._hybrid(source, settings, time_s)
+        hybrid = self._hybrid(source, settings, time_s)
         if self._lost_since is not None or self._begins:
-            self._lost_since, self._found_since, self._begins = None, time_s, False
-        if self._found_since is not None and self._shown is not None:
-            part = (time_s - self._found_since) / _RETURN_S
+            self._lost_since, self._regained_since, self._begins = None, time_s, False
+        if self._regained_since is not None and self._output is not None:
+            part = (time_s - self._regained_since) / _RETURN_S
             if part < 1:
-                self._shown = blend(self._shown, wanted, part)
-                return self._shown
-        self._found_since = None
-        self._shown = wanted
-        return wanted
+                self._output = blend(self._output, hybrid, part)
+                return self._output
+        self._regained_since = None
+        self._output = hybrid
+        return hybrid
 
     def _without_face(self, settings: RetargetSettings, time_s: float) -> FaceParameters:
-        if self._shown is None:
-            self._shown = self._resting
+        if self._output is None:
+            self._output = self._resting
         if self._lost_since is None:
             self._lost_since = time_s
-            self._held = self._shown
+            self._held = self._output
         part = np.clip((time_s - self._lost_since - _HOLD_S) / _EASE_S, 0, 1)
         smooth = float(part * part * (3 - 2 * part))
-        self._shown = blend(self._held, self._resting, smooth)
+        self._output = blend(self._held, self._resting, smooth)
         if settings.mode is Mode.FACE:
-            shown = self._shown
-            self._shown = FaceParameters(shown.identity, shown.expression, self._own_camera(time_s), shown.gaze)
-        return self._shown
+            self._output = replace(self._output, camera=self._own_camera(time_s))
+        return self._output
 
     def _hybrid(self, source: FaceParameters, settings: RetargetSettings, time_s: float) -> FaceParameters:
         expression, gaze = self._carried(source), source.gaze
@@ -119,10 +122,10 @@ class Retargeter:
             expression = np.array(self._target.neutral_expression) + settings.strength * (
                 expression - self._source_neutral.expression
             )
-            gaze = np.array(self._target.neutral_gaze) + gaze - self._neutral_gaze
+            gaze = np.array(self._target.neutral_gaze) + settings.eyes * (gaze - self._neutral_gaze)
         else:
-            expression = settings.strength * expression
-        camera = self._own_camera(time_s) if settings.mode is Mode.FACE else self._adapted_camera(source)
+            expression, gaze = settings.strength * expression, settings.eyes * gaze
+        camera = self._own_camera(time_s) if settings.mode is Mode.FACE else self._adapted_camera(source, settings.head)
         euler_deg, expression = self._range.keep(camera.euler_deg, expression)
         camera = ScaledOrthographicCamera.from_euler(euler_deg, camera.scale, camera.translation)
         expression = self._target_lips.close(expression, self._source_lips.touching(source.identity, source.expression))
@@ -144,18 +147,18 @@ class Retargeter:
             share = 1 / self._faces
             self._neutral_gaze = self._neutral_gaze + share * (source.gaze - self._neutral_gaze)
 
-    def _adapted_camera(self, source: FaceParameters) -> ScaledOrthographicCamera:
+    def _adapted_camera(self, source: FaceParameters, strength: float) -> ScaledOrthographicCamera:
         """The source's pose at the target's scale and place, kept to where the target was seen (design §3)."""
         target = self._target
         usual = self._cameras[: self._faces].mean(0)
-        relative_scale = source.camera.scale / usual[0]
+        relative_scale = (source.camera.scale / usual[0]) ** strength
         scale = target.scale_mean * float(np.clip(relative_scale, 0.8, 1.25))
-        shift = source.camera.translation / source.camera.scale - usual[1:]
+        shift = strength * (source.camera.translation / source.camera.scale - usual[1:])
         reach = _CLAMP_DEVIATIONS * np.array(target.translation_std)
         place = np.array(target.translation_mean) + np.clip(shift, -reach, reach)
         low = np.array(target.euler_low_deg) - _POSE_MARGIN_DEG
         high = np.array(target.euler_high_deg) + _POSE_MARGIN_DEG
-        euler = np.clip(source.camera.euler_deg, low, high)
+        euler = np.clip(strength * source.camera.euler_deg, low, high)
         return ScaledOrthographicCamera.from_euler(euler, scale, place * target.scale_mean)
 
     def _own_camera(self, time_s: float) -> ScaledOrthographicCamera:

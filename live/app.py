@@ -23,8 +23,10 @@ from live import logs
 from live.device import choose
 from live.frames import Generated
 from live.options import Options
+from live.outputs import from_options
 from live.pipeline import Pipeline
-from live.recorder import Recorder, check_output
+from live.recording.headless import record
+from live.recording.output_file import OutputFile
 from live.sources.open import SourceSettings, open_source
 from live.streaming.http.access import Tokens
 from live.streaming.http.links import is_loopback, link, qr_code, reachable_host
@@ -93,8 +95,12 @@ def certificate(options: Options) -> tuple[Path, Path] | None:
     return certificate, key
 
 
-def server_settings(options: Options) -> ServerSettings:
+def server_settings(options: Options, output: OutputFile | None = None) -> ServerSettings:
     """How to serve, from options and environment.
+
+    Args:
+        options: the command's options.
+        output: file to record to.
 
     Raises:
         UserError: an option is not what it should be.
@@ -105,11 +111,17 @@ def server_settings(options: Options) -> ServerSettings:
         servers=[parse_server(text) for text in (*options.ice, *os.environ.get(ICE_VARIABLE, "").split())],
         most_viewers=options.max_viewers,
         most_sessions=options.max_sessions,
-        bit_rate=options.bitrate and options.bitrate * 1000,
+        bit_rate=_bit_rate(options),
         udp_ports=_port_range(options.udp_ports),
         publish=_web_address(options.publish),
         publish_token=os.environ.get(PUBLISH_VARIABLE) or None,
+        output=output,
+        recordings=options.recordings,
     )
+
+
+def _bit_rate(options: Options) -> int | None:
+    return options.bitrate and options.bitrate * 1000
 
 
 def _tokens(options: Options) -> Tokens:
@@ -214,10 +226,7 @@ def prepare(
         size = pipeline.target.size
         raise UserError(f"The target {path} makes images of {size} px: leave --size out or train it anew.")
     pipeline.update(mode=options.mode)
-    if options.output is not None:
-        recorder = Recorder(options.output)
-        closing.callback(recorder.close)
-        pipeline.sinks.append(recorder.put)
+    from_options.attach(options, pipeline, ended, closing)
     pipeline.on_end = ended.set
     pipeline.sinks.append(Stopper(options.frames, ended).put)
     print(f"target: {pipeline.target.title} ({path.name})")
@@ -238,17 +247,14 @@ def run(options: Options) -> None:
     """
     logs.set_up(options.log_json)
     compute_on_one_thread()
-    if options.output is not None:
-        check_output(options.output, options.overwrite)
-    settings = server_settings(options)
     ended = threading.Event()
-    stop_by_signals(ended)
     signing = Signing(options.c2pa_cert, options.c2pa_key)
     with contextlib.ExitStack() as closing:
+        file = from_options.open_file(options, closing)
+        settings = server_settings(options, file)
+        stop_by_signals(ended)
         if options.no_server:
-            pipeline, _ = prepare(options, ended, closing, lambda *_: None)
-            pipeline.start()
-            ended.wait()
+            pipeline = _run_alone(options, ended, closing, file)
         else:
             bound = closing.enter_context(listen(options.host, options.port))
             server, tls = Server(settings), certificate(options)
@@ -259,7 +265,20 @@ def run(options: Options) -> None:
             _print_links(options, bound.getsockname()[1], settings, tls is not None)
             pipeline = asyncio.run(serve(server, bound, ended, lambda: prepare(options, ended, closing, tell), tls))
         pipeline.stop()
-    if options.output is not None:  # finished by now
-        signing.sign(options.output, pipeline.marking.session_id)
+    if file is not None:
+        signing.sign(file.path, pipeline.marking.session_id)  # it is finished by now
     if pipeline.error is not None:
         raise pipeline.error
+
+
+def _run_alone(
+    options: Options, ended: threading.Event, closing: contextlib.ExitStack, file: OutputFile | None
+) -> Pipeline:
+    """Run without a server until the end; gives the loop."""
+    pipeline, _ = prepare(options, ended, closing, lambda *_: None)
+    if file is not None:
+        asyncio.run(record(pipeline, file, _bit_rate(options), ended))
+    else:
+        pipeline.start()
+        ended.wait()
+    return pipeline

@@ -68,8 +68,12 @@ def _add_outputs(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--host", default=Options.host, help="address to serve on (default: 127.0.0.1)")
     group.add_argument("--port", type=_number(0, 65535), default=Options.port, help="port to serve on (default: 8080)")
     group.add_argument("--no-server", action="store_true", help="serve no page")
-    group.add_argument("--output", type=Path, metavar="FILE.mp4", help="record what is sent")
+    group.add_argument("--output", type=Path, metavar="FILE.mp4",
+                       help="record what is sent, with its sound; - writes Y4M to standard output")  # fmt: skip
     group.add_argument("--overwrite", action="store_true", help="replace the --output file if it exists")
+    group.add_argument("--recordings", type=Path, default=Options.recordings, metavar="FOLDER",
+                       help="where the page's recordings go (default: Head2Head in your videos)")  # fmt: skip
+    group.add_argument("--virtual-camera", action="store_true", help="be a camera for other programs, too")
     group.add_argument("--c2pa-cert", type=Path, metavar="FILE",
                        help="certificate to sign the --output file with (default: one for tests)")  # fmt: skip
     group.add_argument("--c2pa-key", type=Path, metavar="FILE", help="its key")

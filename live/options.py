@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from platformdirs import user_videos_path
+
 from face.retarget import Mode
 from live.device import Device
 from live.sources.camera import CameraSettings
@@ -32,6 +34,8 @@ class Options:
     no_server: bool = False
     output: Path | None = None
     overwrite: bool = False
+    recordings: Path = user_videos_path() / "Head2Head"
+    virtual_camera: bool = False
     c2pa_cert: Path | None = None
     c2pa_key: Path | None = None
     label_text: str = DEFAULT_TEXT

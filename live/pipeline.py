@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from enum import StrEnum
 
+import numpy as np
+
 from face.errors import UserError
 from face.frame_chain import FrameChain
 from face.morphable import MorphableModel
@@ -73,6 +75,8 @@ class Pipeline:
         self.marking = marking or Marking()
         self.metrics = Metrics()
         self.settings = RetargetSettings()
+        self.frozen = False  # the last image is shown on, whatever the source does
+        self.mirrored = False  # the source's frames have left and right exchanged
         self.state = State.WAITING
         self.model, self.loaded, self.source = model, loaded, source
         self.error: Exception | None = None
@@ -229,7 +233,8 @@ class Pipeline:
                 if self._recalibrate.is_set():
                     self._recalibrate.clear()
                     chain.recalibrate()
-                step = chain.step(frame.image, frame.captured_s, self.settings)
+                image = np.ascontiguousarray(frame.image[:, ::-1]) if self.mirrored else frame.image
+                step = chain.step(image, frame.captured_s, self.settings)
                 if step.landmarks is None:
                     self.state = State.FACE_LOST
                 else:
@@ -266,10 +271,13 @@ class Pipeline:
             self._generate(self._conditioned.take())
 
     def _generate(self, conditioned: Conditioned) -> None:
-        with self._stage("generate"):
-            image = conditioned.loaded.generator.step(conditioned.conditioning)
-        with self._stage("mark"):
-            image = self.marking.apply(image, conditioned.loaded.info)
+        if self.frozen and self.latest is not None:
+            image = self.latest.image
+        else:
+            with self._stage("generate"):
+                image = conditioned.loaded.generator.step(conditioned.conditioning)
+            with self._stage("mark"):
+                image = self.marking.apply(image, conditioned.loaded.info)
         self.metrics.made()
         generated = Generated(image, conditioned, conditioned.captured_s)
         self.latest = generated

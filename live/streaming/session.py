@@ -6,6 +6,7 @@ import asyncio
 import functools
 import logging
 import secrets
+from collections.abc import Awaitable, Callable
 
 from face.errors import UserError
 from live.frames import Generated
@@ -40,6 +41,7 @@ class Session:
         self._encoders: dict[Codec, SharedEncoder] = {}
         self.jpeg_viewers = 0  # who watch without WebRTC
         self.sound = SoundRelay(loop, pipeline.metrics)
+        self.on_close: list[Callable[[], Awaitable[None]]] = []  # done first, while all still runs
         pipeline.sinks.append(self._put)
         pipeline.sound_sinks.append(self.sound.put)
 
@@ -59,6 +61,7 @@ class Session:
 
     async def close(self) -> None:
         """Stop what this started; the loop itself goes on."""
+        await asyncio.gather(*(action() for action in self.on_close))
         self.pipeline.sinks.remove(self._put)
         self.pipeline.sound_sinks.remove(self.sound.put)
         self.sound.close()

@@ -22,7 +22,7 @@ SEEN = np.arange(0, 468, 9)
 
 @pytest.fixture(scope="module")
 def settings():
-    return FitSettings(nod=1.0, outlier_noises=1e6, identity_limit=1.5)  # trf knows no outliers; the box is felt
+    return FitSettings(pitch_gain=1.0, outlier_noises=1e6, identity_limit=1.5)  # trf knows no outliers; the box is felt
 
 
 @pytest.fixture(scope="module")
@@ -98,10 +98,10 @@ class Energy:
     def sparsity(self):
         count, units = len(self.points), len(UNITS)
         unit_columns = np.hstack([np.zeros((units, 6)), np.eye(units)])
-        neighbours = np.eye(count)[:-2] + np.eye(count)[1:-1] + np.eye(count)[2:]
+        neighbors = np.eye(count)[:-2] + np.eye(count)[1:-1] + np.eye(count)[2:]
         own = vstack([
             block_diag([np.ones((2 * len(SEEN), self.per_frame))] * count), kron(np.eye(count), unit_columns),
-            kron(neighbours, unit_columns), csr_matrix((IDENTITY_SIZE, count * self.per_frame)),
+            kron(neighbors, unit_columns), csr_matrix((IDENTITY_SIZE, count * self.per_frame)),
         ])  # fmt: skip
         of_identity = np.zeros((own.shape[0], IDENTITY_SIZE))
         of_identity[: count * 2 * len(SEEN)] = 1

@@ -17,7 +17,7 @@ from face.fitting import (
     fit_frame,
     head_camera,
     landmarks_camera,
-    linearise,
+    linearize,
     solve_box,
 )
 from face.landmarks import INNER_LIPS, LEFT_BROW, RIGHT_BROW, SURFACE_COUNT, UNIT_NAMES, Landmarks
@@ -62,7 +62,7 @@ def test_box_solver_agrees_with_scipy():
         assert np.allclose(found, lsq_linear(a, b, (0, 0.3)).x, atol=1e-5)
 
 
-def test_gradient_of_the_linearisation(model, basis):
+def test_gradient_of_the_linearization(model, basis):
     """At the estimate, the eliminated quadratic has the true energy's slope along expression (finite differences)."""
     rng = np.random.default_rng(1)
     identity, expression = rng.normal(0, 0.5, 80), of_units(rng.uniform(0.1, 0.5, len(UNIT_NAMES)))
@@ -72,8 +72,8 @@ def test_gradient_of_the_linearisation(model, basis):
     settings = FitSettings(outlier_noises=1e6)
     view = parameters.camera
     for _ in range(20):  # bring the camera to its optimum, where eliminating it changes nothing at first order
-        view = linearise(basis, seen, view, identity, expression, settings, False).camera_at(expression)
-    equations = linearise(basis, seen, view, identity, expression, settings, False)
+        view = linearize(basis, seen, view, identity, expression, settings, False).camera_at(expression)
+    equations = linearize(basis, seen, view, identity, expression, settings, False)
     slope = equations.hessian @ expression - equations.gradient
 
     def energy(e):
@@ -124,11 +124,11 @@ def test_lips_and_brows_follow_the_landmarks_whatever_the_scores_say(model, basi
 
 def test_the_head_nods_farther_than_its_landmarks(basis):
     seen = camera(20, -10, 5)
-    head = head_camera(basis, seen, FitSettings(nod=1.3))
+    head = head_camera(basis, seen, FitSettings(pitch_gain=1.3))
     assert np.allclose(head.euler_deg, [20, -13, 5]) and head.scale == seen.scale
     middle = basis.mean.mean(0)
     assert np.allclose(head.project(middle)[:2], seen.project(middle)[:2])
-    back = landmarks_camera(basis, head, FitSettings(nod=1.3))
+    back = landmarks_camera(basis, head, FitSettings(pitch_gain=1.3))
     assert np.allclose(back.rotation, seen.rotation) and np.allclose(back.translation, seen.translation)
 
 
@@ -145,7 +145,7 @@ def test_gross_outliers_hardly_matter(model, basis):
 
 def test_batch_fit_of_a_talking_head(model, basis):
     seen, truth = tracks(model)
-    found = fit_video(model, seen, FitSettings(nod=1.0))  # landmarks of the model, not of the tracker
+    found = fit_video(model, seen, FitSettings(pitch_gain=1.0))  # landmarks of the model, not of the tracker
     assert len({id(p.identity) for p in found}) == 1
     pose = [np.abs(f.camera.euler_deg - t.camera.euler_deg) for f, t in zip(found, truth, strict=True)]
     assert np.mean(pose) < 0.7 and np.max(pose) < 2.5

@@ -121,7 +121,7 @@ def test_another_person_is_eased_over_to(target_info, model):
     assert path[-1].euler_deg[0] == pytest.approx(-20) and path[-1].scale == pytest.approx(25)
 
 
-def test_place_is_recentred_and_clamped(target_info, model):
+def test_place_is_recentered_and_clamped(target_info, model):
     retargeter = Retargeter(target_info, model)
     for k in range(50):
         still = retargeter.step(source(), HEAD, k / 25)

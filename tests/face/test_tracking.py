@@ -130,7 +130,7 @@ def test_crop_shows_what_the_region_encloses():
     image[30:50, 60:80] = (200, 100, 50)
     crop = Region(np.array([70.0, 40.0]), 20.0, np.pi / 2).crop(image, 64)
     assert (crop[4:-4, 4:-4] == (200, 100, 50)).all()
-    right = Region(np.array([70.0, 40.0]), 40.0, np.pi / 2).to_picture(np.array([1.0, 0.5]))
+    right = Region(np.array([70.0, 40.0]), 40.0, np.pi / 2).to_image(np.array([1.0, 0.5]))
     assert np.allclose(right, [70, 60])  # a quarter turned clockwise, its right is below
     beyond = Region(np.array([0.0, 0.0]), 20.0).crop(np.full((50, 50, 3), 7, np.uint8), 16, cv2.BORDER_CONSTANT)
     assert beyond[0, 0, 0] == 0 and beyond[-2, -2, 0] == 7
@@ -139,7 +139,7 @@ def test_crop_shows_what_the_region_encloses():
 def test_region_turns_with_the_eyes():
     low, high = np.array([10.0, 20.0]), np.array([50.0, 40.0])
     region = around(low, high, np.array([[20.0, 25.0], [30.0, 35.0]]))
-    assert np.allclose(region.centre, [30, 30]) and region.side == 60 and np.isclose(region.angle, np.pi / 4)
+    assert np.allclose(region.center, [30, 30]) and region.side == 60 and np.isclose(region.angle, np.pi / 4)
 
 
 @pytest.fixture(scope="module")
@@ -153,7 +153,7 @@ def test_detector_finds_each_face_once(portrait):
     image, _ = portrait
     both = np.hstack([image, np.zeros((256, 128, 3), np.uint8), image])
     found = FaceDetector().find(both, 4)
-    assert len(found) == 2 and abs(found[0].centre[0] - found[1].centre[0]) > 300
+    assert len(found) == 2 and abs(found[0].center[0] - found[1].center[0]) > 300
     assert len(FaceDetector().find(both, 1)) == 1
 
 

@@ -111,7 +111,7 @@ def test_bad_files_say_so(tmp_path):
         sound = av.AudioFrame.from_ndarray(np.zeros((1, 800), np.int16), format="s16", layout="mono")
         sound.sample_rate = 8000
         container.mux(stream.encode(sound))
-    with pytest.raises(UserError, match="no picture"):
+    with pytest.raises(UserError, match="no video stream"):
         VideoReader(tmp_path / "sound.wav")
     with pytest.raises(UserError, match="Cannot write"):
         VideoWriter(tmp_path / "no" / "folder.mp4", 25)

@@ -6,6 +6,7 @@ import { Publisher } from './publisher.js';
 import { choices } from './storage.js';
 
 const AGAIN_MS = 2000; // between attempts at a camera that was unplugged
+const CALIBRATION_S = 3;
 const LOST_MS = 4000; // that the server may show another before this page takes its place for lost
 const MUTED = 'Your camera sends no images. Another program may hold it, or its shutter is closed.';
 const ENDED = 'Your camera was unplugged or taken away; it is tried again by itself.';
@@ -53,6 +54,17 @@ export class CameraCard {
   /** @param {boolean} allowed whether this page may send one */
   allow(allowed) {
     this.#button.disabled = !allowed;
+  }
+
+  /**
+   * Guide through calibration: an outline to put the face in, and the seconds left.
+   * @param {number | null} progress 0 to 1; null outside of calibration
+   */
+  guide(progress) {
+    const calibrates = progress !== null && this.active;
+    element('ghost', SVGSVGElement).toggleAttribute('hidden', !calibrates);
+    const left = Math.max(1, Math.ceil((1 - (progress ?? 0)) * CALIBRATION_S));
+    say(element('preview-caption', HTMLElement), calibrates ? `Fill the outline, relaxed: ${left} s` : 'Only you see this');
   }
 
   /** @param {string | null | undefined} publisher ETag of the camera that the server shows */

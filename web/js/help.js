@@ -4,7 +4,7 @@ import { element } from './elements.js';
 import { choices } from './storage.js';
 
 /** @type {Record<string, string>} buttons by key */
-const KEYS = { r: 'recalibrate', f: 'fullscreen', m: 'sound', s: 'snapshot' };
+const KEYS = { r: 'recalibrate', z: 'freeze', f: 'fullscreen', m: 'sound', s: 'snapshot' };
 
 export function prepareHelp() {
   const help = element('help', HTMLElement);

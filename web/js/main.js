@@ -8,6 +8,7 @@ import { Gallery } from './gallery.js';
 import { prepareHelp, prepareKeys } from './help.js';
 import { LipSync } from './lipsync.js';
 import { ImageStream } from './mjpeg.js';
+import { Recording } from './recording.js';
 import { SettingsForm } from './settings.js';
 import { Stage } from './stage.js';
 import { describe } from './state.js';
@@ -27,8 +28,9 @@ const status = new Status(showMessage, showTiles, () => watch());
 const send = (/** @type {Record<string, unknown>} */ command) => {
   say(element('refusal', HTMLElement), status.send(command) ? '' : 'The server does not answer: nothing was changed.');
 };
-const gallery = new Gallery((name) => send({ target: name }));
+const gallery = new Gallery((name) => send({ target: name, ...SettingsForm.kept(name) }));
 const settings = new SettingsForm(send);
+const recording = new Recording(send);
 const camera = new CameraCard(watch, (active) => stage.showSource(active));
 
 /** @type {import('./messages.js').Figures | null} */
@@ -59,7 +61,10 @@ function showMessage(message) {
   camera.allow(allowed);
   camera.shown(message.publisher);
   if (message.target) gallery.show(message.target);
-  if (message.settings) settings.show(message.settings);
+  recording.allow(allowed);
+  recording.show(message.recording);
+  camera.guide(message.state === 'calibrating' ? message.progress ?? 0 : null);
+  if (message.settings) settings.show(message.settings, message.target?.name ?? '');
   if (message.target) showFigures(message);
   update();
 }
@@ -131,6 +136,8 @@ tokenForm.addEventListener('submit', (event) => {
 });
 
 document.addEventListener('visibilitychange', () => (openedAt = performance.now()));
+// For a browser source, as in OBS: the image and nothing else.
+if (new URLSearchParams(location.search).has('clean')) document.documentElement.classList.add('clean');
 element('inside', HTMLDetailsElement).open = !matchMedia(NARROW).matches;
 prepareHelp();
 prepareKeys();

@@ -4,7 +4,20 @@
  * @typedef {object} Settings
  * @property {'head' | 'face'} mode
  * @property {boolean} relative
- * @property {number} strength 0 to 2
+ * @property {number} strength of the expression, 0 to 2
+ * @property {number} head strength of its motion, 0 to 2
+ * @property {number} eyes strength of the gaze, 0 to 2
+ * @property {boolean} freeze
+ * @property {boolean} mirror
+ */
+
+/**
+ * @typedef {object} Recording
+ * @property {string} name
+ * @property {boolean} active
+ * @property {number} seconds
+ * @property {number} bytes
+ * @property {string | null} failure why it ended, a sentence
  */
 
 /**
@@ -29,6 +42,7 @@
  * @property {number | null} latency_ms
  * @property {number | null} sound_ahead_ms
  * @property {number} viewers
+ * @property {Recording | null} [recording] the last one; operators are told
  * @property {Settings | null} settings
  */
 

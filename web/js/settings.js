@@ -1,12 +1,17 @@
-// The controls of motion. They follow what other pages change, also while one of them has focus.
+// The controls of motion. They follow what other pages change, also while one of them has focus. What is chosen for a person
+// is kept, and chosen again with that person.
 
-import { element, say } from './elements.js';
+import { element, press, say } from './elements.js';
+import { choices } from './storage.js';
 
 const ECHO_MS = 1000; // in which the server says back what was changed here; until then it says the former value
+const SLIDERS = ['strength', 'head', 'eyes'];
+const TOGGLES = ['freeze', 'mirror'];
+const KEPT = ['mode', 'relative', ...SLIDERS];
 
 export class SettingsForm {
   #form = element('controls', HTMLFormElement);
-  #strength = element('strength', HTMLInputElement);
+  #target = ''; // whose settings these are
   /** @type {Map<string, number>} when each was changed here */
   #changed = new Map();
 
@@ -17,22 +22,53 @@ export class SettingsForm {
     this.#form.addEventListener('input', ({ target }) => {
       if (target instanceof HTMLInputElement) this.#change(target.name, target.value);
     });
+    for (const name of TOGGLES) {
+      const button = element(name, HTMLButtonElement);
+      button.addEventListener('click', () => {
+        const pressed = button.getAttribute('aria-pressed') !== 'true';
+        press(button, pressed);
+        this.#changed.set(name, performance.now());
+        this.send({ [name]: pressed });
+      });
+    }
     element('recalibrate', HTMLButtonElement).addEventListener('click', () => this.send({ recalibrate: true }));
   }
 
-  /** @param {import('./messages.js').Settings} settings as the server has them */
-  show({ mode, relative, strength }) {
-    this.#choose('mode', mode);
-    this.#choose('relative', String(relative));
-    if (this.#settled('strength')) {
-      this.#strength.value = String(strength);
-      this.#showStrength();
+  /**
+   * @param {import('./messages.js').Settings} settings as the server has them
+   * @param {string} target whom they move
+   */
+  show(settings, target) {
+    this.#target = target;
+    this.#choose('mode', settings.mode);
+    this.#choose('relative', String(settings.relative));
+    for (const name of /** @type {const} */ (['strength', 'head', 'eyes'])) {
+      if (!this.#settled(name)) continue;
+      element(name, HTMLInputElement).value = String(settings[name]);
+      this.#showValue(name);
+    }
+    for (const name of /** @type {const} */ (['freeze', 'mirror'])) {
+      if (this.#settled(name)) press(element(name, HTMLButtonElement), settings[name]);
+    }
+  }
+
+  /**
+   * What this browser keeps for a person.
+   * @param {string} target
+   * @returns {Record<string, unknown>}
+   */
+  static kept(target) {
+    try {
+      const kept = JSON.parse(choices.get(`settings ${target}`) ?? '{}');
+      return Object.fromEntries(Object.entries(kept).filter(([name]) => KEPT.includes(name)));
+    } catch {
+      return {};
     }
   }
 
   /** @param {boolean} allowed whether this page may change anything */
   allow(allowed) {
-    for (const control of this.#form.querySelectorAll('fieldset, input, #recalibrate')) {
+    for (const control of this.#form.querySelectorAll('fieldset, input, button')) {
       if ('disabled' in control) control.disabled = !allowed;
     }
   }
@@ -42,14 +78,12 @@ export class SettingsForm {
    * @param {string} value
    */
   #change(name, value) {
-    if (!['mode', 'relative', 'strength'].includes(name)) return;
+    if (!KEPT.includes(name)) return;
     this.#changed.set(name, performance.now());
-    if (name === 'mode') this.send({ mode: value });
-    if (name === 'relative') this.send({ relative: value === 'true' });
-    if (name === 'strength') {
-      this.#showStrength();
-      this.send({ strength: Number(value) });
-    }
+    const known = { mode: value, relative: value === 'true' }[name] ?? Number(value);
+    if (SLIDERS.includes(name)) this.#showValue(name);
+    choices.set(`settings ${this.#target}`, JSON.stringify({ ...SettingsForm.kept(this.#target), [name]: known }));
+    this.send({ [name]: known });
   }
 
   /**
@@ -66,9 +100,11 @@ export class SettingsForm {
     return performance.now() - (this.#changed.get(name) ?? -Infinity) > ECHO_MS;
   }
 
-  #showStrength() {
-    const words = `${Number(this.#strength.value).toFixed(2)}×`;
-    this.#strength.setAttribute('aria-valuetext', words);
-    say(element('strength-value', HTMLOutputElement), words);
+  /** @param {string} name of a slider */
+  #showValue(name) {
+    const slider = element(name, HTMLInputElement);
+    const words = `${Number(slider.value).toFixed(2)}×`;
+    slider.setAttribute('aria-valuetext', words);
+    say(element(`${name}-value`, HTMLOutputElement), words);
   }
 }

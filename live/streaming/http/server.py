@@ -8,15 +8,18 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from platformdirs import user_videos_path
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
 from starlette.staticfiles import StaticFiles
 
 from live.pipeline import Pipeline
+from live.recording.output_file import OutputFile
+from live.recording.recordings import Recordings
 from live.streaming.http.access import Guard, Tokens
 from live.streaming.http.connections import ErrorLog
 from live.streaming.http.cors import Cors
@@ -24,7 +27,7 @@ from live.streaming.http.health_metrics import PROBES, Operations
 from live.streaming.http.mjpeg import Mjpeg
 from live.streaming.http.preparing import NotYet, Preparation
 from live.streaming.http.websocket import Control, status
-from live.streaming.http.whip_whep import Signalling
+from live.streaming.http.whip_whep import Signaling
 from live.streaming.session import Session, Sessions
 from live.streaming.webrtc.ice import IceServer
 from live.streaming.webrtc.peers import Peers
@@ -54,6 +57,8 @@ class ServerSettings:
         udp_ports: those that media may use; ``None`` for any.
         publish: WHIP endpoint of an SFU that is sent the main session's stream.
         publish_token: the SFU's bearer token.
+        output: file to record the main session to.
+        recordings: folder of the recordings that operators ask for.
     """
 
     tokens: Tokens = Tokens()
@@ -65,6 +70,8 @@ class ServerSettings:
     udp_ports: range | None = None
     publish: str | None = None
     publish_token: str | None = None
+    output: OutputFile | None = None
+    recordings: Path = user_videos_path() / "Head2Head"
 
 
 @dataclass(frozen=True)
@@ -94,7 +101,10 @@ class Server:
         self._ending = False
         self._open: _Open | None = None
         self._publishing: asyncio.Task[None] | None = None
-        self._control = Control(self._find, self._status, lambda: self._parts.gallery, self._settings.most_viewers)
+        self._recordings = Recordings(self._settings.recordings)
+        self._control = Control(
+            self._find, self._status, lambda: self._parts.gallery, self._recordings, self._settings.most_viewers
+        )
         self.app = Starlette(routes=self._routes(), middleware=self._middleware(), lifespan=self._lifespan)
 
     def open(self, pipeline: Pipeline, gallery: Gallery) -> None:
@@ -108,6 +118,8 @@ class Server:
         sessions = Sessions(pipeline, asyncio.get_running_loop(), settings.bit_rate, settings.most_sessions)
         peers = Peers(sessions, settings.servers, settings.most_viewers, settings.udp_ports)
         self._open = _Open(gallery, sessions, peers)
+        if settings.output is not None:
+            self._recordings.start(sessions.main, settings.output)
         if settings.publish is not None:
             publisher = Publisher(sessions.main, settings.publish, settings.publish_token, settings.servers)
             self._publishing = asyncio.create_task(publisher.run())
@@ -128,12 +140,12 @@ class Server:
     def _status(self, session: Session | None, role: str) -> dict[str, object]:
         if session is None:
             return self.preparation.status(role)
-        return status(session, role, self._parts.peers.trouble(session))
+        return status(session, role, self._parts.peers.trouble(session), self._recordings.describe(session))
 
     def _routes(self) -> list[BaseRoute]:
         mjpeg = Mjpeg(self._find, self._settings.most_viewers)
         return [
-            *Signalling(lambda: self._parts.peers, self._find, self._settings.servers).routes(),
+            *Signaling(lambda: self._parts.peers, self._find, self._settings.servers).routes(),
             *Operations(
                 sessions=lambda: self._open.sessions if self._open else None,
                 ending=lambda: self._ending,
@@ -142,6 +154,7 @@ class Server:
             Route("/status", self._status_now),
             Route("/targets", self._targets),
             Route("/targets/{name}.jpg", self._portrait),
+            Route("/recordings/{name}", self._recording),
             Route("/mjpeg", mjpeg.watch),
             Route("/sessions/{session}/mjpeg", mjpeg.watch),
             WebSocketRoute("/live", self._control.talk),
@@ -182,3 +195,9 @@ class Server:
         if portrait is None:
             return PlainTextResponse("There is no such portrait.", 404)
         return Response(portrait, media_type="image/jpeg", headers={"Cache-Control": "private, max-age=60"})
+
+    async def _recording(self, request: Request) -> Response:
+        path = self._recordings.find(request.path_params["name"])
+        if path is None or not path.exists():
+            return PlainTextResponse("There is no such recording.", 404)
+        return FileResponse(path, filename=path.name, headers={"Cache-Control": "no-store"})

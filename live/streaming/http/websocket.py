@@ -17,6 +17,7 @@ from face.errors import UserError
 from face.retarget import Mode
 from live.frames import Generated
 from live.pipeline import Pipeline, State
+from live.recording.recordings import Recordings
 from live.streaming.http.access import SUBPROTOCOL, Allowance, Role
 from live.streaming.http.newest import Newest
 from live.streaming.http.preview_tiles import encode_tiles
@@ -29,6 +30,7 @@ _TILE_INTERVAL_S = 0.2  # often enough to check by; they take their time from th
 _COMMAND_BURST, _COMMANDS_PER_S = 40.0, 20.0  # of a page: a slider sends many
 _RECALIBRATION_BURST, _RECALIBRATIONS_PER_S = 2.0, 0.2  # of a session, whoever asks
 _FULL = 1013  # "try again later", as a WebSocket closes
+_STRENGTHS = ("strength", "head", "eyes")
 _DETAILS = {
     State.STALLED: "No frame has come for a second.",
     State.PAUSED: "The camera is paused: it goes on by itself when frames return.",
@@ -40,13 +42,16 @@ class Refused(Exception):
     """A command is not obeyed; the text says why."""
 
 
-def status(session: Session, role: str, trouble: str | None = None) -> dict[str, object]:
+def status(
+    session: Session, role: str, trouble: str | None = None, recording: dict[str, object] | None = None
+) -> dict[str, object]:
     """The status message; ``live_schema.json`` describes it.
 
     Args:
         session: whose.
         role: of whom it is for.
         trouble: a sentence about a publisher that cannot be shown.
+        recording: of the session; operators are told.
     """
     pipeline = session.pipeline
     counts, settings, target = pipeline.metrics.counts(), pipeline.settings, pipeline.target
@@ -73,7 +78,8 @@ def status(session: Session, role: str, trouble: str | None = None) -> dict[str,
         "latency_ms": None if latency_s is None else round(latency_s * 1000, 1),
         "sound_ahead_ms": session.sound.ahead_ms,
         "viewers": session.viewers,
-        "settings": {"mode": settings.mode, "relative": settings.relative, "strength": settings.strength},
+        "recording": recording if role == Role.OPERATOR else None,
+        "settings": {**asdict(settings), "freeze": pipeline.frozen, "mirror": pipeline.mirrored},
     }
 
 
@@ -87,8 +93,12 @@ def apply_setting(pipeline: Pipeline, name: str, value: object) -> None:
         pipeline.update(mode=Mode(value))
     elif name == "relative" and isinstance(value, bool):
         pipeline.update(relative=value)
-    elif name == "strength" and type(value) in (int, float) and 0 <= value <= 2:  # type: ignore[operator]  # not NaN
-        pipeline.update(strength=float(value))  # type: ignore[arg-type]
+    elif name in _STRENGTHS and type(value) in (int, float) and 0 <= value <= 2:  # type: ignore[operator]  # not NaN
+        pipeline.update(**{name: float(value)})  # type: ignore[arg-type]
+    elif name == "freeze" and isinstance(value, bool):
+        pipeline.frozen = value
+    elif name == "mirror" and isinstance(value, bool):
+        pipeline.mirrored = value
     elif name == "recalibrate" and value is True:
         pipeline.recalibrate()
     else:
@@ -102,6 +112,7 @@ class Control:
         find: gives the session of a key, once the loop is ready.
         status_of: the status message of a session, or of the preparation, for a role.
         gallery: gives the targets to choose from.
+        recordings: made when operators ask.
         most: how many pages may be connected at a time.
     """
 
@@ -110,9 +121,11 @@ class Control:
         find: Callable[[str], Session | None],
         status_of: Callable[[Session | None, str], dict[str, object]],
         gallery: Callable[[], Gallery],
+        recordings: Recordings,
         most: int,
     ) -> None:
         self._find, self._status_of, self._gallery, self._most = find, status_of, gallery, most
+        self._recordings = recordings
         self._sockets: set[WebSocket] = set()
         self._broadcasts: weakref.WeakKeyDictionary[Session, _Broadcast] = weakref.WeakKeyDictionary()
         self._recalibrations = Allowance(_RECALIBRATION_BURST, _RECALIBRATIONS_PER_S)
@@ -167,16 +180,19 @@ class Control:
                 session = self._find(key)
                 if session is None:
                     raise Refused("The server is getting ready: try again soon.")
-                await self._obey(session.pipeline, message.get("text"), key)
+                await self._obey(session, message.get("text"), key)
             except (ValueError, UserError, Refused) as error:
                 if not await _sent(socket, json.dumps({"type": "error", "error": str(error)})):
                     return
 
-    async def _obey(self, pipeline: Pipeline, text: str | None, key: str) -> None:
+    async def _obey(self, session: Session, text: str | None, key: str) -> None:
+        pipeline = session.pipeline
         for name, value in _command(text).items():
             if name == "recalibrate" and not self._recalibrations.take(key, time.monotonic()):
                 raise Refused("The source was re-calibrated just now: wait a moment.")
-            if name != "target":
+            if name == "record":
+                await self._record(session, value)
+            elif name != "target":
                 apply_setting(pipeline, name, value)
             elif isinstance(value, str):
                 async with self._loading:  # one at a time: each takes a CPU for a moment
@@ -184,6 +200,14 @@ class Control:
                         pipeline.show(await asyncio.to_thread(self._gallery().load, value))
             else:
                 raise ValueError("a target is chosen by its name")
+
+    async def _record(self, session: Session, value: object) -> None:
+        if value is True:
+            self._recordings.start(session)
+        elif value is False:
+            await self._recordings.stop(session)
+        else:
+            raise ValueError("'record' is true or false")
 
 
 def _command(text: str | None) -> dict[str, object]:

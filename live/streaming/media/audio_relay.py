@@ -13,7 +13,7 @@ import numpy as np
 from live.frames import SOUND_RATE, Sound
 from live.metrics import Metrics
 from live.streaming.media.codecs import SOUND_FRAME, open_sound
-from live.streaming.media.video_encoder import Subscription
+from live.streaming.media.video_encoder import PacketSink, Subscription
 
 _LONGEST_WAIT = 100  # pieces held back, a few seconds; then the oldest go
 _LONGEST_QUEUE = 25  # packets that a slow viewer may be behind: half a second
@@ -42,6 +42,7 @@ class SoundRelay:
     def __init__(self, loop: asyncio.AbstractEventLoop, metrics: Metrics, settle_s: float = _SETTLE_S) -> None:
         self._loop, self._metrics, self._settle_s = loop, metrics, settle_s
         self._subscriptions: set[Subscription] = set()
+        self._sinks: list[PacketSink] = []
         self._coming: dict[Subscription, asyncio.TimerHandle] = {}
         self._waiting: deque[Sound] = deque(maxlen=_LONGEST_WAIT)
         self._timer: asyncio.TimerHandle | None = None
@@ -65,7 +66,7 @@ class SoundRelay:
 
     def put(self, sound: Sound) -> None:
         """Take a piece of the source's sound; may be called from any thread."""
-        if self._subscriptions and not self._closed:
+        if (self._subscriptions or self._sinks) and not self._closed:
             try:
                 self._loop.call_soon_threadsafe(self._hold, sound)
             except RuntimeError:  # the event loop has closed: the program is ending
@@ -88,6 +89,15 @@ class SoundRelay:
         if coming := self._coming.pop(subscription, None):
             coming.cancel()
         self._subscriptions.discard(subscription)
+
+    def attach(self, sink: PacketSink) -> None:
+        """Hand all sound to somebody who plays none, from now on."""
+        self._sinks.append(sink)
+
+    def detach(self, sink: PacketSink) -> None:
+        """Hand it nothing more."""
+        if sink in self._sinks:
+            self._sinks.remove(sink)
 
     def close(self) -> None:
         """Hand nothing on any more."""
@@ -152,5 +162,6 @@ class SoundRelay:
             self._given += SOUND_FRAME
             for packet in self._encoder.encode(frame):
                 if packet.pts is not None and packet.pts >= 0:
-                    for subscription in self._subscriptions:
-                        subscription.push(packet)
+                    packet.opaque = self._begin_s + packet.pts / SOUND_RATE
+                    for sink in (*self._subscriptions, *self._sinks):
+                        sink.push(packet)

@@ -9,6 +9,7 @@ import math
 import threading
 import time
 from collections.abc import Callable
+from typing import Protocol
 
 import av
 
@@ -25,6 +26,20 @@ _HEARTBEAT_S = 1.0  # without a new frame the last is sent again: what was lost 
 _STILL_S = 0.2  # without a new frame, a viewer that joins is not kept waiting for one
 _LONGEST_QUEUE = 8  # packets a slow viewer may be behind before it waits for a key frame
 logger = logging.getLogger(__name__)
+
+
+class PacketSink(Protocol):
+    """Takes packets as they are handed out."""
+
+    def push(self, packet: av.Packet) -> bool:
+        """Offer a packet, on the event loop; ``False`` when a key frame is needed."""
+        ...
+
+
+def captured_s(packet: av.Packet) -> float:
+    """When what a packet holds was captured, monotonic clock, seconds."""
+    assert isinstance(packet.opaque, float)
+    return packet.opaque
 
 
 class Subscription:
@@ -83,6 +98,7 @@ class SharedEncoder:
         self._put_s = -math.inf  # when a new frame last came
         self._mailbox: Mailbox[Generated] = Mailbox()
         self._subscriptions: set[Subscription] = set()
+        self._sinks: list[PacketSink] = []  # who take packets and do not watch
         self._want_key = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"encode {codec}", daemon=True)
         self._thread.start()
@@ -90,7 +106,7 @@ class SharedEncoder:
     def put(self, generated: Generated) -> None:
         """Encode this frame unless a newer one comes first; never blocks."""
         self._put_s = time.monotonic()
-        if self._subscriptions:
+        if self._subscriptions or self._sinks:
             with contextlib.suppress(Closed):
                 self._mailbox.put(generated)
 
@@ -98,16 +114,30 @@ class SharedEncoder:
         """A new viewer; it begins with a key frame."""
         subscription = Subscription()
         self._subscriptions.add(subscription)
+        self._begin_anew()
+        return subscription
+
+    def _begin_anew(self) -> None:
+        """Send those who join a key frame, also while there are no new frames."""
         self.request_keyframe()
         newest = self._newest()
         if newest is not None and time.monotonic() - self._put_s > _STILL_S:
             with contextlib.suppress(Closed):
                 self._mailbox.put(newest)
-        return subscription
 
     def unsubscribe(self, subscription: Subscription) -> None:
         """A viewer has gone."""
         self._subscriptions.discard(subscription)
+
+    def attach(self, sink: PacketSink) -> None:
+        """Hand packets to somebody who is no viewer, beginning with a key frame."""
+        self._sinks.append(sink)
+        self._begin_anew()
+
+    def detach(self, sink: PacketSink) -> None:
+        """Hand it no more packets."""
+        if sink in self._sinks:
+            self._sinks.remove(sink)
 
     @property
     def viewers(self) -> int:
@@ -162,6 +192,8 @@ class SharedEncoder:
                     last_key_s = now
                     frame.pict_type = av.video.frame.PictureType.I
                 packets = context.encode(frame)
+            for packet in packets:
+                packet.opaque = generated.captured_s if is_new else now
             if is_new:
                 self._metrics.encoded(time.monotonic() - generated.captured_s)
             self._metrics.count("bytes", sum(packet.size for packet in packets))
@@ -180,13 +212,13 @@ class SharedEncoder:
             try:
                 return self._mailbox.take(_HEARTBEAT_S), time.monotonic() - self._put_s <= _STILL_S
             except TimeoutError:
-                newest = self._newest() if self._subscriptions else None
+                newest = self._newest() if self._subscriptions or self._sinks else None
                 if newest is not None:
                     return newest, False
 
     def _hand_out(self, packets: list[av.Packet]) -> None:
         for packet in packets:
             # A list: every subscription must get the packet, whatever the others say.
-            behind = [not s.push(packet) for s in self._subscriptions]
+            behind = [not sink.push(packet) for sink in (*self._subscriptions, *self._sinks)]
             if any(behind):
                 self.request_keyframe()

@@ -1,0 +1,1 @@
+"""Where frames go besides the stream: a pipe, a virtual camera."""

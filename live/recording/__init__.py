@@ -1,0 +1,1 @@
+"""Recordings of what is sent, playable whenever the process ends."""

@@ -1,0 +1,64 @@
+"""The recordings that a server makes: one at a time of each session."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+from face.errors import UserError
+from face.folders import writable
+from live.recording.output_file import OutputFile
+from live.recording.recorder import Recorder
+from live.streaming.session import Session
+
+
+class Recordings:
+    """Starts, stops and finds recordings; lives on the event loop.
+
+    Args:
+        folder: where those go that the page asks for.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._recorders: dict[str, Recorder] = {}  # the last of each session, by its key
+        self._paths: dict[str, Path] = {}
+
+    def start(self, session: Session, file: OutputFile | None = None) -> None:
+        """Record a session, by default to a new file that has the target's name and the time.
+
+        Raises:
+            UserError: it is being recorded, or the file cannot be written.
+        """
+        if (former := self._recorders.get(session.key)) is not None and former.active:
+            raise UserError(f"This is being recorded to {former.path.name}: stop that first.")
+        if file is None:
+            name = f"{session.pipeline.target.name} {time.strftime('%Y-%m-%d %H.%M.%S')}.mp4"
+            file = OutputFile(writable(self._folder, "recordings") / name)
+        recorder = Recorder(session, file)
+        self._recorders[session.key] = recorder
+        self._paths[file.path.name] = file.path
+        if former is None:
+            session.on_close.append(lambda: self.stop(session))
+
+    async def stop(self, session: Session) -> None:
+        """Finish a session's recording, if there is one."""
+        if (recorder := self._recorders.get(session.key)) is not None:
+            await recorder.close()
+
+    def describe(self, session: Session) -> dict[str, object] | None:
+        """The session's last recording for the page, ``recording`` in ``live_schema.json``."""
+        recorder = self._recorders.get(session.key)
+        if recorder is None:
+            return None
+        return {
+            "name": recorder.path.name,
+            "active": recorder.active,
+            "seconds": round(recorder.duration_s, 1),
+            "bytes": recorder.size,
+            "failure": recorder.failure,
+        }
+
+    def find(self, name: str) -> Path | None:
+        """A recording of this run by its file's name."""
+        return self._paths.get(name)
