@@ -12,6 +12,7 @@ import numpy as np
 
 from face.camera_map import CameraMap, middle_of_face
 from face.fit_online import OnlineFitter
+from face.fitting import FitSettings
 from face.landmarks import Landmarks
 from face.morphable import MorphableModel
 from face.occlusion import OcclusionFilter
@@ -28,15 +29,20 @@ class LiveFit:
         model: the morphable model.
         identity: ``[80]`` if the person is known; otherwise it is found over the first seconds, and anew when somebody
             comes after a second without the person.
+        settings: weights of the fit.
+        smooths_camera: whether the camera is smoothed, as for all that is drawn; a measurement of the fit takes it raw.
 
     Attributes:
         person: who is followed, for the tracker.
         newcomer: whether the last step began with a person anew.
     """
 
-    def __init__(self, model: MorphableModel, identity: np.ndarray | None = None) -> None:
-        self._known = identity is not None
-        self._fitter = OnlineFitter(model, identity=identity)
+    def __init__(
+        self, model: MorphableModel, identity: np.ndarray | None = None, settings: FitSettings | None = None,
+        smooths_camera: bool = True,
+    ) -> None:  # fmt: skip
+        self._known, self._smooths_camera = identity is not None, smooths_camera
+        self._fitter = OnlineFitter(model, settings, identity)
         self._filter = CameraFilter(middle_of_face(model))
         colors = SkinColors()
         self._occlusion = OcclusionFilter(colors)
@@ -72,5 +78,6 @@ class LiveFit:
         clear = self._occlusion.clear(landmarks, time_s)
         face = self._fitter.fit(clear)
         self.person.note(time_s)
-        steady = replace(face, camera=self._filter.smooth(face.camera, time_s))
-        return camera_map.correct(steady) if camera_map else steady
+        if self._smooths_camera:
+            face = replace(face, camera=self._filter.smooth(face.camera, time_s))
+        return camera_map.correct(face) if camera_map else face

@@ -22,7 +22,6 @@ import numpy as np
 
 from face.errors import UserError
 from face.fit_batch import fit_video
-from face.fit_online import OnlineFitter
 from face.fitting import FitSettings, LandmarkBasis
 from face.landmarks import (
     EYE_CORNERS,
@@ -35,13 +34,12 @@ from face.landmarks import (
     Landmarks,
     inner_face,
 )
+from face.live_fit import LiveFit
 from face.morphable import MorphableModel
-from face.occlusion import OcclusionFilter
 from face.parameters import FaceParameters
-from face.skin_colors import SkinColors
 from offline.tracked import track
 
-_RATE = 25.0  # frames a second, at which the filter for covered faces takes them to come
+_RATE = 25.0  # frames a second, at which the live fit takes them to come
 _STILL = 0.001  # of the inter-ocular distance, standard deviation: there is nothing to follow
 _OPEN_GAP = 0.05  # of the inter-ocular distance: a mouth that is open
 _MIDDLE_OF_LIPS = (13, 14)  # inner edge, upper and lower
@@ -126,17 +124,14 @@ def live_fit(
     model: MorphableModel, video: Sequence[Landmarks | None], settings: FitSettings
 ) -> tuple[list[FaceParameters | None], float]:
     """What the live loop's fit finds in each frame, and the median of its milliseconds."""
-    fitter, occlusion = OnlineFitter(model, settings), OcclusionFilter(SkinColors())
+    fit = LiveFit(model, settings=settings, smooths_camera=False)
     fitted: list[FaceParameters | None] = []
     took_s: list[float] = []
     for number, landmarks in enumerate(video):
-        if landmarks is None:
-            fitter.lost()
-            fitted.append(None)
-            continue
         begin = time.perf_counter()
-        fitted.append(fitter.fit(occlusion.clear(landmarks, number / _RATE)))
-        took_s.append(time.perf_counter() - begin)
+        fitted.append(fit.step(landmarks, number / _RATE))
+        if landmarks is not None:
+            took_s.append(time.perf_counter() - begin)
     return fitted, 1000 * float(np.median(took_s))
 
 

@@ -5,9 +5,12 @@ import pytest
 from conftest import true_landmarks, units
 
 from face.camera import ScaledOrthographicCamera
+from face.fit_online import OnlineFitter
+from face.fitting import FitSettings
 from face.landmarks import INNER_LIPS
+from face.live_fit import LiveFit
 from face.parameters import FaceParameters
-from offline.evaluate.fit_quality import MOVEMENTS, compare, fit_quality, line
+from offline.evaluate.fit_quality import MOVEMENTS, compare, fit_quality, line, live_fit
 from offline.tracked import track
 
 pytestmark = pytest.mark.slow
@@ -75,6 +78,20 @@ def test_jitter_is_of_frames_that_follow_each_other(talking):
     apart = ~np.isin(np.arange(FRAMES - 2), (18, 19, 20))
     assert compare(talking, shaken, CONSECUTIVE).jitter > 1.1
     assert compare(talking, shaken, apart).jitter == pytest.approx(1)
+
+
+def test_the_camera_that_is_measured_is_the_fits_own(model):
+    """The drawn one is smoothed, and a head that trembles lags behind its landmarks."""
+    angles = np.random.default_rng(0).normal(0, 1, 6)
+    views = [ScaledOrthographicCamera.from_euler(np.array([a, 0, 0]), 90.0, np.full(2, 128.0)) for a in angles]
+    faces = [FaceParameters(np.zeros(80), units(), view, np.zeros(2)) for view in views]
+    video = [true_landmarks(model, face, face.expression) for face in faces]
+    fitter, drawn = OnlineFitter(model), LiveFit(model)
+    expected = [fitter.fit(landmarks).camera.rotation for landmarks in video]
+    fitted, _ = live_fit(model, video, FitSettings())
+    assert np.allclose([face.camera.rotation for face in fitted], expected)
+    smoothed = [drawn.step(landmarks, k / 25).camera.rotation for k, landmarks in enumerate(video)]
+    assert not np.allclose(smoothed, expected, atol=1e-4)
 
 
 @pytest.mark.parametrize("name", ["lp_d0.mp4", "studio_noor_acted.mp4"])
