@@ -117,6 +117,7 @@ def server_settings(options: Options, output: OutputFile | None = None) -> Serve
         publish_token=os.environ.get(PUBLISH_VARIABLE) or None,
         output=output,
         recordings=options.recordings,
+        signing=Signing(options.c2pa_cert, options.c2pa_key),
     )
 
 

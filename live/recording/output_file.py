@@ -58,7 +58,7 @@ class OutputFile:
             raise UserError(f"Another process records to {path}: give another name with --output.")
 
     def write(self, data: bytes) -> int:
-        """Append all of ``data``; after a failure nothing is written any more.
+        """Append all of ``data``, or nothing; after a failure nothing is written any more.
 
         Raises:
             OSError: the disk is full, for example.
@@ -70,12 +70,12 @@ class OutputFile:
                 self._file.truncate(0)
             left = memoryview(data)
             while left:
-                written = self._file.write(left)
-                self.size += written
-                left = left[written:]
+                left = left[self._file.write(left) :]
         except OSError as error:
             self._failure = error
+            self._file.truncate(self.size)  # a part would break the film's end
             raise
+        self.size += len(data)
         return len(data)
 
     @property

@@ -23,6 +23,7 @@ _OPTIONS = {  # times are kept as they are: sound may begin, and both may pause,
     "frag_duration": str(round(_FRAGMENT_S * 1e6)), "max_interleave_delta": str(round(_FRAGMENT_S * 1e6)),
     "cluster_time_limit": str(round(_FRAGMENT_S * 1e3)),
 }  # fmt: skip
+_BUFFER = 1 << 20  # bytes, more than a fragment has: each is written at once, so that none is torn
 _MP4 = ("movflags", "frag_duration")
 _MKV = ("cluster_time_limit",)
 
@@ -46,7 +47,7 @@ class PacketMuxer:
         self.duration_s = 0.0
         mp4 = file.path.suffix.lower() == ".mp4"
         options = {name: value for name, value in _OPTIONS.items() if name not in (_MKV if mp4 else _MP4)}
-        self._container = av.open(file, "w", format="mp4" if mp4 else "matroska", options=options)
+        self._container = av.open(file, "w", format="mp4" if mp4 else "matroska", options=options, buffer_size=_BUFFER)
         with _parsed(bytes(key)) as template:
             self.size = _size(template)
             self._video = self._container.add_stream_from_template(template, opaque=True)

@@ -19,8 +19,6 @@ from live.trust.code import SYNC, SYNC_PHASES, SYNC_WAVES, TILE, WAVES, decode, 
 _USUAL_SCALES = (1.0, 0.75, 0.5, 1.25, 1.5, 2.0)
 _SMALLEST, _LARGEST, _STEP = 0.45, 4.5, 0.004  # px of the image per px when it was marked; relative step
 _SURE_Z, _LEAST_Z = 9.0, 6.0
-# Of messages, for each scale that is tried; each has a type byte and a checksum, 24 bits in all.
-_TRIES = 1 + len(_USUAL_SCALES)
 _WHITENING_PX = 4.0
 
 
@@ -44,11 +42,19 @@ class WatermarkReading:
 
 
 @dataclass(frozen=True)
-class _Candidate:
+class Candidate:
+    """Where the synchronization fits.
+
+    Attributes:
+        z, scale: as in ``WatermarkReading``.
+        offset: of the tile, y and x, px when it was marked.
+        phases: ``[n]`` complex, of ``WAVES``.
+    """
+
     z: float
     scale: float
-    offset: tuple[float, float]  # px, y and x
-    phases: np.ndarray  # [n] complex, of WAVES
+    offset: tuple[float, float]
+    phases: np.ndarray
 
 
 def read_watermark(frames: Sequence[np.ndarray]) -> WatermarkReading | None:
@@ -70,7 +76,7 @@ def false_alarm(z: float) -> float:
     return min(1.0, hypotheses * 0.5 * math.erfc(z / math.sqrt(2))) * 2.0**-24
 
 
-def locate(frames: Sequence[np.ndarray]) -> _Candidate:
+def locate(frames: Sequence[np.ndarray]) -> Candidate:
     """The scale and offset where the synchronization fits best."""
     luma = np.asarray(np.mean([cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY) for frame in frames], axis=0, dtype=np.float32))
     best = max((_at_scale(plane, scale, factor) for plane, scale, factor in _views(luma, _USUAL_SCALES)),
@@ -85,7 +91,7 @@ def locate(frames: Sequence[np.ndarray]) -> _Candidate:
     return max((_at_scale(*view) for view in _views(luma, list(fine))), key=lambda c: c.z)
 
 
-def read_message(candidate: _Candidate) -> bytes:
+def read_message(candidate: Candidate) -> bytes:
     """The message, with the offset refined to a fraction of a px."""
     shifts = np.linspace(-0.75, 0.75, 13)
     sync = candidate.phases[SYNC] * SYNC_PHASES.conj()
@@ -120,7 +126,7 @@ def _whiten(luma: np.ndarray) -> np.ndarray:
     return np.clip(detail / (contrast + 0.5), -2, 2)
 
 
-def _at_scale(plane: np.ndarray, scale: float, factor: float) -> _Candidate:
+def _at_scale(plane: np.ndarray, scale: float, factor: float) -> Candidate:
     height, width = (max(1, round(side * factor)) for side in plane.shape)
     interpolation = cv2.INTER_AREA if factor < 0.7 else cv2.INTER_CUBIC
     resized = plane if factor == 1 else cv2.resize(plane, (width, height), interpolation=interpolation)
@@ -134,4 +140,4 @@ def _at_scale(plane: np.ndarray, scale: float, factor: float) -> _Candidate:
     # The inverse transform gives (2 / TILE²) Σ cos: n terms of variance 1/2.
     correlation = np.fft.irfft2(spectrum, (TILE, TILE)) * (TILE * TILE / math.sqrt(2 * len(SYNC_WAVES)))
     y, x = np.unravel_index(correlation.argmax(), correlation.shape)
-    return _Candidate(float(correlation[y, x]), scale, (float(y), float(x)), phases)
+    return Candidate(float(correlation[y, x]), scale, (float(y), float(x)), phases)

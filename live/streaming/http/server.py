@@ -33,6 +33,7 @@ from live.streaming.webrtc.ice import IceServer
 from live.streaming.webrtc.peers import Peers
 from live.streaming.webrtc.whip_client import Publisher
 from live.target_gallery import Gallery
+from live.trust.signing import Signing
 
 WEB = Path(__file__).parents[3] / "web"
 
@@ -59,6 +60,7 @@ class ServerSettings:
         publish_token: the SFU's bearer token.
         output: file to record the main session to.
         recordings: folder of the recordings that operators ask for.
+        signing: signs these; ``None`` leaves them unsigned.
     """
 
     tokens: Tokens = Tokens()
@@ -72,6 +74,7 @@ class ServerSettings:
     publish_token: str | None = None
     output: OutputFile | None = None
     recordings: Path = user_videos_path() / "Head2Head"
+    signing: Signing | None = None
 
 
 @dataclass(frozen=True)
@@ -101,7 +104,7 @@ class Server:
         self._ending = False
         self._open: _Open | None = None
         self._publishing: asyncio.Task[None] | None = None
-        self._recordings = Recordings(self._settings.recordings)
+        self._recordings = Recordings(self._settings.recordings, self._settings.signing)
         self._control = Control(
             self._find, self._status, lambda: self._parts.gallery, self._recordings, self._settings.most_viewers
         )

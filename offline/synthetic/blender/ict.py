@@ -200,14 +200,14 @@ def _lashes(base: np.ndarray, faces: Faces) -> list[Lashes]:
                     if not up:
                         break
                     column.append(up[0])
-                level_1 = [j for j in neighbors[i] if level(j) == 1]
-                if not level_1 or len(column) < 4:
+                below = [j for j in neighbors[i] if level(j) == 1]
+                if not below or len(column) < 4:
                     continue
-                level_0 = [
-                    j for j in neighbors[level_1[0]] if level(j) == 1 and not any(level(k) == 2 for k in neighbors[j])
+                roots = [
+                    j for j in neighbors[below[0]] if level(j) == 1 and not any(level(k) == 2 for k in neighbors[j])
                 ]
-                if level_0:
-                    columns.append([level_0[0], level_1[0], *column])
+                if roots:
+                    columns.append([roots[0], below[0], *column])
             ordered = np.array(columns)
             ordered = ordered[np.argsort(base[ordered[:, 0], 0])]
             out.append(Lashes(bool(base[ordered[:, 0], 1].mean() > 3.5), ordered))
