@@ -1,4 +1,4 @@
-"""What is told while running: lines for people, or JSON for machines."""
+"""Log output: lines for people, or JSON for machines."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ _CLOSED = 0.4
 
 @dataclass(frozen=True)
 class GazeSamples:
-    """Eyes as the network is shown them, and where they look.
+    """The gaze network's inputs, and the true gaze.
 
     Attributes:
         eyes: ``[N, 2, 44, 56]`` uint8, see ``face.gaze_estimation.eye_crops``.

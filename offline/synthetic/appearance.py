@@ -1,4 +1,4 @@
-"""What synthetic people look like: skin, hair, eyes, clothes and light at random, and the brushes that paint them."""
+"""The appearance of synthetic people: skin, hair, eyes, clothes and light at random, and the brushes that draw them."""
 
 from __future__ import annotations
 

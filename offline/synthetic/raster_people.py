@@ -49,7 +49,7 @@ class Person:
         model: the morphable model.
         seed: decides shape and appearance.
         identity: shape to use in place of the seed's, ``[IDENTITY_SIZE]``.
-        painted: paint lips and brows, for which the model's landmarks must be known; off only while the model
+        painted: draw lips and brows, for which the model's landmarks must be known; off only while the model
             is being built.
     """
 

@@ -22,7 +22,7 @@ _IDR = 5  # NAL unit type of a key frame (H.264, table 7-1)
 
 
 def on_keyframe_request(sender: RTCRtpSender, request: Callable[[], None]) -> None:
-    """Send a viewer's picture-loss reports to the shared encoder; the sender's own encoder never runs."""
+    """Send a viewer's picture loss indications (PLI) to the shared encoder; the sender's own encoder never runs."""
     sender._send_keyframe = request
 
 

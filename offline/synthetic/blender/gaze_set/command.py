@@ -22,10 +22,10 @@ def studio_command(main: Callable[[], int]) -> Callable[[], int]:
     """A command's ``main`` as ``one_sentence`` has it, for which Blender's errors are the user's too."""
 
     @functools.wraps(main)
-    def told() -> int:
+    def with_user_errors() -> int:
         try:
             return main()
         except (ValueError, OSError, RuntimeError) as error:
             raise UserError(str(error)) from error
 
-    return one_sentence(told)
+    return one_sentence(with_user_errors)
