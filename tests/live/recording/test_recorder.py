@@ -128,6 +128,16 @@ def test_sound_is_in_step_with_the_frames(tmp_path):
     assert click_s == pytest.approx(flash_s, abs=0.01)
 
 
+def boxes(path):
+    """The boxes that an MP4 is made of; all must be whole."""
+    content, position, names = path.read_bytes(), 0, []
+    while position < len(content):
+        names.append(content[position + 4 : position + 8].decode())
+        position += int.from_bytes(content[position : position + 4], "big")
+    assert position == len(content)
+    return names
+
+
 class FullDisk(io.FileIO):
     """Takes so many bytes and no more, the last of them in part, as a disk does."""
 
@@ -156,6 +166,8 @@ def test_a_full_disk_ends_the_recording_and_leaves_a_film(tmp_path, monkeypatch,
     recorder = asyncio.run(record(tmp_path / name, act))
     assert "the disk is full" in recorder.failure
     assert len(frames(tmp_path / name)) > 5
+    if name == "a.mp4":
+        assert boxes(tmp_path / name)[-1] == "mdat"
 
 
 def test_images_of_another_size_end_it_with_a_sentence(tmp_path):
