@@ -31,8 +31,8 @@ class ScaledOrthographicCamera:
     def euler_deg(self) -> np.ndarray:
         """Yaw, pitch, roll in degrees ``[3]``.
 
-        Positive yaw turns the face to the picture's right, positive pitch down, positive roll tilts it
-        to the picture's left (intrinsic Y-X-Z).
+        Positive yaw turns the face to the image's right, positive pitch down, positive roll tilts it
+        to the image's left (intrinsic Y-X-Z).
         """
         return Rotation.from_matrix(self.rotation, assume_valid=True).as_euler("YXZ", degrees=True)
 

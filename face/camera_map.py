@@ -44,8 +44,8 @@ def moved(
     """The camera after a move."""
     rotation = Rotation.from_rotvec(move[:3]).as_matrix() @ camera.rotation
     turned = ScaledOrthographicCamera(rotation, camera.scale * float(np.exp(move[3])), camera.translation)
-    wanted = camera.project(middle)[:2] + camera.scale * move[4:]
-    return replace(turned, translation=camera.translation + wanted - turned.project(middle)[:2])
+    place = camera.project(middle)[:2] + camera.scale * move[4:]
+    return replace(turned, translation=camera.translation + place - turned.project(middle)[:2])
 
 
 def middle_of_face(model: MorphableModel) -> np.ndarray:

@@ -41,12 +41,12 @@ class FaceDetector:
         height, width = image.shape[:2]
         whole = Region(np.array([width, height]) / 2, max(width, height))
         points, scores = self._boxes(whole.crop(image, _SIDE, cv2.BORDER_CONSTANT))
-        return _regions(whole.to_picture(points), scores, most)
+        return _regions(whole.to_image(points), scores, most)
 
     def find_small(self, image: np.ndarray, most: int) -> list[Region]:  # [H, W, 3] uint8 RGB
         """The same for faces from 8 % of the frame's shorter side on, in six to ten times the time."""
-        found = [self._boxes_in_tiles(image, side) for side in _PYRAMID]
-        return _regions(np.concatenate([points for points, _ in found]), np.concatenate([s for _, s in found]), most)
+        boxes = [self._boxes_in_tiles(image, side) for side in _PYRAMID]
+        return _regions(np.concatenate([points for points, _ in boxes]), np.concatenate([s for _, s in boxes]), most)
 
     def _boxes_in_tiles(self, image: np.ndarray, side: int) -> tuple[np.ndarray, np.ndarray]:
         """``_boxes`` of all tiles of an image scaled to a shorter side, in the image's px."""

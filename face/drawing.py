@@ -1,4 +1,4 @@
-"""Pictures for people: landmarks, and conditionings. Of the source's own picture nothing is shown."""
+"""Images for people: landmarks and conditionings. They show nothing of the source's own frame."""
 
 from __future__ import annotations
 
@@ -44,6 +44,6 @@ def draw_landmarks(landmarks: Landmarks | None, size: int) -> np.ndarray:
 def draw_conditioning(conditioning: np.ndarray) -> np.ndarray:  # [H, W, 6] uint8
     """NMFC with the gaze image on it, ``[H, W, 3]`` uint8 RGB."""
     drawn, gaze = conditioning[..., :3].copy(), conditioning[..., 3:]
-    seen = gaze[..., 0] | gaze[..., 1] | gaze[..., 2] > 0
-    drawn[seen] = gaze[seen]
+    covered = gaze[..., 0] | gaze[..., 1] | gaze[..., 2] > 0
+    drawn[covered] = gaze[covered]
     return drawn

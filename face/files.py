@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import glob
 import hashlib
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+
+_HIDDEN = ".part"  # ending of the hidden folders
 
 
 def sha256(path: Path) -> str:
@@ -16,26 +20,62 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+class AtomicWrite:
+    """A file, or a folder of files, in the making; for a ``with`` block that writes one, there is ``atomic``.
+
+    Nobody ever finds a part of it, not even after a crash or on a full disk.
+
+    Args:
+        path: where it goes, in place of what is there.
+
+    Attributes:
+        partial: what to write. It has the name and ending of ``path``, in a hidden folder beside it: no search of the
+            folder finds it, and a writer's own permissions stay.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._hidden = tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.", suffix=_HIDDEN)
+        self.partial = Path(self._hidden.name) / path.name
+
+    def commit(self) -> None:
+        """Put what was written in its place."""
+        for written in (self.partial, *self.partial.rglob("*")):
+            _sync(written)  # or a power cut could leave the new name with no content
+        if self.partial.is_dir() and self._path.exists():  # no system puts a folder in the place of a full one
+            self._path.rename(Path(self._hidden.name) / "old")
+        self.partial.replace(self._path)
+        _sync(self._path.parent)
+        self._hidden.cleanup()
+
+    def discard(self) -> None:
+        """Remove what was written; after ``commit`` there is nothing to remove."""
+        self._hidden.cleanup()
+
+
 @contextlib.contextmanager
 def atomic(path: Path) -> Iterator[Path]:
-    """A path to write to, whose file takes the place of ``path`` once the block ends, or is removed if it raises.
+    """A path to write to, whose file takes the place of ``path`` once the block ends, or is removed if it raises."""
+    write = AtomicWrite(path)
+    try:
+        yield write.partial
+        write.commit()
+    finally:
+        write.discard()
 
-    Nobody ever finds a part of the file, not even after a crash or on a full disk. The path has the name and ending of
-    ``path``, in a hidden folder beside it: no search of the folder finds it, and a writer's own permissions stay.
-    """
-    with tempfile.TemporaryDirectory(dir=path.parent, prefix=".", suffix=".part") as folder:
-        partial = Path(folder) / path.name
-        yield partial
-        _sync(partial)  # or a power cut could leave the new name with no content
-        partial.replace(path)
-    if hasattr(os, "O_DIRECTORY"):  # Windows has no folders to sync
-        _sync(path.parent)
+
+def remove_partial(path: Path) -> None:
+    """Remove what processes that were killed have left of a file or folder in the making."""
+    for hidden in path.parent.glob(f".{glob.escape(path.name)}.*{_HIDDEN}"):
+        shutil.rmtree(hidden, ignore_errors=True)
 
 
 def _sync(path: Path) -> None:
     """Have the disk hold a file, or a folder's entries, for good."""
-    # Windows syncs only what is open for writing.
-    descriptor = os.open(path, os.O_RDONLY if hasattr(os, "O_DIRECTORY") else os.O_RDWR)
+    windows = not hasattr(os, "O_DIRECTORY")  # has no folders to sync, and syncs only what is open for writing
+    if windows and path.is_dir():
+        return
+    descriptor = os.open(path, os.O_RDWR if windows else os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:

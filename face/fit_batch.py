@@ -10,7 +10,7 @@ import numpy as np
 from numba import njit
 
 from face.fit_joint_identity import fit_identity
-from face.fitting import FitSettings, FrameFit, LandmarkBasis, fit_frame, head_camera, linearise, solve_box
+from face.fitting import FitSettings, FrameFit, LandmarkBasis, fit_frame, head_camera, linearize, solve_box
 from face.gaze_estimation import GazeEstimator
 from face.landmarks import Landmarks
 from face.morphable import MorphableModel
@@ -30,9 +30,9 @@ def smooth_expressions(
     weight: float,
     sweeps: int,
 ) -> None:
-    """Minimise the frames' quadratics plus ``weight`` times squared second differences, within the box.
+    """Minimize the frames' quadratics plus ``weight`` times squared second differences, within the box.
 
-    Block coordinate descent: each frame in turn is solved in its box with its neighbours held.
+    Block coordinate descent: each frame in turn is solved in its box with its neighbors held.
     """
     frames, units = expressions.shape
     for _ in range(sweeps):
@@ -58,13 +58,13 @@ def _fit_take(
     """Camera and smooth expression of consecutive frames for a known identity."""
     fits: list[FrameFit] = []
     rough = replace(settings, iterations=1)  # the rounds below go on from here
-    for one in landmarks:
-        fits.append(fit_frame(basis, one, identity, fits[-1] if fits else None, rough))
+    for frame in landmarks:
+        fits.append(fit_frame(basis, frame, identity, fits[-1] if fits else None, rough))
     expressions = np.stack([f.expression for f in fits])
     for _ in range(_CAMERA_ROUNDS):
         equations = [
-            linearise(basis, one, fit.camera, identity, fit.expression, settings, False)
-            for one, fit in zip(landmarks, fits, strict=True)
+            linearize(basis, frame, fit.camera, identity, fit.expression, settings, False)
+            for frame, fit in zip(landmarks, fits, strict=True)
         ]
         hessians = np.stack([e.hessian for e in equations])
         gradients = np.stack([e.gradient for e in equations])
@@ -100,18 +100,18 @@ def fit_video(
     settings = settings or FitSettings()
     basis = LandmarkBasis(model)
     result: list[FaceParameters | None] = [None] * len(landmarks)
-    spans = [span for stretch in stretches([one is not None for one in landmarks]) for span in _cut(stretch, cuts)]
-    takes = [[one for one in landmarks[start:stop] if one is not None] for start, stop in spans]
+    spans = [span for stretch in stretches([frame is not None for frame in landmarks]) for span in _cut(stretch, cuts)]
+    takes = [[frame for frame in landmarks[start:stop] if frame is not None] for start, stop in spans]
     if not takes:
         return result
     if identity is None:
-        identity = fit_identity(basis, [one for take in takes for one in take], settings)
+        identity = fit_identity(basis, [frame for take in takes for frame in take], settings)
     gaze = GazeEstimator(model)
     for (start, _), take in zip(spans, takes, strict=True):
         gaze.reset()
-        for k, (one, fit) in enumerate(zip(take, _fit_take(basis, take, identity, settings), strict=True)):
+        for k, (frame, fit) in enumerate(zip(take, _fit_take(basis, take, identity, settings), strict=True)):
             camera = head_camera(basis, fit.camera, settings)
-            angles = gaze.estimate(one, identity, fit.expression, camera)
+            angles = gaze.estimate(frame, identity, fit.expression, camera)
             result[start + k] = FaceParameters(identity, fit.expression, camera, angles)
     return result
 

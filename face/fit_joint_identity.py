@@ -1,6 +1,6 @@
 """Who it is: the identity of Eq. 2, found together with the expressions and cameras of all frames.
 
-Each round linearises the cameras and eliminates them. What is left is a quadratic in one identity and an expression per
+Each round linearizes the cameras and eliminates them. What is left is a quadratic in one identity and an expression per
 frame, each within its box. Frames meet only in the identity: every frame's free coefficients are eliminated in turn
 (Schur complement), the identity is solved, and the expressions follow; coefficients on their bounds are held.
 Smoothness over time comes after, for the identity that was found: it hardly changes which one is best.
@@ -13,7 +13,7 @@ from collections.abc import Sequence
 import numpy as np
 from scipy.linalg import cho_factor, cho_solve
 
-from face.fitting import FitSettings, FrameFit, LandmarkBasis, NormalEquations, fit_frame, linearise, solve_box
+from face.fitting import FitSettings, FrameFit, LandmarkBasis, NormalEquations, fit_frame, linearize, solve_box
 from face.landmarks import Landmarks
 from face.parameters import EXPRESSION_SIZE, IDENTITY_SIZE
 
@@ -64,7 +64,7 @@ def fit_identity(basis: LandmarkBasis, landmarks: Sequence[Landmarks], settings:
     """One person's identity ``[IDENTITY_SIZE]`` from frames spread over a video."""
     chosen = [landmarks[k] for k in np.unique(np.linspace(0, len(landmarks) - 1, _FRAMES).astype(int))]
     identity = np.zeros(IDENTITY_SIZE)
-    fits = [fit_frame(basis, one, identity, None, settings) for one in chosen]
+    fits = [fit_frame(basis, frame, identity, None, settings) for frame in chosen]
     for _ in range(_ROUNDS):
         before = identity
         identity, fits = _joint_step(basis, chosen, fits, identity, settings)
@@ -81,20 +81,20 @@ def _joint_step(
     settings: FitSettings,
 ) -> tuple[np.ndarray, list[FrameFit]]:
     """One Gauss-Newton step of identity and of all frames' expressions and cameras together."""
-    frames = [
-        linearise(basis, one, fit.camera, identity, fit.expression, settings, True)
-        for one, fit in zip(landmarks, fits, strict=True)
+    equations = [
+        linearize(basis, frame, fit.camera, identity, fit.expression, settings, True)
+        for frame, fit in zip(landmarks, fits, strict=True)
     ]
-    among = [np.ascontiguousarray(e.hessian[:EXPRESSION_SIZE, :EXPRESSION_SIZE]) for e in frames]
+    among = [np.ascontiguousarray(e.hessian[:EXPRESSION_SIZE, :EXPRESSION_SIZE]) for e in equations]
     expressions = [fit.expression for fit in fits]
     for _ in range(_ACTIVE_SETS):
-        said = [without_expression(basis, e, z) for e, z in zip(frames, expressions, strict=True)]
-        hessian, gradient = (np.sum(part, axis=0) for part in zip(*said, strict=True))
-        identity = solve_identity(hessian, gradient, len(frames), identity, settings)
-        rights = [e.gradient[:EXPRESSION_SIZE] - e.hessian[:EXPRESSION_SIZE, _OWN] @ identity for e in frames]
+        reduced = [without_expression(basis, e, z) for e, z in zip(equations, expressions, strict=True)]
+        hessian, gradient = (np.sum(part, axis=0) for part in zip(*reduced, strict=True))
+        identity = solve_identity(hessian, gradient, len(equations), identity, settings)
+        rights = [e.gradient[:EXPRESSION_SIZE] - e.hessian[:EXPRESSION_SIZE, _OWN] @ identity for e in equations]
         expressions = [
             solve_box(h, g, z, basis.low, basis.high) for h, g, z in zip(among, rights, expressions, strict=True)
         ]
     return identity, [
-        FrameFit(e.camera_at(np.concatenate([z, identity])), z) for e, z in zip(frames, expressions, strict=True)
+        FrameFit(e.camera_at(np.concatenate([z, identity])), z) for e, z in zip(equations, expressions, strict=True)
     ]

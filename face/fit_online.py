@@ -5,14 +5,14 @@ from __future__ import annotations
 import numpy as np
 
 from face.fit_joint_identity import solve_identity, without_expression
-from face.fitting import FitSettings, FrameFit, LandmarkBasis, fit_frame, head_camera, linearise
+from face.fitting import FitSettings, FrameFit, LandmarkBasis, fit_frame, head_camera, linearize
 from face.gaze_estimation import GazeEstimator
 from face.landmarks import Landmarks, inner_face
 from face.morphable import MorphableModel
 from face.parameters import IDENTITY_SIZE, FaceParameters
 
 CALIBRATION_FRAMES = 75  # three seconds of a face at 25 fps
-_EVERY = 3  # neighbouring frames say nearly the same about identity
+_EVERY = 3  # neighboring frames say nearly the same about identity
 
 
 class OnlineFitter:
@@ -85,7 +85,7 @@ class OnlineFitter:
         return float(distance.mean() / fit.camera.scale)
 
     def _learn_identity(self, landmarks: Landmarks, fit: FrameFit) -> None:
-        equations = linearise(self._basis, landmarks, fit.camera, self._identity, fit.expression, self._settings, True)
+        equations = linearize(self._basis, landmarks, fit.camera, self._identity, fit.expression, self._settings, True)
         hessian, gradient = without_expression(self._basis, equations, fit.expression)
         self._hessian += hessian
         self._gradient += gradient

@@ -1,7 +1,7 @@
 """Pose, expression and identity from landmarks: the maths that the batch fit and the per-frame fit share.
 
 The energy is the paper's Eq. 2: weighted squared reprojection errors, quadratic priors and box constraints on
-identity and expression. One Gauss-Newton step linearises the scaled orthographic camera; the camera is then
+identity and expression. One Gauss-Newton step linearizes the scaled orthographic camera; the camera is then
 eliminated and the expression solved by coordinate descent within its box.
 
 Residuals are measured in model units (pixels over scale), so that weights do not depend on the size of the face. That
@@ -33,7 +33,7 @@ CAMERA_SIZE = 6  # rotation 3, log scale 1, translation 2
 
 
 def expression_spreads() -> np.ndarray:
-    """How far each coefficient may be from its prior's centre, standard deviations ``[EXPRESSION_SIZE]`` float64."""
+    """How far each coefficient may be from its prior's center, standard deviations ``[EXPRESSION_SIZE]`` float64."""
     spreads = np.full(EXPRESSION_SIZE, 1.5)
     spreads[UNITS] = _SPREAD
     for beginning, spread in _SPREADS.items():
@@ -55,8 +55,8 @@ class FitSettings:
             alike in all frames of a person, so that more of them do not make it surer.
         smoothness_spread: standard deviation of a unit's second difference (batch fit, E_sm).
         outlier_noises: residuals beyond this many ``landmark_noise`` lose weight (Geman-McClure).
-        nod: how much farther a head is pitched than the tracker's landmarks say, which shy away from pitch (not
-            from yaw or roll): by 1.2 on path-traced people, by 1.45 on painted ones.
+        pitch_gain: how much farther a head is pitched than the tracker's landmarks say, which shy away from pitch (not
+            from yaw or roll): by 1.2 on path-traced people, by 1.45 on rasterized ones.
         iterations: Gauss-Newton steps per frame when warm.
     """
 
@@ -66,26 +66,26 @@ class FitSettings:
     identity_frames: float = 4.0
     smoothness_spread: float = 0.15
     outlier_noises: float = 8.0
-    nod: float = 1.3
+    pitch_gain: float = 1.3
     iterations: int = 2
 
 
 def expression_prior(scores: np.ndarray) -> np.ndarray:
-    """Where the prior on expression is centred, ``[EXPRESSION_SIZE]``: the tracker's scores, and 0 for correctives."""
+    """Where the prior on expression is centered, ``[EXPRESSION_SIZE]``: the tracker's scores, and 0 for correctives."""
     return of_units(np.clip(scores, 0.0, 1.0))
 
 
 @njit(cache=True, nogil=True)
 def solve_box(
     hessian: np.ndarray,  # [n, n] float64, symmetric positive definite
-    gradient: np.ndarray,  # [n] float64: minimise x·H·x/2 - gradient·x
+    gradient: np.ndarray,  # [n] float64: minimize x·H·x/2 - gradient·x
     start: np.ndarray,  # [n] float64
     low: np.ndarray,  # [n] float64
     high: np.ndarray,  # [n] float64
     sweeps: int = 60,
     tolerance: float = 1e-4,
 ) -> np.ndarray:
-    """Minimise a quadratic within a box by cyclic coordinate descent, warm-started; ``[n]`` float64."""
+    """Minimize a quadratic within a box by cyclic coordinate descent, warm-started; ``[n]`` float64."""
     x = np.minimum(np.maximum(start, low), high)
     residual = gradient - hessian @ x
     for _ in range(sweeps):
@@ -149,7 +149,7 @@ class NormalEquations:
     camera_offset: np.ndarray
 
     def camera_at(self, z: np.ndarray) -> ScaledOrthographicCamera:
-        """Best camera for coefficients z, one Gauss-Newton step from the linearisation's camera."""
+        """Best camera for coefficients z, one Gauss-Newton step from the linearization's camera."""
         step = self.camera_offset - self.camera_gain @ z
         turn = Rotation.from_rotvec(step[:3]).as_matrix()
         translation = self.camera.translation + step[4:6] * self.camera.scale
@@ -184,7 +184,7 @@ def _jacobian(
     return jacobian
 
 
-def linearise(
+def linearize(
     basis: LandmarkBasis,
     landmarks: Landmarks,
     camera: ScaledOrthographicCamera,
@@ -250,18 +250,18 @@ def reprojection_error(
 def head_camera(
     basis: LandmarkBasis, camera: ScaledOrthographicCamera, settings: FitSettings
 ) -> ScaledOrthographicCamera:
-    """The head's camera from the landmarks': see ``FitSettings.nod``. The middle of the face stays where it is."""
-    return _nodded(basis, camera, settings.nod)
+    """The head's camera from the landmarks' (``FitSettings.pitch_gain``), about the middle of the face."""
+    return _pitch_scaled(basis, camera, settings.pitch_gain)
 
 
 def landmarks_camera(
     basis: LandmarkBasis, camera: ScaledOrthographicCamera, settings: FitSettings
 ) -> ScaledOrthographicCamera:
     """The landmarks' camera from the head's: the way back from ``head_camera``."""
-    return _nodded(basis, camera, 1 / settings.nod)
+    return _pitch_scaled(basis, camera, 1 / settings.pitch_gain)
 
 
-def _nodded(basis: LandmarkBasis, camera: ScaledOrthographicCamera, factor: float) -> ScaledOrthographicCamera:
+def _pitch_scaled(basis: LandmarkBasis, camera: ScaledOrthographicCamera, factor: float) -> ScaledOrthographicCamera:
     yaw, pitch, roll = camera.euler_deg
     euler = np.array([yaw, pitch * factor, roll])
     turned = ScaledOrthographicCamera.from_euler(euler, camera.scale, camera.translation)
@@ -292,7 +292,7 @@ def fit_frame(
         iterations += 3
     estimate = previous
     for _ in range(iterations):
-        equations = linearise(basis, landmarks, estimate.camera, identity, estimate.expression, settings, False)
+        equations = linearize(basis, landmarks, estimate.camera, identity, estimate.expression, settings, False)
         expression = solve_box(equations.hessian, equations.gradient, estimate.expression, basis.low, basis.high)
         estimate = FrameFit(equations.camera_at(expression), expression)
     return estimate

@@ -1,4 +1,4 @@
-"""The gaze, seen by a small network in the picture of the eyes.
+"""Gaze angles, estimated by a small network from the image of the eyes.
 
 Landmarks alone do not tell how far up somebody looks: the tracker's irises move half as far as the real ones, and lids
 follow a gaze by another amount in everybody. ``offline/gaze_network.py`` trains the network.
@@ -14,11 +14,11 @@ import numpy as np
 import onnxruntime as ort
 
 from face.camera import ScaledOrthographicCamera
-from face.landmarks import EYE_CORNERS, LEFT_IRIS, RIGHT_IRIS, UNIT_NAMES, EyePicture, Landmarks
+from face.landmarks import EYE_CORNERS, LEFT_IRIS, RIGHT_IRIS, UNIT_NAMES, EyeImage, Landmarks
 from face.morphable import MorphableModel
 
 NETWORK_PATH = Path(__file__).parent / "data" / "gaze.onnx"
-WIDTH, HEIGHT = 36, 28  # px of an eye's picture
+WIDTH, HEIGHT = 36, 28  # px of an eye's crop
 _RADIUS_PX = 18.0  # of the eyeball in it
 _EYES = (((263, 362), (386, 374), LEFT_IRIS), ((33, 133), (159, 145), RIGHT_IRIS))  # outer, inner; upper, lower; iris
 _LIMIT_DEG = np.array([35.0, 28.0])
@@ -33,7 +33,7 @@ def _upright(points: np.ndarray) -> np.ndarray:
 
 
 def eye_crops(
-    eyes: EyePicture,
+    eyes: EyeImage,
     points: np.ndarray,  # [478, 2] px
     radius_px: float,  # of the eyeball
     width: int = WIDTH,
@@ -41,10 +41,10 @@ def eye_crops(
 ) -> np.ndarray:
     """Left and right eye, level, of one size and in the middle of their crops: ``[2, height, width]`` uint8 gray."""
     scale = _RADIUS_PX / radius_px
-    picture, points = eyes.gray, points - [eyes.left, eyes.top]
+    image, points = eyes.gray, points - [eyes.left, eyes.top]
     while scale < 0.5:  # a step at a time: one jump over many pixels would miss those between
-        # OpenCV keeps the first pixel's centre where it is, not its corner.
-        picture, points, scale = cv2.pyrDown(picture), points / 2 + 0.25, scale * 2
+        # OpenCV keeps the first pixel's center where it is, not its corner.
+        image, points, scale = cv2.pyrDown(image), points / 2 + 0.25, scale * 2
     turn = scale * _upright(points)
     crops = []
     for (outer, inner), _, _ in _EYES:
@@ -53,7 +53,7 @@ def eye_crops(
         shift = np.array([width / 2, height / 2]) - turn @ middle + turn @ [0.5, 0.5] - 0.5
         crops.append(
             cv2.warpAffine(
-                picture,
+                image,
                 np.column_stack([turn, shift]),
                 (width, height),
                 flags=cv2.INTER_CUBIC,
@@ -63,16 +63,16 @@ def eye_crops(
     return np.stack(crops)
 
 
-def eye_places(points: np.ndarray, centres: np.ndarray, radius_px: float) -> np.ndarray:
+def eye_places(points: np.ndarray, centers: np.ndarray, radius_px: float) -> np.ndarray:
     """Where eyeball, iris, upper and lower lid and outer corner lie, ``[2, 5, 2]`` float32: left and right eye.
 
     From the middle of the eye's corners, along and below the line from eye to eye, in radii of the eyeball.
-    ``points``: ``[478, 2]`` px; ``centres``: ``[2, 2]`` px, of the fitted eyeballs.
+    ``points``: ``[478, 2]`` px; ``centers``: ``[2, 2]`` px, of the fitted eyeballs.
     """
     turn = _upright(points) / radius_px
     places = [
-        (np.stack([centre, points[iris], *points[list(lids)], points[outer]]) - (points[outer] + points[inner]) / 2)
-        for ((outer, inner), lids, iris), centre in zip(_EYES, centres, strict=True)
+        (np.stack([center, points[iris], *points[list(lids)], points[outer]]) - (points[outer] + points[inner]) / 2)
+        for ((outer, inner), lids, iris), center in zip(_EYES, centers, strict=True)
     ]
     return (np.stack(places) @ turn.T).astype(np.float32)
 
@@ -99,16 +99,16 @@ class GazeEstimator:
     def estimate(
         self, landmarks: Landmarks, identity: np.ndarray, expression: np.ndarray, camera: ScaledOrthographicCamera
     ) -> np.ndarray:
-        """Degrees to the picture's right and up in the head's frame, ``[2]`` float64, both eyes as one."""
+        """Degrees to the image's right and up in the head's frame, ``[2]`` float64, both eyes as one."""
         if landmarks.eyes is None or expression[_BLINK].mean() > _CLOSED:
             return self._last
-        crops, places, turn = look(self._model, landmarks, identity, camera)
+        crops, places, turn = gaze_inputs(self._model, landmarks, identity, camera)
         inputs = {"eyes": crops[None], "places": places[None], "turn_deg": turn[None]}
         self._last = np.clip(_network().run(None, inputs)[0][0].astype(float), -_LIMIT_DEG, _LIMIT_DEG)
         return self._last
 
 
-def look(
+def gaze_inputs(
     model: MorphableModel,
     landmarks: Landmarks,
     identity: np.ndarray,  # [IDENTITY_SIZE]
@@ -116,15 +116,15 @@ def look(
     width: int = WIDTH,
     height: int = HEIGHT,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """What the network is shown: ``eye_crops``, ``eye_places``, and the head's yaw and pitch ``[2]`` float32 degrees.
+    """The network's inputs: ``eye_crops``, ``eye_places``, and the head's yaw and pitch ``[2]`` float32 degrees.
 
-    ``landmarks`` must have the picture of the eyes.
+    ``landmarks`` must have the image of the eyes.
     """
     assert landmarks.eyes is not None
     radius_px = camera.scale * model.eye_radius
-    centres = camera.project(model.eye_centres(identity))[:, :2]
+    centers = camera.project(model.eye_centers(identity))[:, :2]
     return (
         eye_crops(landmarks.eyes, landmarks.points, radius_px, width, height),
-        eye_places(landmarks.points, centres, radius_px),
+        eye_places(landmarks.points, centers, radius_px),
         camera.euler_deg[:2].astype(np.float32),
     )

@@ -69,15 +69,15 @@ class GazeRenderer:
         self._outlines = [(mean[k], identity[:, k], expression[:, k]) for k in loops]
 
     def draw(self, parameters: FaceParameters, image: np.ndarray) -> None:
-        """Draw the gaze image into a black picture ``[H, W, 3]`` uint8; see ``draw_eye`` for the channels."""
+        """Draw the gaze image into a black image ``[H, W, 3]`` uint8; see ``draw_eye`` for the channels."""
         camera = parameters.camera
         forward = gaze_rotation(parameters.gaze)[:, 2] * self._model.eye_radius
         radius_px = self._model.eye_radius * camera.scale
-        for centre, (mean, identity, expression) in zip(
-            self._model.eye_centres(parameters.identity), self._outlines, strict=True
+        for center, (mean, identity, expression) in zip(
+            self._model.eye_centers(parameters.identity), self._outlines, strict=True
         ):
             loop = mean + np.tensordot(parameters.identity, identity, 1)
             loop = loop + np.tensordot(parameters.expression, expression, 1)
             outline = np.ascontiguousarray(camera.project(loop)[:, :2])
-            iris = camera.project(centre + forward)[:2]
+            iris = camera.project(center + forward)[:2]
             draw_eye(image, outline, iris, IRIS_RADIUS * radius_px, PUPIL_RADIUS * radius_px)

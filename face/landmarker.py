@@ -34,12 +34,12 @@ class Landmarker:
         self._units = Network("face_blendshapes")
 
     def points(self, image: np.ndarray, region: Region) -> np.ndarray | None:
-        """The face's points ``[478, 2]`` px in a picture ``[H, W, 3]`` uint8 RGB; ``None`` where there is no face."""
+        """The face's points ``[478, 2]`` px in an image ``[H, W, 3]`` uint8 RGB; ``None`` where there is no face."""
         crop = region.crop(image, _SIDE).astype(np.float32) / 255
         places, presence, _ = self._points(crop[None])
         if expit(presence.item()) < _MIN_PRESENCE:
             return None
-        return region.to_picture(places.reshape(COUNT, 3)[:, :2].astype(float) / _SIDE)
+        return region.to_image(places.reshape(COUNT, 3)[:, :2].astype(float) / _SIDE)
 
     def units(self, points: np.ndarray) -> np.ndarray:
         """How far each of the 52 units of ``UNIT_NAMES`` acts, ``[52]`` 0…1, from the face's points ``[478, 2]`` px."""

@@ -9,7 +9,7 @@ import numpy as np
 COUNT = 478
 SURFACE_COUNT = 468  # the rest are the irises
 
-LEFT_IRIS, RIGHT_IRIS = 473, 468  # centres; left and right are the person's own
+LEFT_IRIS, RIGHT_IRIS = 473, 468  # centers; left and right are the person's own
 
 # Closed loops, in order around the eye or lip.
 RIGHT_EYE = (33, 246, 161, 160, 159, 158, 157, 173, 133, 155, 154, 153, 145, 144, 163, 7)
@@ -61,13 +61,13 @@ BELOW_NOSE = (
 )  # fmt: skip
 _WEIGHTS = (  # of landmarks in a fit, 1 for all others; later ones count
     (BELOW_NOSE, 0.5),  # cheeks and chin move in ways that no direction foresees
-    # The tracker puts points of the outline where the face ends in the picture, so they slide with pose.
+    # The tracker puts points of the outline where the face ends in the image, so they slide with pose.
     (FACE_OVAL, 0.15),
     # The rigid part, which says how the head is turned.
     (_NOSE, 10.0), ((*LEFT_EYE, *RIGHT_EYE), 5.0), (ABOUT_EYES, 10.0), ((33, 133, 263, 362), 40.0),
     # What a viewer looks at.
     (OUTER_LIPS, 12.0), (INNER_LIPS, 12.0), ((*LEFT_BROW, *RIGHT_BROW), 20.0),
-    ((107, 55, 336, 285), 160.0),  # a frown brings the brows' inner ends together by a millimetre
+    ((107, 55, 336, 285), 160.0),  # a frown brings the brows' inner ends together by a millimeter
 )  # fmt: skip
 
 
@@ -85,12 +85,12 @@ def inner_face() -> np.ndarray:
 
 
 @dataclass(frozen=True)
-class EyePicture:
-    """The part of a picture that shows both eyes.
+class EyeImage:
+    """The part of an image that shows both eyes.
 
     Attributes:
         gray: ``[h, w]`` uint8.
-        left, top: px, where its corner lies in the picture.
+        left, top: px, where its corner lies in the image.
     """
 
     gray: np.ndarray
@@ -103,7 +103,7 @@ class Landmarks:
     """What the tracker sees of one face.
 
     Attributes:
-        points: ``[478, 2]`` float64, image frame in px (x right, y down, pixel centres at +0.5).
+        points: ``[478, 2]`` float64, image frame in px (x right, y down, pixel centers at +0.5).
         scores: ``[52]`` float64, the tracker's blendshape scores 0…1 in the model's order of units.
         width, height: size of the image in px.
         eyes: what the image shows there; ``None`` where that is not known.
@@ -115,7 +115,7 @@ class Landmarks:
     scores: np.ndarray
     width: int
     height: int
-    eyes: EyePicture | None = None
+    eyes: EyeImage | None = None
     colors: np.ndarray | None = None
     visibility: np.ndarray | None = None
 

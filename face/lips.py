@@ -14,7 +14,7 @@ _UPPER, _LOWER = list(INNER_LIPS[1:_MIDDLE]), list(INNER_LIPS[:_MIDDLE:-1])  # o
 # Gap over the inter-ocular distance. The tracker sees up to 1 % between lips that touch, and the fit adds its error.
 _TOUCHING, _APART = 0.015, 0.03
 _PRESS_DM = 0.01  # lips that only just meet leave a dashed line of pixels
-_FIRM = 1e-3  # of the closing's own scale: keeps it from large coefficients for small gaps
+_RIDGE = 1e-3  # of the closing's own scale: keeps it from large coefficients for small gaps
 
 
 class Lips:
@@ -34,7 +34,7 @@ class Lips:
         give[UNIT_NAMES.index("mouthClose")] = 0.3
         across = self._opening * give**2
         gram = across @ self._opening.T
-        self._closing = across.T @ np.linalg.inv(gram + _FIRM * np.trace(gram) / len(gram) * np.eye(len(gram)))
+        self._closing = across.T @ np.linalg.inv(gram + _RIDGE * np.trace(gram) / len(gram) * np.eye(len(gram)))
         self._neutral = OncePerPerson(self._at_rest)
 
     def _at_rest(self, identity: np.ndarray) -> np.ndarray:

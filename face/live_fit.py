@@ -1,7 +1,7 @@
 """From landmarks to the face that is drawn: what the live loop does, and all that stands in for it.
 
 Live, in reconstruction and in evaluation the same steps follow each other: what is covered is taken out, the per-frame
-fit, the camera's filter, the target's map. So a network is told offline just what it will be told live.
+fit, the camera's filter, the target's map. So training sees the conditionings of the live loop.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ class LiveFit:
             self.recalibrate()
         self.newcomer, self._begins = self._begins, False
         clear = self._occlusion.clear(landmarks, time_s)
-        found = self._fitter.fit(clear)
+        face = self._fitter.fit(clear)
         self.person.note(time_s)
-        steady = replace(found, camera=self._filter.smooth(found.camera, time_s))
+        steady = replace(face, camera=self._filter.smooth(face.camera, time_s))
         return camera_map.correct(steady) if camera_map else steady

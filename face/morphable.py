@@ -40,7 +40,7 @@ class Part(IntEnum):
 class MorphableModel:
     """Eq. 1: ``x = mean + identity · s_id + expression · s_exp`` over the vertices of a quad cage.
 
-    Model frame: origin midway between the eyeballs of the mean, x to the picture's right when the face
+    Model frame: origin midway between the eyeballs of the mean, x to the image's right when the face
     looks at the viewer, y up, z to the viewer; unit 1 dm.
 
     Attributes:
@@ -165,13 +165,13 @@ class MorphableModel:
 
     @cached_property
     def eye_bases(self) -> tuple[np.ndarray, np.ndarray]:
-        """Eyeball centres (left, right): mean ``[2, 3]`` and identity directions ``[IDENTITY_SIZE, 2, 3]``, float64."""
+        """Eyeball centers (left, right): mean ``[2, 3]`` and identity directions ``[IDENTITY_SIZE, 2, 3]``, float64."""
         sides = [self.eye_vertices(p) for p in (Part.LEFT_EYE, Part.RIGHT_EYE)]
         mean = np.stack([self.mean[s].mean(0) for s in sides]).astype(np.float64)
         return mean, np.stack([self.identity[:, s].mean(1) for s in sides], axis=1).astype(np.float64)
 
-    def eye_centres(self, identity: np.ndarray) -> np.ndarray:
-        """Centres of the left and right eyeball for an identity, ``[2, 3]`` float64, model frame."""
+    def eye_centers(self, identity: np.ndarray) -> np.ndarray:
+        """Centers of the left and right eyeball for an identity, ``[2, 3]`` float64, model frame."""
         mean, directions = self.eye_bases
         return mean + np.tensordot(identity, directions, 1)
 

@@ -1,4 +1,4 @@
-"""What a network was shown of its person, pose and expression together: beyond it, images break up."""
+"""The range of pose and expression in a network's training footage: beyond it, images break up."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 
 from face.parameters import BROWS, EXPRESSION_SIZE, MOUTH, UNITS
 
-# How far from anything shown each number may be without harm, standard deviations: degrees of yaw, pitch and roll, then
+# How far from the footage each number may be without harm, standard deviations: degrees of yaw, pitch and roll, then
 # units and correctives. It also bounds what a person who never did something may be made to do.
 _POSE_DEG, _UNIT, _CORRECTIVE = 3.0, 0.1, 0.5
 
@@ -15,7 +15,7 @@ def motion_ellipsoid(
     euler_deg: np.ndarray,  # [F, 3] yaw, pitch, roll
     expression: np.ndarray,  # [F, EXPRESSION_SIZE]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The ellipsoid about all frames shown, shaped like their covariance.
+    """The ellipsoid about all frames, shaped like their covariance.
 
     Returns:
         Its center ``[3 + E]``, and the triangular matrix ``[3 + E, 3 + E]`` that makes it the unit ball.

@@ -1,4 +1,4 @@
-"""The NMFC image (Eq. 3): what the generator is told about the face's shape, pose and expression."""
+"""The NMFC image (Eq. 3): the generator's conditioning on the face's shape, pose and expression."""
 
 from __future__ import annotations
 
@@ -8,37 +8,37 @@ from numba import njit
 from face.morphable import MorphableModel
 from face.parameters import FaceParameters
 from face.per_identity_cache import OncePerPerson
-from face.raster import rasterise
+from face.raster import rasterize
 
 
-def _centres(model: MorphableModel) -> np.ndarray:
+def _centers(model: MorphableModel) -> np.ndarray:
     matrix, triangles = model.nmfc_mesh
     return (matrix @ model.mean)[triangles].mean(1)
 
 
 def nmfc_box(model: MorphableModel) -> tuple[np.ndarray, np.ndarray]:
-    """The mean face's bounding box, whose corners have the NMFC's least and greatest colours: two ``[3]``, dm."""
-    centres = _centres(model)
-    return centres.min(0), centres.max(0)
+    """The mean face's bounding box, whose corners have the NMFC's least and greatest colors: two ``[3]``, dm."""
+    centers = _centers(model)
+    return centers.min(0), centers.max(0)
 
 
 def nmfc_colors(model: MorphableModel) -> np.ndarray:
-    """Colour of each NMFC triangle, ``[T, 3]`` uint8, 1…255: where its centre lies in the mean face's bounding box.
+    """Color of each NMFC triangle, ``[T, 3]`` uint8, 1…255: where its center lies in the mean face's bounding box.
 
     Zero is left to the background, so that a face pixel is never mistaken for it.
     """
-    centres = _centres(model)
-    low, high = centres.min(0), centres.max(0)
-    return (1 + np.round((centres - low) / (high - low) * 254)).astype(np.uint8)
+    centers = _centers(model)
+    low, high = centers.min(0), centers.max(0)
+    return (1 + np.round((centers - low) / (high - low) * 254)).astype(np.uint8)
 
 
 @njit(cache=True, nogil=True)
-def paint(
-    image: np.ndarray,  # [H, W, 3] uint8, painted over
+def shade(
+    image: np.ndarray,  # [H, W, 3] uint8, drawn into
     index: np.ndarray,  # [H, W] int32
     colors: np.ndarray,  # [T, 3] uint8
 ) -> None:
-    """Give each pixel the colour of the triangle seen there; where there is none, leave it."""
+    """Give each pixel the color of the triangle seen there; where there is none, leave it."""
     height, width = index.shape
     for i in range(height):
         for j in range(width):
@@ -48,7 +48,7 @@ def paint(
 
 
 class NmfcRenderer:
-    """Rasterises the face of some parameters; identity is folded into the mesh once per person."""
+    """Rasterizes the face of some parameters; identity is folded into the mesh once per person."""
 
     def __init__(self, model: MorphableModel) -> None:
         rows, self.triangles = model.nmfc_mesh
@@ -68,6 +68,6 @@ class NmfcRenderer:
         return self._mean + np.tensordot(identity.astype(np.float32), self._identity, 1)
 
     def draw(self, parameters: FaceParameters, image: np.ndarray) -> None:
-        """Draw the NMFC image into a black picture ``[H, W, 3]`` uint8."""
-        index, _ = rasterise(self.vertices(parameters), self.triangles, *image.shape[:2])
-        paint(image, index, self._colors)
+        """Draw the NMFC image into a black image ``[H, W, 3]`` uint8."""
+        index, _ = rasterize(self.vertices(parameters), self.triangles, *image.shape[:2])
+        shade(image, index, self._colors)

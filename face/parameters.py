@@ -28,7 +28,7 @@ class FaceParameters:
         expression: ``[EXPRESSION_SIZE]`` float64: face units, 0…1 or a little beyond, then correctives, standard
             deviations.
         camera: pose, px per model unit and place in the image.
-        gaze: ``[2]`` float64, degrees in the head's frame: to the picture's right, and up. Both eyes share it.
+        gaze: ``[2]`` float64, degrees in the head's frame: to the image's right, and up. Both eyes share it.
     """
 
     identity: np.ndarray

@@ -1,6 +1,6 @@
 """The z-buffer: which triangle is seen at each pixel. The CPU reference of ``live/renderers/kernels.cu``.
 
-Pixel (row i, column j) is sampled at its centre, ``x = j + 0.5, y = i + 0.5``. Larger depth is nearer.
+Pixel (row i, column j) is sampled at its center, ``x = j + 0.5, y = i + 0.5``. Larger depth is nearer.
 Triangles that face away are not drawn. At equal depth the lower triangle index wins, so that the result
 does not depend on drawing order.
 """
@@ -16,7 +16,7 @@ BACKGROUND = -1
 
 
 @njit(cache=True, nogil=True)
-def rasterise(
+def rasterize(
     points: np.ndarray,  # [V, 3] float32, image frame: x right px, y down px, depth towards the viewer px
     triangles: np.ndarray,  # [T, 3] int32, counter-clockwise as seen from the front
     height: int,
@@ -60,9 +60,9 @@ def rasterise(
 
 @njit(cache=True, nogil=True)
 def interpolate(
-    points: np.ndarray,  # [V, 3] float32, image frame, as given to rasterise
+    points: np.ndarray,  # [V, 3] float32, image frame, as given to rasterize
     triangles: np.ndarray,  # [T, 3] int32
-    index: np.ndarray,  # [H, W] int32 from rasterise
+    index: np.ndarray,  # [H, W] int32 from rasterize
     attributes: np.ndarray,  # [V, C] float32
 ) -> np.ndarray:
     """Attributes of the surface seen at each pixel, ``[H, W, C]`` float32, linear in the image plane; 0 elsewhere."""

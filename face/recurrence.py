@@ -1,4 +1,4 @@
-"""What a recurrent generator is fed with (Eq. 4): the last conditionings and its own last pictures."""
+"""Inputs of a recurrent generator (Eq. 4): the last conditionings and its own previous outputs."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ class Recurrence:
         self.reset()
 
     def reset(self) -> None:
-        """Forget the past."""
+        """Clear the history."""
         self._conditionings: list[np.ndarray] = []
         self._outputs: list[np.ndarray] = []
 
     def inputs(self, conditioning: np.ndarray) -> dict[str, np.ndarray]:
         """Inputs of the next step by the names ``INPUTS``, for its conditioning ``[H, W, 6]`` uint8.
 
-        Before there is a past, the first conditioning stands for the earlier ones and grey for the outputs.
+        Before there is a history, the first conditioning stands for the earlier ones and gray for the outputs.
         """
         if not self._conditionings:
             blank = np.full((*conditioning.shape[:2], 3), NO_OUTPUT, np.uint8)
@@ -32,6 +32,6 @@ class Recurrence:
         return dict(zip(INPUTS, (conditioning, *self._conditionings, *self._outputs), strict=True))
 
     def advance(self, conditioning: np.ndarray, output: np.ndarray) -> None:
-        """Remember a step: its conditioning and its picture ``[H, W, 3]`` uint8."""
+        """Add a step to the history: its conditioning and its output ``[H, W, 3]`` uint8."""
         self._conditionings = [conditioning, self._conditionings[0]]
         self._outputs = [output, self._outputs[0]]

@@ -1,4 +1,4 @@
-"""A square of a picture, turned: where a network looks, and how what it says becomes pixels."""
+"""A rotated square of an image: the crop that a network sees, and the way back to the image's pixels."""
 
 from __future__ import annotations
 
@@ -12,39 +12,39 @@ _ROOM = 1.5  # of a face's longer side, in which its landmarks are looked for
 
 @dataclass(frozen=True)
 class Region:
-    """A turned square of a picture.
+    """A rotated square of an image.
 
     Attributes:
-        centre: ``[2]`` px.
+        center: ``[2]`` px.
         side: px.
-        angle: rad, clockwise as seen in the picture.
+        angle: rad, clockwise as seen in the image.
     """
 
-    centre: np.ndarray
+    center: np.ndarray
     side: float
     angle: float = 0.0
 
     def crop(self, image: np.ndarray, size: int, border: int = cv2.BORDER_REPLICATE) -> np.ndarray:
-        """The square as a picture of its own, ``[size, size, 3]`` uint8, upright.
+        """The square as an image of its own, ``[size, size, 3]`` uint8, upright.
 
         Args:
             image: ``[H, W, 3]`` uint8.
             size: px.
-            border: what lies beyond the picture, as OpenCV names it.
+            border: what lies beyond the image, as OpenCV names it.
         """
         # MediaPipe's networks were trained on crops whose corners, not the middles of their pixels, meet the square's.
         linear = self._axes() * (self.side / size)
-        matrix = np.column_stack([linear, self.centre - linear @ np.full(2, size / 2)])
+        matrix = np.column_stack([linear, self.center - linear @ np.full(2, size / 2)])
         return cv2.warpAffine(image, matrix, (size, size), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
                               borderMode=border)  # fmt: skip
 
-    def to_picture(self, points: np.ndarray) -> np.ndarray:
-        """Points ``[…, 2]`` of the crop, 0…1 from its upper left corner, in the picture's pixels."""
-        return self.centre + (points - 0.5) @ self._axes().T * self.side
+    def to_image(self, points: np.ndarray) -> np.ndarray:
+        """Points ``[…, 2]`` of the crop, 0…1 from its upper left corner, in the image's pixels."""
+        return self.center + (points - 0.5) @ self._axes().T * self.side
 
     def to_crop(self, points: np.ndarray) -> np.ndarray:
-        """The way back from ``to_picture``: points ``[…, 2]`` px in the crop, 0…1 from its upper left corner."""
-        return (points - self.centre) @ self._axes() / self.side + 0.5
+        """The way back from ``to_image``: points ``[…, 2]`` px in the crop, 0…1 from its upper left corner."""
+        return (points - self.center) @ self._axes() / self.side + 0.5
 
     def _axes(self) -> np.ndarray:
         """The crop's axes as columns, ``[2, 2]``."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 import numpy as np
@@ -20,7 +20,7 @@ _USUAL_FRAMES = 500  # over which the source's mean scale and place are taken, a
 _NEUTRAL_FRAMES = 75  # over which the mean of the source's gaze is taken
 _CLAMP_DEVIATIONS = 2.0
 _HOLD_S, _EASE_S = 0.6, 1.2  # a lost face: hold the last pose, then ease to rest
-_RETURN_S = 0.25  # and back to the source when it, or another one, is found again
+_RETURN_S = 0.25  # and back to a source once there is a face again
 _MOTION_RATE = 25.0  # frames per second of TargetInfo.head_motion
 _POSE_MARGIN_DEG = 4.0  # beyond what training saw
 
@@ -74,9 +74,9 @@ class Retargeter:
         self._range = MotionRange(np.array(target.motion_center), np.array(target.motion_whitening))
         motion = np.array(target.head_motion)
         self._motion = np.concatenate([motion, motion[::-1]])  # there and back: no jump where it repeats
-        self._shown: FaceParameters | None = None
+        self._output: FaceParameters | None = None
         self._lost_since: float | None = None
-        self._found_since: float | None = None
+        self._regained_since: float | None = None
 
     def recalibrate(self) -> None:
         """Forget the source's neutral, usual scale and place; what is drawn eases over to what comes."""
@@ -90,31 +90,30 @@ class Retargeter:
         """Parameters to draw at a time. ``source`` is ``None`` while no face is seen: hold, then ease to rest."""
         if source is None:
             return self._without_face(settings, time_s)
-        wanted = self._hybrid(source, settings, time_s)
+        hybrid = self._hybrid(source, settings, time_s)
         if self._lost_since is not None or self._begins:
-            self._lost_since, self._found_since, self._begins = None, time_s, False
-        if self._found_since is not None and self._shown is not None:
-            part = (time_s - self._found_since) / _RETURN_S
+            self._lost_since, self._regained_since, self._begins = None, time_s, False
+        if self._regained_since is not None and self._output is not None:
+            part = (time_s - self._regained_since) / _RETURN_S
             if part < 1:
-                self._shown = blend(self._shown, wanted, part)
-                return self._shown
-        self._found_since = None
-        self._shown = wanted
-        return wanted
+                self._output = blend(self._output, hybrid, part)
+                return self._output
+        self._regained_since = None
+        self._output = hybrid
+        return hybrid
 
     def _without_face(self, settings: RetargetSettings, time_s: float) -> FaceParameters:
-        if self._shown is None:
-            self._shown = self._resting
+        if self._output is None:
+            self._output = self._resting
         if self._lost_since is None:
             self._lost_since = time_s
-            self._held = self._shown
+            self._held = self._output
         part = np.clip((time_s - self._lost_since - _HOLD_S) / _EASE_S, 0, 1)
         smooth = float(part * part * (3 - 2 * part))
-        self._shown = blend(self._held, self._resting, smooth)
+        self._output = blend(self._held, self._resting, smooth)
         if settings.mode is Mode.FACE:
-            shown = self._shown
-            self._shown = FaceParameters(shown.identity, shown.expression, self._own_camera(time_s), shown.gaze)
-        return self._shown
+            self._output = replace(self._output, camera=self._own_camera(time_s))
+        return self._output
 
     def _hybrid(self, source: FaceParameters, settings: RetargetSettings, time_s: float) -> FaceParameters:
         expression, gaze = self._carried(source), source.gaze

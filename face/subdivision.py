@@ -34,7 +34,7 @@ def catmull_clark(
     middles = _sparse(np.repeat(np.arange(len(edges)), 2), edges, np.array(0.5), (len(edges), vertex_count))
     quad_of_side = np.repeat(np.arange(count), 4)
     beside = _sparse(edge_of_side.ravel(), quad_of_side, np.array(0.5), (len(edges), count))
-    # An inner edge's point: the mean of its middle and of its two quads' centres.
+    # An inner edge's point: the mean of its middle and of its two quads' centers.
     edge_rows = sp.diags(np.where(inner, 0.5, 1.0)) @ middles + sp.diags(0.5 * inner) @ (beside @ faces)
 
     degree = np.bincount(edges.ravel(), minlength=vertex_count).astype(float)
@@ -60,8 +60,8 @@ def catmull_clark(
     matrix = sp.vstack([vertex_rows, edge_rows, faces]).tocsr().astype(np.float32)
     matrix.eliminate_zeros()
     edge_point = vertex_count + edge_of_side
-    centre = np.repeat(vertex_count + len(edges) + np.arange(count), 4).reshape(count, 4)
-    fine = np.stack([quads, edge_point, centre, np.roll(edge_point, 1, axis=1)], axis=-1)
+    center = np.repeat(vertex_count + len(edges) + np.arange(count), 4).reshape(count, 4)
+    fine = np.stack([quads, edge_point, center, np.roll(edge_point, 1, axis=1)], axis=-1)
     return matrix, fine.reshape(-1, 4).astype(np.int32)
 
 

@@ -18,6 +18,7 @@ import onnx
 from google.protobuf.message import DecodeError
 
 from face.camera import ScaledOrthographicCamera
+from face.consent import Consent
 from face.errors import UserError
 from face.files import write_whole
 from face.parameters import FaceParameters
@@ -37,7 +38,7 @@ class TargetInfo:
         name: short name, as in ``--target NAME``.
         title: name for people to read.
         profile: which network, e.g. ``compact``.
-        size: height and width of the picture in px.
+        size: height and width of the image in px.
         model_hash: the morphable model that training saw.
         identity: ``[IDENTITY_SIZE]`` coefficients.
         neutral_expression: ``[EXPRESSION_SIZE]`` coefficients of the resting face.
@@ -49,10 +50,11 @@ class TargetInfo:
             degrees, px per model unit, place in px.
         provenance: who the person is and on what ground the likeness is used.
         versions: what made the file.
-        portrait: a small picture of the person, JPEG in base64; may be empty.
+        portrait: a small image of the person, JPEG in base64; may be empty.
         camera_map: ``[M, 6]`` weights of ``face.camera_map.CameraMap``; may be empty.
         motion_center, motion_whitening: ``[3 + E]`` and ``[3 + E, 3 + E]``, pose and expression that training showed:
             see ``face.motion_range``; may be empty.
+        consent: who permitted what; ``None`` in targets made before there was such a record.
     """
 
     name: str
@@ -75,7 +77,13 @@ class TargetInfo:
     camera_map: list[list[float]] = field(default_factory=list)
     motion_center: list[float] = field(default_factory=list)
     motion_whitening: list[list[float]] = field(default_factory=list)
+    consent: Consent | None = None
     format: int = FORMAT
+
+    @property
+    def label_optional(self) -> bool:
+        """Whether the label "AI-generated" may be left off."""
+        return self.consent is not None and self.consent.label_optional
 
     def resting(self) -> FaceParameters:
         """The target at rest: looking ahead, neutral, in its usual place."""
@@ -98,8 +106,10 @@ class TargetInfo:
         """
         try:
             values = json.loads(text)
+            if values.get("consent") is not None:
+                values["consent"] = Consent(**values["consent"])
             info = TargetInfo(**values) if values["format"] == FORMAT else None
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, AttributeError):
             info = None
         if info is None:
             raise UserError(f"The target {path} was made by another version of this program: export it again.")
@@ -108,9 +118,9 @@ class TargetInfo:
 
 def list_targets(folder: Path) -> list[Path]:
     """Target files of a folder, one for each name: the ONNX file where there are both."""
-    found = {p.name.split(".")[0]: p for suffix in reversed(_SUFFIXES) for p in folder.glob(f"*{suffix}")
+    paths = {p.name.split(".")[0]: p for suffix in reversed(_SUFFIXES) for p in folder.glob(f"*{suffix}")
              if not p.name.endswith(".int8.onnx")}  # fmt: skip
-    return [found[name] for name in sorted(found)]
+    return [paths[name] for name in sorted(paths)]
 
 
 def find_target(name: str, folders: Sequence[Path]) -> Path:
@@ -122,14 +132,14 @@ def find_target(name: str, folders: Sequence[Path]) -> Path:
     Raises:
         UserError: there is no such target; the message names those there are.
     """
-    given = Path(name)
+    file = Path(name)
     where = " or ".join(str(folder) for folder in folders)
-    if given.suffix in _SUFFIXES:
-        places = [given, *(folder / given for folder in folders if given.name == name)]
-        found = next((path for path in places if path.exists()), None)
-        if found is None:
-            raise UserError(f"There is no target file {given}" + (f", nor in {where}." if len(places) > 1 else "."))
-        return found
+    if file.suffix in _SUFFIXES:
+        places = [file, *(folder / file for folder in folders if file.name == name)]
+        existing = next((path for path in places if path.exists()), None)
+        if existing is None:
+            raise UserError(f"There is no target file {file}" + (f", nor in {where}." if len(places) > 1 else "."))
+        return existing
     for folder in folders:
         for suffix in _SUFFIXES:
             if (folder / f"{name}{suffix}").exists():

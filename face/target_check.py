@@ -29,6 +29,8 @@ def problem(info: TargetInfo) -> str | None:
             return f"{name} is no text"
     if type(info.size) is not int or not _SMALLEST_PX <= info.size <= _LARGEST_PX:
         return f"size is no number of pixels from {_SMALLEST_PX} to {_LARGEST_PX}"
+    if info.consent is not None and (wrong := info.consent.problem()) is not None:
+        return f"consent: {wrong}"
     shapes = _SHAPES | ({"camera_map": (-1, 6)} if info.camera_map else {})
     for name, shape in shapes.items():
         if not _is_finite_array(getattr(info, name), shape):

@@ -34,10 +34,10 @@ class Network:
             self._interpreter = Interpreter(model_content=content, num_threads=_THREADS)
             self._interpreter.allocate_tensors()
         self._input = self._interpreter.get_input_details()[0]["index"]
-        self._outputs = [one["index"] for one in self._interpreter.get_output_details()]
+        self._outputs = [output["index"] for output in self._interpreter.get_output_details()]
 
-    def __call__(self, given: np.ndarray) -> list[np.ndarray]:
-        """What the network puts out for an input of its shape, all float32."""
-        self._interpreter.set_tensor(self._input, given)
+    def __call__(self, values: np.ndarray) -> list[np.ndarray]:
+        """The network's outputs for an input of its shape, all float32."""
+        self._interpreter.set_tensor(self._input, values)
         self._interpreter.invoke()
         return [self._interpreter.get_tensor(index) for index in self._outputs]

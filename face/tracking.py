@@ -13,7 +13,7 @@ import numpy as np
 
 from face.detector import FaceDetector
 from face.landmarker import Landmarker
-from face.landmarks import EYE_CORNERS, LEFT_EYE, RIGHT_EYE, EyePicture, Landmarks
+from face.landmarks import EYE_CORNERS, LEFT_EYE, RIGHT_EYE, EyeImage, Landmarks
 from face.person import ABSENT_S, KnownPerson
 from face.region import Region, around
 from face.skin_colors import skin_colors
@@ -86,7 +86,7 @@ class FaceTracker:
             likely = [(person.unlikeness(self._landmarks(image, points)), points) for points in faces]
             likely = [(unlikeness, points) for unlikeness, points in likely if person.is_like(unlikeness)]
             if likely or person.absent_s(time_s) < ABSENT_S:
-                return min(likely, key=lambda one: one[0])[1] if likely else None
+                return min(likely, key=lambda candidate: candidate[0])[1] if likely else None
         return max(faces, key=lambda points: np.ptp(points, axis=0).prod(), default=None)
 
     def _faces(self, image: np.ndarray, find: Callable[[np.ndarray, int], list[Region]]) -> list[np.ndarray]:
@@ -100,11 +100,11 @@ class FaceTracker:
         return Landmarks(points, scores, width, height, _eyes(image, points), colors)
 
 
-def _eyes(image: np.ndarray, points: np.ndarray) -> EyePicture:
+def _eyes(image: np.ndarray, points: np.ndarray) -> EyeImage:
     height, width = image.shape[:2]
     around_eyes = points[[*LEFT_EYE, *RIGHT_EYE]]
     margin = _AROUND_EYES * np.linalg.norm(np.subtract(*points[list(EYE_CORNERS)]))
-    # Eyes beyond the picture's border leave its last row or column.
+    # Eyes beyond the image's border leave its last row or column.
     left, top = np.clip((around_eyes.min(0) - margin).astype(int), 0, [width - 1, height - 1])
     right, bottom = np.clip((around_eyes.max(0) + margin).astype(int) + 1, [left + 1, top + 1], [width, height])
-    return EyePicture(cv2.cvtColor(image[top:bottom, left:right], cv2.COLOR_RGB2GRAY), int(left), int(top))
+    return EyeImage(cv2.cvtColor(image[top:bottom, left:right], cv2.COLOR_RGB2GRAY), int(left), int(top))

@@ -14,6 +14,7 @@ import av
 import numpy as np
 
 from face.errors import UserError
+from face.files import AtomicWrite
 
 logger = logging.getLogger(__name__)
 
@@ -32,7 +33,7 @@ class VideoReader:
         start_s: the file's own time of the first frame, once that was read; recordings of streams seldom begin at 0.
 
     Raises:
-        UserError: the file is missing, unreadable or has no picture.
+        UserError: the file is missing, unreadable or has no video stream.
     """
 
     def __init__(self, path: Path) -> None:
@@ -50,7 +51,7 @@ class VideoReader:
             raise UserError(f"Cannot read the video {self._path}: {error.strerror or error}.") from None
         if not self._container.streams.video:
             self._container.close()
-            raise UserError(f"{self._path} has no picture: give a video file.")
+            raise UserError(f"{self._path} has no video stream: give a video file.")
         self._stream = self._container.streams.video[0]
         self._stream.thread_type = "AUTO"
 
@@ -131,19 +132,21 @@ class VideoWriter:
         path: ends in a container's suffix, e.g. ``.mp4``.
         rate: frames per second.
         quality: x264's constant rate factor, lower is better.
-        sound_of: a file whose sound, if it has any, goes along with the pictures.
+        sound_of: a file whose sound, if it has any, goes along with the frames.
 
     Raises:
         UserError: the file cannot be written, or ``sound_of`` not read.
     """
 
     def __init__(self, path: Path, rate: float, quality: int = 16, sound_of: Path | None = None) -> None:
-        self._path = path
-        self._partial = path.with_name(f".{path.name}.part{path.suffix}")
         try:
-            self._partial.touch()  # PyAV would find out only at the first frame
-            self._container = av.open(str(self._partial), "w")
+            self._file = AtomicWrite(path)
+        except OSError as error:
+            raise UserError(f"Cannot write {path}: {error.strerror}.") from None
+        try:
+            self._container = av.open(str(self._file.partial), "w")
         except (av.FFmpegError, OSError, ValueError) as error:
+            self._file.discard()
             raise UserError(f"Cannot write {path}: {error}.") from None
         self._rate = Fraction(rate).limit_denominator(1001)
         self._quality = quality
@@ -182,15 +185,15 @@ class VideoWriter:
                 self._sound.close()
         self._container.close()
         if self._stream is None:
-            self._partial.unlink(missing_ok=True)
+            self._file.discard()
         else:
-            self._partial.replace(self._path)
+            self._file.commit()
 
     def abort(self) -> None:
         """Drop what was written."""
         with contextlib.suppress(av.FFmpegError):  # a full disk does not take the end either
             self._container.close()
-        self._partial.unlink(missing_ok=True)
+        self._file.discard()
 
     def __enter__(self) -> VideoWriter:
         return self
@@ -209,7 +212,7 @@ class VideoWriter:
 
 
 class _Sound:
-    """A file's sound on its way into a container, in step with the pictures."""
+    """A file's sound on its way into a container, in step with the frames."""
 
     def __init__(self, path: Path, container: av.container.OutputContainer) -> None:
         try:
@@ -221,23 +224,23 @@ class _Sound:
         self._start_s = float((video.start_time or 0) * (video.time_base or 0)) if video is not None else 0.0
         self._frames: Iterator[av.AudioFrame] = iter(())
         if self._source.streams.audio:
-            found = self._source.streams.audio[0]
-            self._stream = container.add_stream("aac", rate=found.rate)
-            self._frames = self._source.decode(found)
+            audio = self._source.streams.audio[0]
+            self._stream = container.add_stream("aac", rate=audio.rate)
+            self._frames = self._source.decode(audio)
 
     def write(self, until_s: float) -> None:
         """Take over the sound up to a time."""
         for frame in self._frames:
             if frame.pts is not None and frame.time_base is not None:
                 frame.pts -= round(self._start_s / frame.time_base)
-                if frame.pts < 0:  # before the first picture
+                if frame.pts < 0:  # before the first frame
                     continue
             self._container.mux(self._stream.encode(frame))
             if frame.time is not None and frame.time >= until_s:
                 return
 
     def close(self) -> None:
-        """Finish the sound, which ends with the pictures."""
+        """Finish the sound, which ends with the frames."""
         if self._source.streams.audio:
             self._container.mux(self._stream.encode(None))
         self._source.close()

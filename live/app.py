@@ -37,6 +37,8 @@ from live.streaming.http.tls import self_signed
 from live.streaming.webrtc.ice import parse_server
 from live.target_gallery import Gallery
 from live.target_loading import load_target
+from live.trust.marking import Marking
+from live.trust.signing import Signing
 from live.warm_up import warm_up
 from trt_engines.folders import TARGET_FOLDERS
 from trt_engines.gpu import Gpu
@@ -51,6 +53,7 @@ def build_pipeline(
     settings: SourceSettings | None = None,
     gpu: Gpu | None = None,
     alone: bool = True,
+    marking: Marking | None = None,
 ) -> tuple[Pipeline, Path]:
     """Loop for a target and a source named as on the command line, and the target's file.
 
@@ -60,6 +63,7 @@ def build_pipeline(
         settings: how to open the source.
         gpu: where to render and generate; ``None`` for the CPU.
         alone: no other loop will run beside it.
+        marking: what every image is marked with; by default label and watermark.
 
     Raises:
         UserError: either cannot be opened.
@@ -67,7 +71,9 @@ def build_pipeline(
     model = MorphableModel.load()
     path = find_target(target, TARGET_FOLDERS)
     loaded = load_target(path, model, gpu)
-    return Pipeline(model, loaded, open_source(source, settings), alone=alone), path
+    if marking is not None:
+        marking.check(loaded.info)
+    return Pipeline(model, loaded, open_source(source, settings), alone=alone, marking=marking), path
 
 
 def certificate(options: Options) -> tuple[Path, Path] | None:
@@ -111,6 +117,7 @@ def server_settings(options: Options, output: OutputFile | None = None) -> Serve
         publish_token=os.environ.get(PUBLISH_VARIABLE) or None,
         output=output,
         recordings=options.recordings,
+        signing=Signing(options.c2pa_cert, options.c2pa_key),
     )
 
 
@@ -214,7 +221,7 @@ def prepare(
     tell("The target is loaded.", 0.1)
     gpu, where = choose(options.device)
     pipeline, path = build_pipeline(
-        options.target, options.source, options.source_settings, gpu, options.max_sessions == 1
+        options.target, options.source, options.source_settings, gpu, options.max_sessions == 1, options.marking()
     )
     if options.size not in (None, pipeline.target.size):
         size = pipeline.target.size
@@ -242,6 +249,7 @@ def run(options: Options) -> None:
     logs.set_up(options.log_json)
     compute_on_one_thread()
     ended = threading.Event()
+    signing = Signing(options.c2pa_cert, options.c2pa_key)
     with contextlib.ExitStack() as closing:
         file = from_options.open_file(options, closing)
         settings = server_settings(options, file)
@@ -258,8 +266,10 @@ def run(options: Options) -> None:
             _print_links(options, bound.getsockname()[1], settings, tls is not None)
             pipeline = asyncio.run(serve(server, bound, ended, lambda: prepare(options, ended, closing, tell), tls))
         pipeline.stop()
-        if pipeline.error is not None:
-            raise pipeline.error
+    if file is not None:
+        signing.sign(file.path, pipeline.marking.session_id)  # it is finished by now
+    if pipeline.error is not None:
+        raise pipeline.error
 
 
 def _run_alone(

@@ -10,6 +10,7 @@ from pathlib import Path
 from face.retarget import Mode
 from live.device import Device
 from live.options import Options
+from live.trust.label import Place
 
 
 def parse(words: list[str] | None = None) -> Options:
@@ -21,6 +22,7 @@ def _parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(description="A person before a camera moves another person in a browser.")
     _add_what(top.add_argument_group("what is shown"))
     _add_camera(top.add_argument_group("the camera"))
+    _add_label(top.add_argument_group("the label on every image"))
     _add_outputs(top.add_argument_group("where it goes"))
     _add_network(top.add_argument_group("for other machines"))
     about = top.add_argument_group("about this machine")
@@ -51,6 +53,17 @@ def _add_camera(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--mirror", action="store_true", help="exchange their left and right")
 
 
+def _add_label(group: argparse._ArgumentGroup) -> None:
+    group.add_argument("--label-text", default=Options.label_text, metavar="TEXT",
+                       help=f"its words (default: {Options.label_text})")  # fmt: skip
+    group.add_argument("--label-place", type=Place, choices=list(Place), default=Options.label_place,
+                       help=f"its corner (default: {Options.label_place})")  # fmt: skip
+    group.add_argument("--label-size", type=_number(3, 30), default=Options.label_size, metavar="PERCENT",
+                       help="its letters' height as a part of the image's (default: 5)")  # fmt: skip
+    group.add_argument("--no-label", action="store_true",
+                       help="leave it off; only where the target's consent record allows it")  # fmt: skip
+
+
 def _add_outputs(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--host", default=Options.host, help="address to serve on (default: 127.0.0.1)")
     group.add_argument("--port", type=_number(0, 65535), default=Options.port, help="port to serve on (default: 8080)")
@@ -61,6 +74,9 @@ def _add_outputs(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--recordings", type=Path, default=Options.recordings, metavar="FOLDER",
                        help="where the page's recordings go (default: Head2Head in your videos)")  # fmt: skip
     group.add_argument("--virtual-camera", action="store_true", help="be a camera for other programs, too")
+    group.add_argument("--c2pa-cert", type=Path, metavar="FILE",
+                       help="certificate to sign the --output file with (default: one for tests)")  # fmt: skip
+    group.add_argument("--c2pa-key", type=Path, metavar="FILE", help="its key")
     group.add_argument("--frames", type=_number(1), metavar="N", help="stop after N frames")
 
 

@@ -1,4 +1,4 @@
-"""How fast the loop is, stage by stage, and how old a picture is when it is sent.
+"""How fast the loop is, stage by stage, and how old a frame is when it is sent.
 
     python -m live.bench [--target demo] [--source demo|FILE] [--device auto|cuda|cpu] [--frames 500] [--json]
 
@@ -90,14 +90,14 @@ def measure(target: str, source: str, frames: int, fps: float | None, gpu: Gpu |
     encoder = SharedEncoder(loop, live.metrics, functools.partial(live.fail, "encode"))
     encoder.subscribe()  # without a viewer nothing would be encoded
     warm, done = threading.Event(), threading.Event()
-    seen = 0
+    generated = 0
 
     def count(_: Generated) -> None:
-        nonlocal seen
-        seen += 1
-        if seen == _WARM_UP:
+        nonlocal generated
+        generated += 1
+        if generated == _WARM_UP:
             warm.set()
-        if seen == _WARM_UP + frames:
+        if generated == _WARM_UP + frames:
             done.set()
 
     def end() -> None:

@@ -19,7 +19,7 @@ class LoadedTarget:
     Attributes:
         info: the target's description.
         renderer: draws its conditionings.
-        generator: makes its pictures; owns the recurrent state.
+        generator: makes its frames; owns the recurrent state.
     """
 
     info: TargetInfo

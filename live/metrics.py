@@ -55,13 +55,13 @@ class Metrics:
             self._ages_s.clear()
 
     def made(self) -> None:
-        """A picture of the target was made: count it."""
+        """A frame of the target was generated: count it."""
         with self._lock:
             self._counts["out"] += 1
             self._made.append(time.monotonic())
 
     def encoded(self, age_s: float) -> None:
-        """A picture was encoded, so long after its capture."""
+        """A frame was encoded, so long after its capture."""
         self.record("capture to encoded", age_s)
         with self._lock:
             self._ages_s.append(age_s)
@@ -77,15 +77,15 @@ class Metrics:
             return {name: (list(accumulate(counts)), total) for name, (counts, total) in self._histograms.items()}
 
     def rate(self) -> float:
-        """Pictures made per second, lately."""
+        """Frames generated per second, lately."""
         with self._lock:
-            made = list(self._made)
-        if len(made) < 2 or time.monotonic() - made[-1] > 2:
+            times = list(self._made)
+        if len(times) < 2 or time.monotonic() - times[-1] > 2:
             return 0.0
-        return (len(made) - 1) / (made[-1] - made[0])
+        return (len(times) - 1) / (times[-1] - times[0])
 
     def latency_s(self) -> float | None:
-        """How long after their capture pictures were encoded, lately: the median; ``None`` while none was."""
+        """How long after their capture frames were encoded, lately: the median; ``None`` while none was."""
         with self._lock:
             window = list(self._ages_s)
         return float(np.median(window)) if window else None

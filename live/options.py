@@ -12,6 +12,8 @@ from live.device import Device
 from live.sources.camera import CameraSettings
 from live.sources.open import SourceSettings
 from live.sources.orientation import Orientation
+from live.trust.label import DEFAULT_TEXT, LabelSettings, Place
+from live.trust.marking import Marking
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,6 +36,12 @@ class Options:
     overwrite: bool = False
     recordings: Path = user_videos_path() / "Head2Head"
     virtual_camera: bool = False
+    c2pa_cert: Path | None = None
+    c2pa_key: Path | None = None
+    label_text: str = DEFAULT_TEXT
+    label_place: Place = Place.BOTTOM_LEFT
+    label_size: int = 5  # percent of the image's height
+    no_label: bool = False
     frames: int | None = None
     token: str | None = None
     view_token: str | None = None
@@ -57,3 +65,11 @@ class Options:
             camera=CameraSettings(size=self.camera_size, fps=self.camera_fps),
             orientation=Orientation(rotate_deg=self.rotate, mirror=self.mirror),
         )
+
+    def marking(self) -> Marking:
+        """What the session's images are to be marked with.
+
+        Raises:
+            UserError: the label has no text.
+        """
+        return Marking(LabelSettings(self.label_text, self.label_place, self.label_size / 100), self.no_label)

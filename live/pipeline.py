@@ -22,6 +22,7 @@ from live.loaded_target import LoadedTarget
 from live.mailbox import Closed, Mailbox
 from live.metrics import Metrics
 from live.sources.source import Source
+from live.trust.marking import Marking
 
 _PRIORITY = -10  # of the thread that a frame's time is spent on, as `nice` counts
 _STALLED_S, _PAUSED_S = 1.0, 4.0  # without a frame of a live source
@@ -63,12 +64,15 @@ class Pipeline:
         source: where frames come from.
         drop: the newest frame wins (live); otherwise every frame is processed in turn.
         alone: no other loop runs beside this one, so that it may keep to one CPU.
+        marking: what every image is marked with; by default label and watermark.
     """
 
     def __init__(
-        self, model: MorphableModel, loaded: LoadedTarget, source: Source, drop: bool = True, alone: bool = True
-    ) -> None:
+        self, model: MorphableModel, loaded: LoadedTarget, source: Source, drop: bool = True, alone: bool = True,
+        marking: Marking | None = None,
+    ) -> None:  # fmt: skip
         self._alone, self._live = alone, drop
+        self.marking = marking or Marking()
         self.metrics = Metrics()
         self.settings = RetargetSettings()
         self.frozen = False  # the last image is shown on, whatever the source does
@@ -272,6 +276,8 @@ class Pipeline:
         else:
             with self._stage("generate"):
                 image = conditioned.loaded.generator.step(conditioned.conditioning)
+            with self._stage("mark"):
+                image = self.marking.apply(image, conditioned.loaded.info)
         self.metrics.made()
         generated = Generated(image, conditioned, conditioned.captured_s)
         self.latest = generated

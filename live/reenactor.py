@@ -14,6 +14,7 @@ from face.retarget import Retargeter, RetargetSettings
 from face.target import TargetInfo, find_target
 from live.device import Device, choose
 from live.target_loading import load_target
+from live.trust.marking import Marking
 from trt_engines.folders import TARGET_FOLDERS
 
 
@@ -33,6 +34,7 @@ class Reenactor:
         target: name or file, as for ``--target``.
         device: where to render and generate.
         settings: how motion is carried over; may be changed at any time.
+        marking: what every image is marked with; by default label and watermark.
 
     Attributes:
         settings: as given.
@@ -43,11 +45,14 @@ class Reenactor:
     """
 
     def __init__(
-        self, target: str = "demo", device: Device = Device.AUTO, settings: RetargetSettings | None = None
-    ) -> None:
+        self, target: str = "demo", device: Device = Device.AUTO, settings: RetargetSettings | None = None,
+        marking: Marking | None = None,
+    ) -> None:  # fmt: skip
         model = MorphableModel.load()
         self._loaded = load_target(find_target(target, TARGET_FOLDERS), model, choose(device)[0])
         info = self._loaded.info
+        self._marking = marking or Marking()
+        self._marking.check(info)
         self._chain: FrameChain | None = FrameChain(model, info, self._loaded.renderer, Retargeter(info, model))
         self._last_s = -np.inf
         self.settings = settings or RetargetSettings()
@@ -88,7 +93,7 @@ class Reenactor:
         self._last_s = time_s
         step = chain.step(frame, time_s, self.settings)
         self.face_found = step.landmarks is not None
-        return self._loaded.generator.step(step.conditioning)
+        return self._marking.apply(self._loaded.generator.step(step.conditioning), self._loaded.info)
 
     def recalibrate(self) -> None:
         """Another person follows: fit identity and neutral anew."""

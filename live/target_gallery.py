@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from face.errors import UserError
@@ -60,9 +60,15 @@ class Gallery:
                 logger.warning("several targets are called %s: they are listed as %s.", title, " and ".join(names))
 
     def describe(self) -> list[dict[str, object]]:
-        """For the page: name, title, provenance, and whether there is a portrait."""
+        """For the page: name, title, provenance, consent record, and whether there is a portrait."""
         return [
-            {"name": name, "title": e.info.title, "provenance": e.info.provenance, "portrait": bool(e.info.portrait)}
+            {
+                "name": name,
+                "title": e.info.title,
+                "provenance": e.info.provenance,
+                "consent": None if e.info.consent is None else asdict(e.info.consent),
+                "portrait": bool(e.info.portrait),
+            }  # fmt: skip
             for name, e in self._entries.items()
         ]
 

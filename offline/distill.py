@@ -84,7 +84,7 @@ def main() -> int:
     arguments = parser.parse_args()
     model = MorphableModel.load()
     teacher = read_info(arguments.teacher, model.hash)
-    options = TargetOptions.of(arguments, teacher.title, teacher.provenance)
+    options = TargetOptions.of(arguments, teacher)
     folder = arguments.out or Path("runs") / options.labels.name
     dataset = Dataset(arguments.dataset, model)
     with Ranks.join() as ranks:

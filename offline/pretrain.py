@@ -85,7 +85,7 @@ def main() -> int:
                 reconstruct(arguments.out / "people" / name, ReconstructionOptions(videos, size=arguments.size))
         ranks.wait()
         folders = sorted(path.parent for path in (arguments.out / "people").glob("*/manifest.json"))
-        datasets = [Dataset(path, model) for path in folders if path.suffix != ".part"]
+        datasets = [Dataset(path, model) for path in folders]
         learn_with_options(datasets, arguments.out / "run", options_of(TrainingOptions, arguments), ranks)
     if ranks.first:
         print(f"Start a target from it: python -m offline.train … --init {arguments.out / 'run'}")

@@ -33,6 +33,7 @@ from face.video import VideoReader, VideoWriter
 from offline.cli_errors import one_sentence
 from offline.dataset.crop import choose_crop
 from offline.evaluate import expressive_moments
+from offline.image_file import write_image
 from offline.rollout import Rollout, onnx_network
 from offline.tracked import track
 
@@ -168,14 +169,16 @@ def main() -> int:
     if arguments.sheet:
         videos = [list(frames) for frames in driven]
         sheet = _expressive_rows(videos) if arguments.expressive else np.vstack([_rows(video) for video in videos])
-        cv2.imwrite(str(arguments.sheet), cv2.cvtColor(sheet, cv2.COLOR_RGB2BGR))
+        write_image(arguments.sheet, sheet)
         return 0
     source, frames = arguments.source[0], next(driven)
-    shown = _compared(source, frames, info.size) if arguments.compare else ((f.output, f.source.time_s) for f in frames)
+    images = (
+        _compared(source, frames, info.size) if arguments.compare else ((f.output, f.source.time_s) for f in frames)
+    )
     with VideoReader(source) as video:
         rate = video.rate
     with VideoWriter(arguments.out, rate, sound_of=source) as written:
-        for image, time_s in shown:
+        for image, time_s in images:
             written.write(image, time_s)
     return 0
 

@@ -1,6 +1,7 @@
-"""From videos of a person to a target: reconstruct, train, export, evaluate.
+r"""From videos of a person to a target: reconstruct, train, export, evaluate.
 
-    python -m offline.train VIDEO [VIDEO …] --name NAME --provenance TEXT [--profile paper] [--out DIR]
+    python -m offline.train VIDEO [VIDEO …] --name NAME --provenance TEXT --footage TEXT --permission TEXT \
+        --permitted-by NAME [--profile paper] [--out DIR]
     torchrun --nproc-per-node N -m offline.train … --batch M      on several GPUs or machines
 
 DIR (default runs/NAME) gets ``dataset/``, ``run/`` and ``report/``; the target goes to ``trt_engines/``. What is done
@@ -16,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from face.morphable import MorphableModel
+from face.target import TargetInfo
 from offline.cli_errors import one_sentence
 from offline.dataset.dataset import Dataset
 from offline.evaluate import options as evaluation_options
@@ -51,16 +53,16 @@ class TargetOptions:
     targets: Path
 
     @staticmethod
-    def of(parsed: argparse.Namespace, title: str | None = None, provenance: str | None = None) -> TargetOptions:
-        """What ``add_options`` took from the command line, with labels for those that it leaves out.
+    def of(parsed: argparse.Namespace, teacher: TargetInfo | None = None) -> TargetOptions:
+        """What ``add_options`` took from the command line, with a teacher's labels for those that it leaves out.
 
         Raises:
-            UserError: the target has no name, or no provenance.
+            UserError: the target has no name, or no record of consent.
         """
         return TargetOptions(
             options_of(TrainingOptions, parsed),
             options_of(EvaluationOptions, parsed),
-            target_labels(parsed.name, parsed.title or title, parsed.provenance or provenance),
+            target_labels(parsed, teacher),
             parsed.targets,
         )
 

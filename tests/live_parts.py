@@ -12,6 +12,7 @@ from face.target import TargetInfo
 from live.frames import Frame
 from live.loaded_target import LoadedTarget
 from live.pipeline import Pipeline
+from live.trust.marking import Marking
 
 
 class ListSource:
@@ -50,8 +51,24 @@ class NmfcGenerator:
         return NmfcGenerator()
 
 
+class Unmarked(Marking):
+    """Leaves images as they are, so that tests can compare them."""
+
+    def apply(self, image: np.ndarray, target: TargetInfo) -> np.ndarray:
+        return image
+
+    def clone(self) -> Unmarked:
+        return Unmarked()
+
+
 def pipeline(
-    model: MorphableModel, target: TargetInfo, source, generator=None, drop: bool = False, alone: bool = True
+    model: MorphableModel,
+    target: TargetInfo,
+    source,
+    generator=None,
+    drop: bool = False,
+    alone: bool = True,
+    marking: Marking | None = None,
 ) -> Pipeline:
     loaded = LoadedTarget(target, CpuConditioning(model, target.size), generator or NmfcGenerator())
-    return Pipeline(model, loaded, source, drop, alone)
+    return Pipeline(model, loaded, source, drop, alone, marking or Unmarked())

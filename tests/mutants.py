@@ -30,15 +30,15 @@ class Mutation:
 
 
 MUTATIONS = (
-    Mutation("D_D sees no flow", "offline/training/gan.py",
+    Mutation("D_D sees no flow", "offline/training/discriminator_inputs.py",
              "scaled = [flow / _FLOW_SCALE for flow in motion.flows]",
              "scaled = [0 * flow for flow in motion.flows]", LOSSES),
-    Mutation("D_D sees one frame three times", "offline/training/gan.py",
+    Mutation("D_D sees one frame three times", "offline/training/discriminator_inputs.py",
              "torch.cat([frame.output, *motion.outputs, *scaled], 1)",
              "torch.cat([frame.output, frame.output, frame.output, *scaled], 1)", LOSSES),
     Mutation("D_M looks at the image's corner", "offline/dataset/dataset.py",
              "round(float(center) - side / 2)", "round(0 * float(center))", LOSSES),
-    Mutation("D_I and D_M see no conditioning", "offline/training/gan.py",
+    Mutation("D_I and D_M see no conditioning", "offline/training/discriminator_inputs.py",
              "torch.cat([frame.conditioning, image], 1)", "torch.cat([0 * frame.conditioning, image], 1)", LOSSES),
     Mutation("the perceptual loss counts once", "offline/training/trainer.py",
              "weights.perceptual * self.perceptual(output, truth)", "self.perceptual(output, truth)", LOSSES),
@@ -46,7 +46,7 @@ MUTATIONS = (
              "_PAPER = Weights(perceptual=10.0,", "_PAPER = Weights(perceptual=1.0, matching=1.0,", LOSSES),
     Mutation("VGG's layers weigh the same", "offline/training/perceptual.py",
              "WEIGHTS = (1 / 32, 1 / 16, 1 / 8, 1 / 4, 1.0)", "WEIGHTS = (1.0, 1.0, 1.0, 1.0, 1.0)", LOSSES),
-    Mutation("the warping loss goes against the flow", "offline/training/losses.py",
+    Mutation("the warping loss goes against the flow", "offline/training/pixel_losses.py",
              "follows = (truth", "flow = -flow\n    follows = (truth", LOSSES),
     Mutation("previous outputs are swapped in training", "offline/training/trainer.py",
              "previous = torch.cat([previous[:, 3:], output], 1)\n            history",

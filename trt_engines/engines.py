@@ -96,7 +96,7 @@ def build_plan(model: onnx.ModelProto, library: TensorRt, name: str, ahead_for: 
     elif ahead_for is not None:
         raise UserError(f"{library.name} builds only for the GPU at hand: leave --compute-capability out, or install "
                         "TensorRT for RTX (extra gpu-rtx).")  # fmt: skip
-    else:  # which kernels are fastest is measured, and remembered between builds
+    else:  # which kernels are fastest is measured, and kept between builds
         config.set_memory_pool_limit(api.MemoryPoolType.WORKSPACE, _WORKSPACE_BYTES)
         known = BUILT / f"timing-{library.version}.cache"
         timing = config.create_timing_cache(known.read_bytes() if known.exists() else b"")
@@ -163,9 +163,9 @@ def engine_for(source: Path, info: TargetInfo, capability: tuple[int, int], prec
 def why_not(info: TargetInfo, capability: tuple[int, int]) -> str | None:
     """Why an engine cannot run on a GPU of some compute capability with the TensorRT that is installed."""
     library, made = tensorrt(), info.versions
-    wanted = (made.get("engine_library", "an unknown TensorRT"), made.get("engine_version", "?"))
-    if wanted != (library.name, library.version):
-        return f"it was built by {' '.join(wanted)}, and here is {library.name} {library.version}"
+    builder = (made.get("engine_library", "an unknown TensorRT"), made.get("engine_version", "?"))
+    if builder != (library.name, library.version):
+        return f"it was built by {' '.join(builder)}, and here is {library.name} {library.version}"
     here = f"{capability[0]}.{capability[1]}"
     if made.get("compute_capability") != here:
         return f"it was built for a GPU of compute capability {made.get('compute_capability', '?')}, and here is {here}"

@@ -1,7 +1,7 @@
 """A target's network as TensorRT wants it: every uint8 input cast at once, and features in half precision.
 
 TensorRT's networks are strongly typed: precision is the graph's, not a switch of the builder's. Convolutions and what
-lies between them go to 16 bits. Geometry (where a map is looked up), the sums that make the picture and its rounding to
+lies between them go to 16 bits. Geometry (where a map is looked up), the sums that make the image and its rounding to
 bytes stay in 32: there half precision is a visible step.
 """
 
@@ -101,7 +101,7 @@ def _narrow(model: onnx.ModelProto, kind: int) -> None:
                     nodes.append(wide)
                 node.input[k] = f"{name}.wide"
         nodes.append(node)
-    assert not outputs & inside, "the picture itself is made in 32 bits"
+    assert not outputs & inside, "the image itself is made in 32 bits"
     del graph.node[:]
     graph.node.extend(nodes)
     del graph.value_info[:]

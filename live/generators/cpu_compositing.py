@@ -15,13 +15,13 @@ from scipy.special import expit
 from face.compact_constants import (
     CAMERA_PIXELS,
     FINE_PATCH,
-    FIRM,
     HALF_RANGE,
     HEAD_EXTENT,
-    LOOKS,
     MASK_SLOPE,
     MIDDLE,
+    PARALLAX_ITERATIONS,
     PATCH,
+    RIDGE,
     RIGID_ABOVE,
 )
 
@@ -67,7 +67,7 @@ def implied_camera(conditioning: np.ndarray) -> np.ndarray:
     sums /= sums[5, 5] + 1e-6 * count
     means = sums[5]
     apart = sums - (2 - means[5]) * np.outer(means, means)  # about the means; where there is no face, nothing is known
-    matrix = np.linalg.solve(apart[:3, :3] + FIRM * np.eye(3), apart[:3, 3:5]).T
+    matrix = np.linalg.solve(apart[:3, :3] + RIDGE * np.eye(3), apart[:3, 3:5]).T
     return np.concatenate([matrix.ravel(), means[3:5] - matrix @ means[:3]]).astype(np.float32)
 
 
@@ -94,7 +94,7 @@ def _moments(conditioning: np.ndarray) -> np.ndarray:
 
 @njit(cache=True, nogil=True)
 def _between(position: np.float32, count: int) -> tuple[int, int, np.float32]:
-    """Neighbours among ``count`` samples of a position in samples, and how far it is to the second."""
+    """Neighbors among ``count`` samples of a position in samples, and how far it is to the second."""
     inside = min(np.float32(count - 1), max(_ZERO, position))  # in this order: what is no number becomes the first
     first = int(inside)
     return first, min(first + 1, count - 1), inside - np.float32(first)
@@ -133,7 +133,7 @@ def head_sampling_grid(
             u = (x * yv - y * xv) / area + _at(warp[0], across, down)
             v = (y * xu - x * yu) / area + _at(warp[1], across, down)
             depth = mean
-            for _ in range(LOOKS):
+            for _ in range(PARALLAX_ITERATIONS):
                 across = (u - step_u * depth + extent) * scale - _HALF
                 down = (v - step_v * depth + extent) * scale - _HALF
                 depth = _at(depth_map[0], across, down)

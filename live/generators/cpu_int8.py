@@ -1,4 +1,4 @@
-"""The compact generator in eight bits: ONNX Runtime for the convolutions, loops over the pixels for the rest.
+"""The compact generator in int8: ONNX Runtime for the convolutions, loops over the pixels for the rest.
 
 ONNX Runtime spends as long on lookup, concatenation and compositing as on the convolutions. So the step is cut at its
 seams (``offline/export/cpu_step.py``), and ``cpu_compositing.py`` does what lies between them. The encoder of previous

@@ -65,7 +65,7 @@ class TensorRtGenerator:
         self.reset()
 
     def reset(self) -> None:
-        """Forget previous frames: the next conditioning stands for the earlier ones, grey for the outputs."""
+        """Forget previous frames: the next conditioning stands for the earlier ones, gray for the outputs."""
         self._fresh = True
 
     def clone(self) -> TensorRtGenerator:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
 import time
 from pathlib import Path
 
@@ -10,6 +12,9 @@ from face.folders import writable
 from live.recording.output_file import OutputFile
 from live.recording.recorder import Recorder
 from live.streaming.session import Session
+from live.trust.signing import Signing
+
+logger = logging.getLogger(__name__)
 
 
 class Recordings:
@@ -17,12 +22,14 @@ class Recordings:
 
     Args:
         folder: where those go that the page asks for.
+        signing: signs those when they are finished; ``None`` leaves them unsigned.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    def __init__(self, folder: Path, signing: Signing | None = None) -> None:
+        self._folder, self._signing = folder, signing
         self._recorders: dict[str, Recorder] = {}  # the last of each session, by its key
         self._paths: dict[str, Path] = {}
+        self._unsigned: set[Path] = set()  # --output is signed by who asked for it
 
     def start(self, session: Session, file: OutputFile | None = None) -> None:
         """Record a session, by default to a new file that has the target's name and the time.
@@ -35,6 +42,7 @@ class Recordings:
         if file is None:
             name = f"{session.pipeline.target.name} {time.strftime('%Y-%m-%d %H.%M.%S')}.mp4"
             file = OutputFile(writable(self._folder, "recordings") / name)
+            self._unsigned.add(file.path)
         recorder = Recorder(session, file)
         self._recorders[session.key] = recorder
         self._paths[file.path.name] = file.path
@@ -43,8 +51,17 @@ class Recordings:
 
     async def stop(self, session: Session) -> None:
         """Finish a session's recording, if there is one."""
-        if (recorder := self._recorders.get(session.key)) is not None:
-            await recorder.close()
+        recorder = self._recorders.get(session.key)
+        if recorder is None:
+            return
+        await recorder.close()
+        if self._signing is None or recorder.path not in self._unsigned:
+            return
+        self._unsigned.discard(recorder.path)
+        try:
+            await asyncio.to_thread(self._signing.sign, recorder.path, session.pipeline.marking.session_id)
+        except UserError as error:
+            logger.warning("The recording %s is not signed: %s", recorder.path, error)
 
     def describe(self, session: Session) -> dict[str, object] | None:
         """The session's last recording for the page, ``recording`` in ``live_schema.json``."""

@@ -96,8 +96,8 @@ class CudaConditioning:
         from cuda.core import LaunchConfig, ObjectCode
 
         code = ObjectCode.from_cubin(compile_kernels(gpu.capability[0] * 10 + gpu.capability[1]))
-        self._project, self._rasterise, self._compose = (
-            code.get_kernel(name) for name in ("project", "rasterise", "compose")
+        self._project, self._rasterize, self._compose = (
+            code.get_kernel(name) for name in ("project", "rasterize", "compose")
         )
         self._vertices, self._triangles = self._mesh.expression.shape[1], len(self._mesh.triangles)
         self._expression = gpu.upload(self._mesh.expression)
@@ -135,9 +135,9 @@ class CudaConditioning:
         neutral = self._neutral(parameters.identity)
         launch(stream, self._per_vertex, self._project, self._face, neutral, self._expression,
                np.int32(self._vertices), self._points, np.int32(size * size), self._keys)  # fmt: skip
-        launch(stream, self._per_triangle, self._rasterise, self._points, self._indices, np.int32(self._triangles),
+        launch(stream, self._per_triangle, self._rasterize, self._points, self._indices, np.int32(self._triangles),
                np.int32(size), self._keys)  # fmt: skip
         launch(stream, self._per_pixel, self._compose, self._face, self._keys, self._colors, np.intp(outlines),
                np.int32(size), image)  # fmt: skip
-        stream.sync()  # others use the picture on streams of their own
+        stream.sync()  # others use the image on streams of their own
         return DeviceConditioning(self._gpu, image, size)

@@ -59,7 +59,7 @@ extern "C" __global__ void project(
 }
 
 // One thread draws one triangle.
-extern "C" __global__ void rasterise(
+extern "C" __global__ void rasterize(
     const float* points,       // [V, 3] px
     const int* triangles,      // [T, 3], counter-clockwise as seen from the front
     int count,

@@ -47,11 +47,11 @@ class FaceMesh:
         """One ``FACE`` record ``[1]``."""
         camera = parameters.camera
         packed = np.zeros(1, FACE)
-        one = packed[0]
-        one["expression"], one["rotation"] = parameters.expression, camera.rotation
-        one["scale"], one["place"] = camera.scale, camera.translation
+        record = packed[0]
+        record["expression"], record["rotation"] = parameters.expression, camera.rotation
+        record["scale"], record["place"] = camera.scale, camera.translation
         forward = gaze_rotation(parameters.gaze)[:, 2] * self._model.eye_radius
-        one["iris"] = camera.project(self._model.eye_centres(parameters.identity) + forward)[:, :2]
+        record["iris"] = camera.project(self._model.eye_centers(parameters.identity) + forward)[:, :2]
         radius_px = self._model.eye_radius * camera.scale
-        one["iris_radius"], one["pupil_radius"] = IRIS_RADIUS * radius_px, PUPIL_RADIUS * radius_px
+        record["iris_radius"], record["pupil_radius"] = IRIS_RADIUS * radius_px, PUPIL_RADIUS * radius_px
         return packed

@@ -128,7 +128,7 @@ class Sessions:
 
     def _another(self) -> Pipeline:
         main = self.main.pipeline
-        return Pipeline(main.model, main.loaded.clone(), NoSource(), alone=False)
+        return Pipeline(main.model, main.loaded.clone(), NoSource(), alone=False, marking=main.marking.clone())
 
     async def end(self, session: Session) -> None:
         """A publisher has gone, or its loop has failed: its session ends, unless it is the main one."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
@@ -11,6 +11,7 @@ from types import TracebackType
 import numpy as np
 
 from face.errors import UserError
+from face.files import AtomicWrite, remove_partial
 from face.parameters import FaceParameters
 
 
@@ -105,20 +106,22 @@ class DatasetWriter:
 
     def __init__(self, folder: Path, count: int, size: int) -> None:
         refuse_foreign(folder)
-        self._folder, self._partial = folder, folder.with_name(f"{folder.name}.part")
-        shutil.rmtree(self._partial, ignore_errors=True)  # left by a run that was killed
-        self._partial.mkdir(parents=True)
-        self.frames = ImageFile(self._partial / "frames.npy", count, size, 3)
-        self.conditionings = ImageFile(self._partial / "conditioning.npy", count, size, 6)
+        remove_partial(folder)
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        self._write = AtomicWrite(folder)
+        partial = self._write.partial
+        partial.mkdir()
+        self.frames = ImageFile(partial / "frames.npy", count, size, 3)
+        self.conditionings = ImageFile(partial / "conditioning.npy", count, size, 6)
 
     def finish(self, parameters: dict[str, np.ndarray], manifest: dict[str, object]) -> None:
         """Put the folder in its place; ``parameters`` as from ``stack_parameters``."""
         self.frames.close()
         self.conditionings.close()
-        np.savez_compressed(self._partial / "parameters.npz", **parameters)  # type: ignore[arg-type]  # none is allow_pickle
-        (self._partial / "manifest.json").write_text(json.dumps(manifest, indent=1))
-        shutil.rmtree(self._folder, ignore_errors=True)
-        self._partial.rename(self._folder)
+        partial = self._write.partial
+        np.savez_compressed(partial / "parameters.npz", **parameters)  # type: ignore[arg-type]  # none is allow_pickle
+        (partial / "manifest.json").write_text(json.dumps(manifest, indent=1))
+        self._write.commit()
 
     def __enter__(self) -> DatasetWriter:
         return self
@@ -126,7 +129,10 @@ class DatasetWriter:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        shutil.rmtree(self._partial, ignore_errors=True)  # makes room again, where it was the disk
+        for images in (self.frames, self.conditionings):
+            with contextlib.suppress(OSError):  # a full disk does not take the end either
+                images.close()
+        self._write.discard()  # makes room again, where it was the disk
 
 
 def write_dataset(

@@ -14,7 +14,7 @@ from face.retarget import Mode
 from face.target import TargetInfo, read_info
 from offline.evaluate.face_metrics import score_driven, watch
 from offline.evaluate.identity import FaceRecognizer
-from offline.evaluate.report import write_json
+from offline.evaluate.report import write_json, write_text
 from offline.reenact import reenact
 
 _RATE = 25.0  # images a second, as the tracker takes them
@@ -49,7 +49,7 @@ def evaluate_driven(
     print("\n".join(rows))
     if report:
         report.mkdir(parents=True, exist_ok=True)
-        (report / "driven.txt").write_text("\n".join(rows) + "\n")
+        write_text(report / "driven.txt", "\n".join(rows))
         write_json(report / "driven.json", scores)
     return scores
 

@@ -21,7 +21,6 @@ import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import cv2
 import numpy as np
 from tqdm import tqdm
 
@@ -40,7 +39,8 @@ from offline.dataset.pixel_error import score_images
 from offline.evaluate.driven import evaluate_driven
 from offline.evaluate.face_metrics import score_faces, watch
 from offline.evaluate.options import EvaluationOptions, MetricNetworks, add_options
-from offline.evaluate.report import contact_sheet, heat_map, write_json
+from offline.evaluate.report import contact_sheet, heat_map, write_json, write_text
+from offline.image_file import write_image
 from offline.options import options_of
 from offline.rollout import onnx_network, roll_out
 
@@ -103,7 +103,7 @@ def evaluate(
     print(table)
     if report:
         _write_images(report, takes)
-        (report / "scores.txt").write_text(table + "\n")
+        write_text(report / "scores.txt", table)
         write_json(report / "scores.json", scores | {"of": recipe})  # last: it says that the report is whole
     return scores
 
@@ -140,7 +140,7 @@ def _write_images(report: Path, takes: list[_Take]) -> None:
     report.mkdir(parents=True, exist_ok=True)
     images = {"sheet.png": contact_sheet(outputs, truth, conditionings), "heat.png": heat_map(outputs, truth)}
     for name, image in images.items():
-        cv2.imwrite(str(report / name), cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
+        write_image(report / name, image)
 
 
 def live_faces(

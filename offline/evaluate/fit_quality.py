@@ -152,7 +152,7 @@ def fit_quality(model: MorphableModel, video: Sequence[Landmarks | None]) -> tup
     numbers = np.flatnonzero(present)
     consecutive = (np.diff(numbers)[:-1] == 1) & (np.diff(numbers)[1:] == 1)
     tracked = np.stack([landmarks.points[:SURFACE_COUNT] for landmarks in video if landmarks is not None])
-    settings = FitSettings(nod=1.0)  # the landmarks themselves are to be explained
+    settings = FitSettings(pitch_gain=1.0)  # the landmarks themselves are to be explained
     basis = LandmarkBasis(model)
     live, milliseconds = live_fit(model, video, settings)
     of_both = [

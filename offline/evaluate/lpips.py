@@ -23,7 +23,7 @@ _TAPS = ("1_2", "2_2", "3_3", "4_3", "5_3")
 
 
 class Lpips:
-    """Distance of images as people judge it.
+    """Distance of images as people rate it.
 
     Args:
         trunk: activations after the last convolution of each block.

@@ -31,5 +31,10 @@ def heat_map(images: np.ndarray, truth: np.ndarray) -> np.ndarray:
 
 
 def write_json(path: Path, content: object) -> None:
-    """Write a file, whole or not at all."""
-    write_whole(path, (json.dumps(content, indent=1) + "\n").encode())
+    """Write content as JSON, whole or not at all."""
+    write_text(path, json.dumps(content, indent=1))
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write lines of text, whole or not at all."""
+    write_whole(path, f"{text}\n".encode())

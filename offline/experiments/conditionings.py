@@ -19,9 +19,9 @@ from face.landmarks import (
     Landmarks,
 )
 from face.morphable import MorphableModel, Part
-from face.nmfc import nmfc_box, paint
+from face.nmfc import nmfc_box, shade
 from face.parameters import FaceParameters
-from face.raster import rasterise
+from face.raster import rasterize
 from offline.dataset.dataset import Dataset
 from offline.evaluate.face_metrics import watch
 from offline.experiments.setup import Setup
@@ -67,11 +67,11 @@ class TeethConditioning:
         """Conditioning ``[H, W, 6]`` uint8."""
         vertices = self._model.subdivision @ self._model.shape(parameters.identity, parameters.expression)
         points = parameters.camera.project(vertices).astype(np.float32)
-        index, _ = rasterise(points, self._triangles, self._size, self._size)
+        index, _ = rasterize(points, self._triangles, self._size, self._size)
         image = self._face.render(parameters)
         free = ~image[..., :3].any(-1)  # the face keeps its own border
         index[(index >= int(self._inner.sum())) | ~free] = -1
-        paint(image[..., :3], index, self._colors)
+        shade(image[..., :3], index, self._colors)
         return image
 
 

@@ -12,12 +12,12 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 import numpy as np
 
-from face.errors import UserError
 from face.files import atomic
 from offline.dataset.pixel_error import distances
 from offline.experiments.intervals import Interval
 from offline.experiments.subjects import Subject
 from offline.experiments.tables import Table
+from offline.image_file import write_image
 
 _COLUMNS = 6
 _BRIGHTEST = 60.0  # distance shown as the heat map's brightest color
@@ -47,9 +47,7 @@ def write_sheet(rows: Mapping[str, Sequence[np.ndarray]], path: Path) -> None:
         strip = np.full((_MARGIN, row.shape[1], 3), 255, np.uint8)
         cv2.putText(strip, title, (4, _MARGIN - 5), cv2.FONT_HERSHEY_SIMPLEX, 0.42, (0, 0, 0), 1, cv2.LINE_AA)
         drawn += [strip, row]
-    with atomic(path) as partial:
-        if not cv2.imwrite(str(partial), cv2.cvtColor(np.vstack(drawn), cv2.COLOR_RGB2BGR)):
-            raise UserError(f"Cannot write {path}: make room, or give another --out.")
+    write_image(path, np.vstack(drawn))
 
 
 def moments(count: int) -> np.ndarray:

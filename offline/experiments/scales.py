@@ -21,7 +21,7 @@ class Scale:
     Attributes:
         name: as in ``--profile``.
         profile: what is trained, with all that it has.
-        whole_image: a profile whose generator paints the whole image, so that it can go by drawn landmarks; ``None``
+        whole_image: a profile whose generator renders the whole image, so that it can go by drawn landmarks; ``None``
             where the generator looks up textures by the NMFC.
     """
 

@@ -87,7 +87,7 @@ def open_subject(model: MorphableModel, description: str, folder: Path, film: Pa
             raise UserError(f"{description} names no painted person: give {PAINTED}SEED, as {PAINTED}7.")
         name = f"painted{seed}"
         place = folder / f"{name}-{film.frames}-{film.size}"
-        _paint(model, int(seed), place, film)
+        _render(model, int(seed), place, film)
     else:
         place = Path(description)
         name = place.parent.name if place.name == "dataset" else place.name
@@ -99,7 +99,7 @@ def open_subject(model: MorphableModel, description: str, folder: Path, film: Pa
     return subject
 
 
-def _paint(model: MorphableModel, seed: int, folder: Path, film: PaintedFilm) -> None:
+def _render(model: MorphableModel, seed: int, folder: Path, film: PaintedFilm) -> None:
     """Film a painted person as a dataset whose parameters are the true ones."""
     recipe: dict[str, object] = {"painted": seed, "frames": film.frames, "size": film.size, "model_hash": model.hash}
     if made_by(folder, recipe):

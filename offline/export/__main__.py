@@ -1,6 +1,7 @@
-"""A trained generator to a target file.
+r"""A trained generator to a target file.
 
-    python -m offline.export DATASET --run RUN --name demo --title "Mira" --provenance "…" [--out trt_engines]
+    python -m offline.export DATASET --run RUN --name demo --title "Mira" --provenance "…" --footage "…" \
+        --permission "…" --permitted-by "…" [--out trt_engines]
     python -m offline.export TARGET.onnx --engine [--precision fp16] [--compute-capability 8.9]
     python -m offline.export TARGET.onnx --remodel
 
@@ -51,7 +52,7 @@ def main() -> int:
     if arguments.engine:
         export_engine(arguments.source, Precision(arguments.precision), arguments.compute_capability)
         return 0
-    labels = target_labels(arguments.name, arguments.title, arguments.provenance)
+    labels = target_labels(arguments)
     if arguments.run is None:
         raise UserError("To export a run, give --run as well.")
     export(Dataset(arguments.source, MorphableModel.load()), arguments.run, labels, arguments.out)

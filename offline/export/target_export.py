@@ -84,4 +84,5 @@ def _made_of(path: Path, labels: TargetLabels, stamp: str) -> bool:
         info = read_info(path, MorphableModel.load().hash)
     except UserError:
         return False
-    return info.versions.get("checkpoint") == stamp and TargetLabels(info.name, info.title, info.provenance) == labels
+    same = TargetLabels(info.name, info.title, info.provenance, info.consent) == labels
+    return info.versions.get("checkpoint") == stamp and same

@@ -43,7 +43,7 @@ def describe(dataset: Dataset, profile: str, labels: TargetLabels) -> TargetInfo
         p["scale"][motion], p["translation"][motion],
     ])  # fmt: skip
     return TargetInfo(
-        name=labels.name, title=labels.title, provenance=labels.provenance, profile=profile,
+        name=labels.name, title=labels.title, provenance=labels.provenance, consent=labels.consent, profile=profile,
         size=int(dataset.frames.shape[1]),
         model_hash=dataset.manifest["model_hash"], identity=rounded(p["identity"]),
         neutral_expression=rounded(np.median(resting, axis=0)),

@@ -13,7 +13,7 @@ import numpy as np
 
 from face.nmfc import NmfcRenderer
 from face.parameters import FaceParameters
-from face.raster import interpolate, rasterise
+from face.raster import interpolate, rasterize
 
 
 class FlowKind(StrEnum):
@@ -29,7 +29,7 @@ def face_flow(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Flow ``[size, size, 2]`` float32 px from a frame to an earlier one on the face, and where that is, bool."""
     points = renderer.vertices(now)
-    index, _ = rasterise(points, renderer.triangles, size, size)
+    index, _ = rasterize(points, renderer.triangles, size, size)
     moved = (renderer.vertices(earlier) - points)[:, :2]
     return interpolate(points, renderer.triangles, index, np.ascontiguousarray(moved)), index >= 0
 

@@ -11,7 +11,7 @@ import numpy as np
 from face.errors import UserError
 from face.files import atomic
 from face.fit_batch import fit_video
-from face.gaze_estimation import look
+from face.gaze_estimation import gaze_inputs
 from face.landmarks import UNIT_NAMES
 from face.morphable import MorphableModel
 from face.tracking import FaceTracker
@@ -59,7 +59,7 @@ def observe(
     without_eyes = [landmarks and replace(landmarks, eyes=None) for landmarks in tracked]
     for k, (landmarks, fit) in enumerate(zip(tracked, fit_video(model, without_eyes), strict=True)):
         if landmarks is not None and fit is not None and expression[k, _BLINK] < _CLOSED:
-            rows.append((*look(model, landmarks, fit.identity, fit.camera, WIDE, HIGH), gaze_deg[k]))
+            rows.append((*gaze_inputs(model, landmarks, fit.identity, fit.camera, WIDE, HIGH), gaze_deg[k]))
     if not rows:
         raise UserError("The tracker saw no open eyes in the images of one person: film them anew.")
     eyes, places, turns, gazes = (np.stack(part) for part in zip(*rows, strict=True))

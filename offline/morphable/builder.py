@@ -14,15 +14,15 @@ from __future__ import annotations
 
 import argparse
 import sys
-import tempfile
 from pathlib import Path
 
 import numpy as np
 
 from face.errors import UserError
+from face.files import atomic
 from face.morphable import DEFAULT_PATH, MorphableModel, Part
 from face.parameters import IDENTITY_SIZE, UNITS, of_units
-from face.raster import BACKGROUND, rasterise
+from face.raster import BACKGROUND, rasterize
 from offline.evaluate.fit_quality import fit_quality, header, line
 from offline.morphable.correctives import Clip, with_correctives
 from offline.morphable.landmark_calibration import calibrate, nmfc_region
@@ -178,7 +178,7 @@ def outer_skin(model: MorphableModel) -> np.ndarray:
                 turn_x = np.array([[1, 0, 0], [0, np.cos(pitch), -np.sin(pitch)], [0, np.sin(pitch), np.cos(pitch)]])
                 points = fine @ (turn_x @ turn_y).T * [420, -420, 420] + [512, 420, 0]
                 drawn = ~np.isin(model.triangle_parts, (Part.LASHES, Part.HAIR))
-                index, _ = rasterise(points.astype(np.float32), model.triangles[drawn], 1024, 1024)
+                index, _ = rasterize(points.astype(np.float32), model.triangles[drawn], 1024, 1024)
                 visible[np.where(drawn)[0][np.unique(index[index != BACKGROUND])]] = True
     quads = visible.reshape(-1, 2).any(1) & (np.repeat(model.quad_parts, 4) == Part.SKIN)
     return _largest_patch(model, quads)
@@ -262,10 +262,8 @@ def save(model: MorphableModel, path: Path) -> None:
     arrays["nmfc_inside"] = model.nmfc_inside.astype(np.float16)
     arrays["unit_names"] = np.array(model.unit_names)
     path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".npz", delete=False) as partial:
+    with atomic(path) as partial:
         np.savez_compressed(partial, **arrays)
-    Path(partial.name).chmod(0o644)
-    Path(partial.name).replace(path)
 
 
 def difference(a: MorphableModel, b: MorphableModel) -> float:

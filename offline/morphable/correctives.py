@@ -65,7 +65,7 @@ class Region:
         return part * part * (3 - 2 * part)
 
 
-_INNER_BROWS = (107, 55, 336, 285)  # a frown brings them together by a millimetre
+_INNER_BROWS = (107, 55, 336, 285)  # a frown brings them together by a millimeter
 REGIONS = (
     Region(MOUTH, (*OUTER_LIPS, *INNER_LIPS), (), (), 0.08, 0.45, by_mouth=True),
     Region(BROWS, (*LEFT_BROW, *RIGHT_BROW), _INNER_BROWS, (*LEFT_EYE, *RIGHT_EYE), 0.05, 0.30, by_mouth=False),
@@ -102,7 +102,7 @@ def left_over(model: MorphableModel, clip: Clip) -> Motion:
     basis = LandmarkBasis(model)
     pairs = [
         (landmarks, fit)
-        for landmarks, fit in zip(clip, fit_video(model, clip, FitSettings(nod=1.0)), strict=True)
+        for landmarks, fit in zip(clip, fit_video(model, clip, FitSettings(pitch_gain=1.0)), strict=True)
         if landmarks is not None and fit is not None
     ]
     offsets = np.stack([_offsets(basis, landmarks, fit) for landmarks, fit in pairs])

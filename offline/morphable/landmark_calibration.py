@@ -16,7 +16,7 @@ from face.camera import ScaledOrthographicCamera
 from face.landmarks import COUNT, FACE_OVAL, INNER_LIPS, SURFACE_COUNT
 from face.morphable import MorphableModel, Part
 from face.parameters import EXPRESSION_SIZE, FaceParameters
-from face.raster import rasterise
+from face.raster import rasterize
 from face.tracking import FaceTracker
 from offline.synthetic.appearance import sample_identity
 from offline.synthetic.raster_people import Person
@@ -24,7 +24,7 @@ from offline.synthetic.raster_people import Person
 _SIZE = 384
 _IMAGES = 240
 _SEARCH_PX = 6
-_NEIGHBOURS = 24  # cage vertices that one landmark may use
+_NEIGHBORS = 24  # cage vertices that one landmark may use
 _MARGIN = np.array([0.84, 1.08])  # NMFC region over the face oval: short of the ears, more forehead and chin
 
 
@@ -67,12 +67,12 @@ def _observe(heads: MorphableModel, painted: bool, seed: int) -> np.ndarray:
             continue
         faces += 1
         points = person.project(parameters)
-        index, _ = rasterise(points, occluding, _SIZE, _SIZE)
+        index, _ = rasterize(points, occluding, _SIZE, _SIZE)
         index[index >= len(drawn)] = -1
         for k, place in _back_project(landmarks.points, points, drawn, index, fine):
             observed[k].append(place)
     print(f"landmarks: a face in {faces} of {_IMAGES} images")
-    eyes = heads.eye_centres(np.zeros(len(heads.identity))) + [0, 0, heads.eye_radius]
+    eyes = heads.eye_centers(np.zeros(len(heads.identity))) + [0, 0, heads.eye_radius]
     places = np.stack([np.median(o, axis=0) if o else np.full(3, np.nan) for o in observed])
     places[468:473], places[473:478] = eyes[1], eyes[0]
     return places
@@ -113,8 +113,8 @@ def _attach(model: MorphableModel, skin: np.ndarray, places: np.ndarray) -> Morp
     fine = (model.subdivision @ model.mean).astype(np.float64)
     outer = model.triangles[np.repeat(skin, 2)]
     sides, everywhere = _lips_apart(model, outer, places), np.ones(len(outer), bool)
-    index = np.zeros((COUNT, _NEIGHBOURS), np.int32)
-    weight = np.zeros((COUNT, _NEIGHBOURS), np.float32)
+    index = np.zeros((COUNT, _NEIGHBORS), np.int32)
+    weight = np.zeros((COUNT, _NEIGHBORS), np.float32)
     for k, place in enumerate(places):
         if k >= SURFACE_COUNT:
             eye = model.eye_vertices(Part.LEFT_EYE if k >= 473 else Part.RIGHT_EYE)
@@ -123,7 +123,7 @@ def _attach(model: MorphableModel, skin: np.ndarray, places: np.ndarray) -> Morp
             continue
         corners, barycentric = _nearest_on_surface(place, fine, outer[sides.get(k, everywhere)])
         row = barycentric @ model.subdivision[corners].toarray()
-        strongest = np.argsort(-np.abs(row))[:_NEIGHBOURS]
+        strongest = np.argsort(-np.abs(row))[:_NEIGHBORS]
         index[k], weight[k] = strongest, row[strongest] / row[strongest].sum()
     return replace(model, landmark_index=index, landmark_weight=weight)
 

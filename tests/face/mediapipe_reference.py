@@ -39,11 +39,11 @@ def main() -> None:
     followed, found = [], []
     with av.open(str(ROOT / "live/sources/studio_noor.mp4")) as video:
         for k, frame in zip(range(FRAMES), video.decode(video=0), strict=False):
-            picture = mp.Image(mp.ImageFormat.SRGB, frame.to_ndarray(format="rgb24"))
+            image = mp.Image(mp.ImageFormat.SRGB, frame.to_ndarray(format="rgb24"))
             size = frame.width, frame.height
-            followed.append(numbers(following.detect_for_video(picture, FIRST_MS + k * FRAME_MS), *size))
+            followed.append(numbers(following.detect_for_video(image, FIRST_MS + k * FRAME_MS), *size))
             if k % 10 == 0:
-                found.append(numbers(finding.detect(picture), *size))
+                found.append(numbers(finding.detect(image), *size))
     (points, scores), (found_points, found_scores) = (
         map(np.float32, zip(*rows, strict=True)) for rows in (followed, found)
     )

@@ -12,9 +12,9 @@ pytestmark = pytest.mark.fast
     ("euler", "point", "image"),
     [
         ((0, 0, 0), (1, 2, 3), (10 + 5, 20 - 10, 15)),
-        ((90, 0, 0), (0, 0, 1), (10 + 5, 20, 0)),  # yaw: the nose goes to the picture's right
+        ((90, 0, 0), (0, 0, 1), (10 + 5, 20, 0)),  # yaw: the nose goes to the image's right
         ((0, 90, 0), (0, 0, 1), (10, 20 + 5, 0)),  # pitch: the nose goes down
-        ((0, 0, 90), (0, 1, 0), (10 - 5, 20, 0)),  # roll: the crown goes to the picture's left
+        ((0, 0, 90), (0, 1, 0), (10 - 5, 20, 0)),  # roll: the crown goes to the image's left
         ((180, 0, 0), (1, 0, 0), (10 - 5, 20, 0)),
     ],
 )
@@ -33,6 +33,6 @@ def test_estimate_recovers_the_camera(seed):
     rng = np.random.default_rng(seed)
     vertices = rng.normal(size=(60, 3))
     camera = ScaledOrthographicCamera.from_euler(rng.uniform(-60, 60, 3), rng.uniform(20, 200), rng.uniform(0, 300, 2))
-    found = estimate_camera(vertices, camera.project(vertices)[:, :2], rng.uniform(0.2, 1, 60))
-    assert np.allclose(found.rotation, camera.rotation, atol=1e-9)
-    assert np.isclose(found.scale, camera.scale) and np.allclose(found.translation, camera.translation)
+    estimate = estimate_camera(vertices, camera.project(vertices)[:, :2], rng.uniform(0.2, 1, 60))
+    assert np.allclose(estimate.rotation, camera.rotation, atol=1e-9)
+    assert np.isclose(estimate.scale, camera.scale) and np.allclose(estimate.translation, camera.translation)

@@ -25,8 +25,8 @@ def drawn(renderer, parameters, size=256):
     return image
 
 
-def test_same_point_same_colour_whatever_person_pose_and_expression(model):
-    """Eq. 3: the colour under a landmark does not change."""
+def test_same_point_same_color_whatever_person_pose_and_expression(model):
+    """Eq. 3: the color under a landmark does not change."""
     renderer = NmfcRenderer(model)
     rng = np.random.default_rng(0)
     seen = []
@@ -61,10 +61,10 @@ def test_red_grows_to_the_right_green_upwards_blue_towards_the_viewer(model):
 def test_mouth_and_eyes_are_holes(model):
     closed, opened = (drawn(NmfcRenderer(model), face(e)).any(-1).sum() for e in (units(), units(jawOpen=1)))
     image = drawn(NmfcRenderer(model), face(units(jawOpen=1)))
-    centre = face(units(jawOpen=1)).camera.project(
+    center = face(units(jawOpen=1)).camera.project(
         model.landmarks_of(model.shape(np.zeros(80), units(jawOpen=1)))[[13, 14]].mean(0, keepdims=True)
     )[0]
-    assert not image[int(centre[1]), int(centre[0])].any()
+    assert not image[int(center[1]), int(center[0])].any()
     assert closed > 0 and opened > 0
 
 
@@ -94,13 +94,13 @@ def test_iris_stays_within_the_lids():
 def test_iris_moves_with_the_gaze(model):
     renderer = GazeRenderer(model)
 
-    def centre(gaze):
+    def center(gaze):
         green = drawn(renderer, face(gaze=gaze, scale=200, size=512), 512)[..., 1].astype(float)
         y, x = np.mgrid[:512, :512]
         return (x * green).sum() / green.sum(), (y * green).sum() / green.sum()
 
-    assert centre((15, 0))[0] - centre((-15, 0))[0] > 8
-    assert centre((0, -8))[1] > centre((0, 8))[1]
+    assert center((15, 0))[0] - center((-15, 0))[0] > 8
+    assert center((0, -8))[1] > center((0, 8))[1]
 
 
 def test_gaze_rotation_by_hand():
@@ -108,7 +108,7 @@ def test_gaze_rotation_by_hand():
     assert np.allclose(gaze_rotation(np.array([0, 90.0]))[:, 2], [0, 1, 0], atol=1e-12)
 
 
-def test_face_outside_the_picture_draws_nothing(model):
+def test_face_outside_the_image_draws_nothing(model):
     parameters = face()
     far = FaceParameters(
         parameters.identity, parameters.expression,

@@ -11,7 +11,7 @@ from conftest import camera
 
 from face.fit_batch import fit_video
 from face.gaze_estimation import HEIGHT, WIDTH, GazeEstimator, eye_crops
-from face.landmarks import COUNT, UNIT_NAMES, EyePicture, Landmarks
+from face.landmarks import COUNT, UNIT_NAMES, EyeImage, Landmarks
 from face.parameters import EXPRESSION_SIZE, FaceParameters
 from face.tracking import FaceTracker
 from face.video import VideoReader
@@ -37,23 +37,23 @@ def test_a_mark_lands_in_the_same_place_however_the_head_is_turned(turn_deg, sca
     side = int(220 * scale)
     placed = points(turn_deg, scale)
     middle, inner = (placed[263] + placed[362]) / 2, placed[362]
-    picture = np.zeros((side, side), np.uint8)
+    image = np.zeros((side, side), np.uint8)
     mark = middle + (inner - middle) / 2
-    cv2.circle(picture, tuple(np.round((mark - 0.5) * 16).astype(int)), int(5 * scale * 16), 255, -1, cv2.LINE_AA, 4)
-    left = eye_crops(EyePicture(picture, 0, 0), placed, radius_px=18 * scale)[0].astype(float)
+    cv2.circle(image, tuple(np.round((mark - 0.5) * 16).astype(int)), int(5 * scale * 16), 255, -1, cv2.LINE_AA, 4)
+    left = eye_crops(EyeImage(image, 0, 0), placed, radius_px=18 * scale)[0].astype(float)
     y, x = np.mgrid[:HEIGHT, :WIDTH] + 0.5
     assert (left * x).sum() / left.sum() == pytest.approx(WIDTH / 2 - 7.5, abs=0.2)
     assert (left * y).sum() / left.sum() == pytest.approx(HEIGHT / 2, abs=0.2)
 
 
 def test_only_where_the_patch_lies_counts():
-    picture = cv2.GaussianBlur(np.random.default_rng(0).integers(0, 255, (160, 200), np.uint8), None, 2)
-    whole = eye_crops(EyePicture(picture, 0, 0), points(), 20)
-    patch = eye_crops(EyePicture(picture[30:140, 10:190], 10, 30), points(), 20)
+    image = cv2.GaussianBlur(np.random.default_rng(0).integers(0, 255, (160, 200), np.uint8), None, 2)
+    whole = eye_crops(EyeImage(image, 0, 0), points(), 20)
+    patch = eye_crops(EyeImage(image[30:140, 10:190], 10, 30), points(), 20)
     assert np.abs(whole.astype(int) - patch).max() <= 2  # OpenCV rounds places to a 32nd
 
 
-def test_eyes_at_the_border_of_the_picture_are_tracked(model):
+def test_eyes_at_the_border_of_the_image_are_tracked(model):
     """The patch around the eyes is cut off there, and is never empty."""
     pose = replace(camera(scale=90), translation=np.array([128.0, 20.0]))
     face = Person(model, 5).render(FaceParameters(np.zeros(80), np.zeros(EXPRESSION_SIZE), pose, np.zeros(2)), 256, 256)

@@ -22,7 +22,7 @@ SEEN = np.arange(0, 468, 9)
 
 @pytest.fixture(scope="module")
 def settings():
-    return FitSettings(nod=1.0, outlier_noises=1e6, identity_limit=1.5)  # trf knows no outliers; the box is felt
+    return FitSettings(pitch_gain=1.0, outlier_noises=1e6, identity_limit=1.5)  # trf knows no outliers; the box is felt
 
 
 @pytest.fixture(scope="module")
@@ -42,13 +42,13 @@ def talk(model):
     rng = np.random.default_rng(4)
     identity = np.clip(rng.normal(0, 1.0, IDENTITY_SIZE), -2.5, 2.5)
     motion = natural_motion(FRAMES, 4)
-    bias, seen = rng.normal(0, 1.0, (478, 2)), []
+    bias, observed = rng.normal(0, 1.0, (478, 2)), []
     for units, euler in zip(motion.expression, motion.euler_deg, strict=True):
         parameters = FaceParameters(identity, of_units(units), camera(*euler), np.zeros(2))
         exact = true_landmarks(model, parameters, np.clip(units + rng.normal(0, 0.1, len(units)), 0, 1))
         points = exact.points + bias + rng.normal(0, 0.3, exact.points.shape)
-        seen.append(Landmarks(points, exact.scores, 256, 256))
-    return seen
+        observed.append(Landmarks(points, exact.scores, 256, 256))
+    return observed
 
 
 class Energy:
@@ -57,29 +57,32 @@ class Energy:
     Pixels count by the scales of a fit: see ``face/fitting.py``.
     """
 
-    def __init__(self, basis, seen, settings, found):
-        self.unit_px = np.array([p.camera.scale for p in found])
+    def __init__(self, basis, observed, settings, estimate):
+        self.unit_px = np.array([p.camera.scale for p in estimate])
         self.basis, self.settings, self.per_frame = basis, settings, 6 + len(UNITS)
-        self.points = np.stack([one.points[SEEN] for one in seen])
-        self.priors = np.stack([expression_prior(one.scores) for one in seen])
-        start = [start_camera(basis, one, np.zeros(IDENTITY_SIZE), p) for one, p in zip(seen, self.priors, strict=True)]
+        self.points = np.stack([frame.points[SEEN] for frame in observed])
+        self.priors = np.stack([expression_prior(frame.scores) for frame in observed])
+        start = [
+            start_camera(basis, frame, np.zeros(IDENTITY_SIZE), p)
+            for frame, p in zip(observed, self.priors, strict=True)
+        ]
         self.rotation = Rotation.from_matrix(np.stack([c.rotation for c in start]))
         self.scale = np.array([c.scale for c in start])
         self.translation = np.stack([c.translation for c in start])
         self.root = np.sqrt(basis.weights[SEEN]) / settings.landmark_noise
-        self.identity_root = np.sqrt(max(1.0, len(seen) / settings.identity_frames))
-        self.start = self.pack(np.zeros(IDENTITY_SIZE), np.zeros((len(seen), 6)), self.priors)
+        self.identity_root = np.sqrt(max(1.0, len(observed) / settings.identity_frames))
+        self.start = self.pack(np.zeros(IDENTITY_SIZE), np.zeros((len(observed), 6)), self.priors)
 
     def pack(self, identity, moves, expressions):
         return np.concatenate([identity, np.hstack([moves, expressions[:, UNITS]]).ravel()])
 
-    def of(self, found):
+    def of(self, estimate):
         """Where a fit's result lies."""
-        turns = Rotation.from_matrix(np.stack([p.camera.rotation for p in found])) * self.rotation.inv()
-        scales = np.log(np.array([p.camera.scale for p in found]) / self.scale)
-        shifts = (np.stack([p.camera.translation for p in found]) - self.translation) / self.scale[:, None]
+        turns = Rotation.from_matrix(np.stack([p.camera.rotation for p in estimate])) * self.rotation.inv()
+        scales = np.log(np.array([p.camera.scale for p in estimate]) / self.scale)
+        shifts = (np.stack([p.camera.translation for p in estimate]) - self.translation) / self.scale[:, None]
         moves = np.column_stack([turns.as_rotvec(), scales, shifts])
-        return self.pack(found[0].identity, moves, np.stack([p.expression for p in found]))
+        return self.pack(estimate[0].identity, moves, np.stack([p.expression for p in estimate]))
 
     def residuals(self, x):
         identity, z = x[:IDENTITY_SIZE], x[IDENTITY_SIZE:].reshape(-1, self.per_frame)
@@ -98,10 +101,10 @@ class Energy:
     def sparsity(self):
         count, units = len(self.points), len(UNITS)
         unit_columns = np.hstack([np.zeros((units, 6)), np.eye(units)])
-        neighbours = np.eye(count)[:-2] + np.eye(count)[1:-1] + np.eye(count)[2:]
+        neighbors = np.eye(count)[:-2] + np.eye(count)[1:-1] + np.eye(count)[2:]
         own = vstack([
             block_diag([np.ones((2 * len(SEEN), self.per_frame))] * count), kron(np.eye(count), unit_columns),
-            kron(neighbours, unit_columns), csr_matrix((IDENTITY_SIZE, count * self.per_frame)),
+            kron(neighbors, unit_columns), csr_matrix((IDENTITY_SIZE, count * self.per_frame)),
         ])  # fmt: skip
         of_identity = np.zeros((own.shape[0], IDENTITY_SIZE))
         of_identity[: count * 2 * len(SEEN)] = 1
@@ -119,12 +122,12 @@ class Energy:
 def test_identity_and_expressions_reach_the_joint_optimum(model, basis, talk, settings, monkeypatch):
     """Within 1 % of the energy that scipy's reflective trust region reaches from the same start."""
     monkeypatch.setattr("face.fit_batch.LandmarkBasis", lambda _: basis)
-    found = fit_video(model, talk, settings)
-    energy = Energy(basis, talk, settings, found)
+    estimate = fit_video(model, talk, settings)
+    energy = Energy(basis, talk, settings, estimate)
     low, high = energy.bounds()
     start = np.clip(energy.start, low + 1e-6, high - 1e-6)
     best = least_squares(energy.residuals, start, bounds=(low, high), method="trf", jac_sparsity=energy.sparsity(),
                          x_scale="jac", ftol=1e-5, max_nfev=40)  # fmt: skip
-    ours = (energy.residuals(energy.of(found)) ** 2).sum()
+    ours = (energy.residuals(energy.of(estimate)) ** 2).sum()
     assert ours < 1.01 * 2 * best.cost
-    assert np.abs(found[0].identity).max() == settings.identity_limit
+    assert np.abs(estimate[0].identity).max() == settings.identity_limit

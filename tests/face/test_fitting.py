@@ -17,7 +17,7 @@ from face.fitting import (
     fit_frame,
     head_camera,
     landmarks_camera,
-    linearise,
+    linearize,
     solve_box,
 )
 from face.landmarks import INNER_LIPS, LEFT_BROW, RIGHT_BROW, SURFACE_COUNT, UNIT_NAMES, Landmarks
@@ -37,19 +37,19 @@ def tracks(model, frames=60, seed=3, noise_px=0.3):
     rng = np.random.default_rng(seed)
     identity = np.clip(rng.normal(0, 0.7, 80), -2, 2)
     motion = natural_motion(frames, seed)
-    truth, seen = [], []
+    truth, observed = [], []
     for expression, euler in zip(motion.expression, motion.euler_deg, strict=True):
         parameters = FaceParameters(identity, of_units(expression), camera(*euler), np.zeros(2))
         exact = true_landmarks(model, parameters, np.clip(expression + rng.normal(0, 0.05, 52), 0, 1))
         points = exact.points + rng.normal(0, noise_px, exact.points.shape)
-        seen.append(Landmarks(points, exact.scores, 256, 256))
+        observed.append(Landmarks(points, exact.scores, 256, 256))
         truth.append(parameters)
-    return seen, truth
+    return observed, truth
 
 
-def shape_error(basis, found, truth):
+def shape_error(basis, estimate, truth):
     """Mean landmark distance of two shapes over the inter-ocular distance of the truth."""
-    a, b = (basis.shape(p.identity, p.expression) for p in (found, truth))
+    a, b = (basis.shape(p.identity, p.expression) for p in (estimate, truth))
     a, b = a - a.mean(0), b - b.mean(0)
     return np.linalg.norm(a - b, axis=1).mean() / np.linalg.norm(b[33] - b[263])
 
@@ -58,53 +58,53 @@ def test_box_solver_agrees_with_scipy():
     rng = np.random.default_rng(0)
     for _ in range(5):
         a, b = rng.normal(size=(40, 12)), rng.normal(size=40)
-        found = solve_box(a.T @ a, a.T @ b, np.zeros(12), np.zeros(12), np.full(12, 0.3), 2000, 1e-10)
-        assert np.allclose(found, lsq_linear(a, b, (0, 0.3)).x, atol=1e-5)
+        estimate = solve_box(a.T @ a, a.T @ b, np.zeros(12), np.zeros(12), np.full(12, 0.3), 2000, 1e-10)
+        assert np.allclose(estimate, lsq_linear(a, b, (0, 0.3)).x, atol=1e-5)
 
 
-def test_gradient_of_the_linearisation(model, basis):
+def test_gradient_of_the_linearization(model, basis):
     """At the estimate, the eliminated quadratic has the true energy's slope along expression (finite differences)."""
     rng = np.random.default_rng(1)
     identity, expression = rng.normal(0, 0.5, 80), of_units(rng.uniform(0.1, 0.5, len(UNIT_NAMES)))
     parameters = FaceParameters(identity, expression, camera(12, -7, 4), np.zeros(2))
-    seen = true_landmarks(model, parameters, rng.uniform(0, 1, EXPRESSION_SIZE))
-    seen = replace(seen, points=seen.points + rng.normal(0, 0.4, seen.points.shape))
+    observed = true_landmarks(model, parameters, rng.uniform(0, 1, EXPRESSION_SIZE))
+    observed = replace(observed, points=observed.points + rng.normal(0, 0.4, observed.points.shape))
     settings = FitSettings(outlier_noises=1e6)
     view = parameters.camera
     for _ in range(20):  # bring the camera to its optimum, where eliminating it changes nothing at first order
-        view = linearise(basis, seen, view, identity, expression, settings, False).camera_at(expression)
-    equations = linearise(basis, seen, view, identity, expression, settings, False)
+        view = linearize(basis, observed, view, identity, expression, settings, False).camera_at(expression)
+    equations = linearize(basis, observed, view, identity, expression, settings, False)
     slope = equations.hessian @ expression - equations.gradient
 
     def energy(e):
-        return frame_energy(basis, seen, view, identity, e, settings) / 2
+        return frame_energy(basis, observed, view, identity, e, settings) / 2
 
     numeric = [(energy(expression + 1e-5 * d) - energy(expression - 1e-5 * d)) / 2e-5 for d in np.eye(EXPRESSION_SIZE)]
     assert np.allclose(slope, numeric, rtol=1e-3, atol=np.abs(numeric).max() * 1e-3)
 
 
-def frame_energy(basis, seen, view, identity, expression, settings):
+def frame_energy(basis, observed, view, identity, expression, settings):
     """Eq. 2 of one frame, without outliers' weights: the landmarks' and the expression's part."""
     fitted = view.project(basis.shape(identity, expression))[:, :2]
-    square = ((seen.points[:SURFACE_COUNT] - fitted) ** 2).sum(1) / view.scale**2
-    prior = (expression - expression_prior(seen.scores)) / settings.expression_spread
+    square = ((observed.points[:SURFACE_COUNT] - fitted) ** 2).sum(1) / view.scale**2
+    prior = (expression - expression_prior(observed.scores)) / settings.expression_spread
     return (basis.weights * square).sum() / settings.landmark_noise**2 + (prior**2).sum()
 
 
 def test_known_face_is_recovered(model, basis):
     truth = FaceParameters(np.zeros(80), units(jawOpen=0.6, mouthSmileLeft=0.4), camera(20, -10, 5), np.zeros(2))
     landmarks = true_landmarks(model, truth, truth.expression)
-    found = fit_frame(basis, landmarks, truth.identity, None, FitSettings(iterations=8))
-    assert np.allclose(found.camera.euler_deg, [20, -10, 5], atol=0.1)
-    assert found.camera.scale == pytest.approx(90, rel=0.002)
-    assert np.abs(found.expression - truth.expression).max() < 0.03
+    estimate = fit_frame(basis, landmarks, truth.identity, None, FitSettings(iterations=8))
+    assert np.allclose(estimate.camera.euler_deg, [20, -10, 5], atol=0.1)
+    assert estimate.camera.scale == pytest.approx(90, rel=0.002)
+    assert np.abs(estimate.expression - truth.expression).max() < 0.03
 
 
 def lip_error(basis, fitted, points):
     """Mean distance of the inner lips over the inter-ocular distance."""
-    found = fitted.camera.project(basis.shape(np.zeros(IDENTITY_SIZE), fitted.expression))[list(INNER_LIPS), :2]
-    wanted = points[list(INNER_LIPS)]
-    return np.linalg.norm(found - wanted, axis=1).mean() / np.linalg.norm(points[33] - points[263])
+    estimate = fitted.camera.project(basis.shape(np.zeros(IDENTITY_SIZE), fitted.expression))[list(INNER_LIPS), :2]
+    expected = points[list(INNER_LIPS)]
+    return np.linalg.norm(estimate - expected, axis=1).mean() / np.linalg.norm(points[33] - points[263])
 
 
 def test_lips_and_brows_follow_the_landmarks_whatever_the_scores_say(model, basis):
@@ -112,24 +112,24 @@ def test_lips_and_brows_follow_the_landmarks_whatever_the_scores_say(model, basi
     expression = units(jawOpen=0.2, mouthSmileLeft=0.9, mouthSmileRight=0.9, browDownLeft=0.8, browDownRight=0.8)
     expression[MOUTH], expression[BROWS] = np.linspace(-1.5, 1.5, MOUTH.stop - MOUTH.start), 1.0
     truth = FaceParameters(np.zeros(IDENTITY_SIZE), expression, camera(8, -5, 3), np.zeros(2))
-    seen = true_landmarks(model, truth, units())
-    found = fit_frame(basis, seen, truth.identity, None, FitSettings())
-    assert lip_error(basis, found, seen.points) < 0.005
+    observed = true_landmarks(model, truth, units())
+    estimate = fit_frame(basis, observed, truth.identity, None, FitSettings())
+    assert lip_error(basis, estimate, observed.points) < 0.005
     brows = [*LEFT_BROW, *RIGHT_BROW]
-    fitted = found.camera.project(basis.shape(truth.identity, found.expression))[brows, :2]
-    assert np.linalg.norm(fitted - seen.points[brows], axis=1).mean() / seen.interocular_px < 0.005
-    by_scores = FrameFit(found.camera, expression_prior(seen.scores))
-    assert lip_error(basis, by_scores, seen.points) > 0.04
+    fitted = estimate.camera.project(basis.shape(truth.identity, estimate.expression))[brows, :2]
+    assert np.linalg.norm(fitted - observed.points[brows], axis=1).mean() / observed.interocular_px < 0.005
+    by_scores = FrameFit(estimate.camera, expression_prior(observed.scores))
+    assert lip_error(basis, by_scores, observed.points) > 0.04
 
 
 def test_the_head_nods_farther_than_its_landmarks(basis):
-    seen = camera(20, -10, 5)
-    head = head_camera(basis, seen, FitSettings(nod=1.3))
-    assert np.allclose(head.euler_deg, [20, -13, 5]) and head.scale == seen.scale
+    observed = camera(20, -10, 5)
+    head = head_camera(basis, observed, FitSettings(pitch_gain=1.3))
+    assert np.allclose(head.euler_deg, [20, -13, 5]) and head.scale == observed.scale
     middle = basis.mean.mean(0)
-    assert np.allclose(head.project(middle)[:2], seen.project(middle)[:2])
-    back = landmarks_camera(basis, head, FitSettings(nod=1.3))
-    assert np.allclose(back.rotation, seen.rotation) and np.allclose(back.translation, seen.translation)
+    assert np.allclose(head.project(middle)[:2], observed.project(middle)[:2])
+    back = landmarks_camera(basis, head, FitSettings(pitch_gain=1.3))
+    assert np.allclose(back.rotation, observed.rotation) and np.allclose(back.translation, observed.translation)
 
 
 def test_gross_outliers_hardly_matter(model, basis):
@@ -137,40 +137,40 @@ def test_gross_outliers_hardly_matter(model, basis):
     landmarks = true_landmarks(model, truth, truth.expression)
     points = landmarks.points.copy()
     points[list(range(200, 240))] += [60, 25]  # a hand
-    found = fit_frame(
+    estimate = fit_frame(
         basis, Landmarks(points, landmarks.scores, 256, 256), truth.identity, None, FitSettings(iterations=10)
     )
-    assert np.allclose(found.camera.euler_deg, [10, 5, 0], atol=1.0)
+    assert np.allclose(estimate.camera.euler_deg, [10, 5, 0], atol=1.0)
 
 
 def test_batch_fit_of_a_talking_head(model, basis):
-    seen, truth = tracks(model)
-    found = fit_video(model, seen, FitSettings(nod=1.0))  # landmarks of the model, not of the tracker
-    assert len({id(p.identity) for p in found}) == 1
-    pose = [np.abs(f.camera.euler_deg - t.camera.euler_deg) for f, t in zip(found, truth, strict=True)]
+    observed, truth = tracks(model)
+    estimate = fit_video(model, observed, FitSettings(pitch_gain=1.0))  # landmarks of the model, not of the tracker
+    assert len({id(p.identity) for p in estimate}) == 1
+    pose = [np.abs(f.camera.euler_deg - t.camera.euler_deg) for f, t in zip(estimate, truth, strict=True)]
     assert np.mean(pose) < 0.7 and np.max(pose) < 2.5
-    assert np.mean([shape_error(basis, f, t) for f, t in zip(found, truth, strict=True)]) < 0.03
-    assert all(np.all(p.expression >= basis.low) and np.all(p.expression <= basis.high) for p in found)
-    assert np.abs(found[0].identity).max() <= FitSettings().identity_limit
+    assert np.mean([shape_error(basis, f, t) for f, t in zip(estimate, truth, strict=True)]) < 0.03
+    assert all(np.all(p.expression >= basis.low) and np.all(p.expression <= basis.high) for p in estimate)
+    assert np.abs(estimate[0].identity).max() <= FitSettings().identity_limit
 
 
 def test_online_and_batch_find_nearly_the_same_shape(model, basis):
-    seen, _ = tracks(model, frames=120)
-    batch, fitter = fit_video(model, seen), OnlineFitter(model)
-    online = [fitter.fit(one) for one in seen]
+    observed, _ = tracks(model, frames=120)
+    batch, fitter = fit_video(model, observed), OnlineFitter(model)
+    online = [fitter.fit(landmarks) for landmarks in observed]
     difference = [shape_error(basis, a, b) for a, b in zip(online[80:], batch[80:], strict=True)]
     assert np.mean(difference) < 0.012
 
 
 def test_identity_is_fixed_after_calibration_until_asked_again(model):
-    seen, _ = tracks(model, frames=100)
+    observed, _ = tracks(model, frames=100)
     fitter = OnlineFitter(model)
-    found = [fitter.fit(one) for one in seen]
+    estimate = [fitter.fit(landmarks) for landmarks in observed]
     assert fitter.calibration == 1
-    assert np.array_equal(found[80].identity, found[99].identity)
+    assert np.array_equal(estimate[80].identity, estimate[99].identity)
     fitter.recalibrate()
     assert fitter.calibration == 0
-    assert not np.array_equal(fitter.fit(seen[0]).identity, found[99].identity)
+    assert not np.array_equal(fitter.fit(observed[0]).identity, estimate[99].identity)
 
 
 def test_a_known_person_stays_known(model):
@@ -183,10 +183,10 @@ def test_a_known_person_stays_known(model):
 
 
 def test_frames_without_a_face_stay_empty(model):
-    seen, _ = tracks(model, frames=12)
-    seen[5] = None
-    found = fit_video(model, seen)
-    assert found[5] is None and all(found[k] is not None for k in range(12) if k != 5)
+    observed, _ = tracks(model, frames=12)
+    observed[5] = None
+    estimate = fit_video(model, observed)
+    assert estimate[5] is None and all(estimate[k] is not None for k in range(12) if k != 5)
     assert fit_video(model, [None, None]) == [None, None]
 
 
@@ -196,24 +196,24 @@ def test_smoothing_minimises_its_energy():
     frames, count, weight = 7, 3, 5.0
     roots = rng.normal(size=(frames, count, count))
     hessians = np.einsum("fij,fkj->fik", roots, roots) + np.eye(count)
-    wanted = rng.uniform(0.3, 0.7, (frames, count))
-    gradients = np.einsum("fij,fj->fi", hessians, wanted)
-    found = np.full((frames, count), 0.5)
-    smooth_expressions(hessians, gradients, found, np.zeros(count), np.ones(count), weight, 400)
+    expected = rng.uniform(0.3, 0.7, (frames, count))
+    gradients = np.einsum("fij,fj->fi", hessians, expected)
+    estimate = np.full((frames, count), 0.5)
+    smooth_expressions(hessians, gradients, estimate, np.zeros(count), np.ones(count), weight, 400)
     second = np.zeros((frames - 2, frames))
     for k in range(frames - 2):
         second[k, k : k + 3] = 1, -2, 1
     dense = np.kron(second.T @ second, np.eye(count)) * weight
     for f in range(frames):
         dense[f * count : (f + 1) * count, f * count : (f + 1) * count] += hessians[f]
-    assert np.allclose(found.ravel(), np.linalg.solve(dense, gradients.ravel()), atol=2e-3)
+    assert np.allclose(estimate.ravel(), np.linalg.solve(dense, gradients.ravel()), atol=2e-3)
 
 
 def test_smoothing_removes_jitter(model):
-    seen, _ = tracks(model, frames=40, noise_px=0.6)
+    observed, _ = tracks(model, frames=40, noise_px=0.6)
     jitter = lambda fits: np.abs(np.diff([p.expression for p in fits], 2, axis=0)).mean()  # noqa: E731
-    smooth = jitter(fit_video(model, seen))
-    rough = jitter(fit_video(model, seen, FitSettings(smoothness_spread=100.0)))
+    smooth = jitter(fit_video(model, observed))
+    rough = jitter(fit_video(model, observed, FitSettings(smoothness_spread=100.0)))
     assert smooth < 0.8 * rough
 
 

@@ -70,10 +70,10 @@ def test_another_person_after_a_pause_is_fitted_as_if_alone(model, target_info, 
     loop.run([np.zeros_like(noor[0])] * 30, 90)
     after, expected = loop.run(second, 120), alone.run(second)
     assert loop.newcomers == [0, 120]
-    for shown, reference in list(zip(after, expected, strict=True))[50:]:
-        assert np.abs(shown.conditioning.astype(int) - reference.conditioning).mean() < 4
-        assert np.abs(shown.parameters.camera.translation - reference.parameters.camera.translation).max() < 0.1
-    steps = np.diff([shown.parameters.camera.translation for shown in after], axis=0)
+    for output, reference in list(zip(after, expected, strict=True))[50:]:
+        assert np.abs(output.conditioning.astype(int) - reference.conditioning).mean() < 4
+        assert np.abs(output.parameters.camera.translation - reference.parameters.camera.translation).max() < 0.1
+    steps = np.diff([output.parameters.camera.translation for output in after], axis=0)
     assert np.abs(steps).max() < 0.1 * target_info.scale_mean  # eased over, without a jump
 
 
@@ -93,9 +93,9 @@ def test_nobody_else_is_taken_for_the_person(model, target_info, noor, other):
     frames += [room(nobody, other[0])] * 10
     frames += [room(frame, other[0]) for frame in noor[100:115]]
     loop = Loop(model, target_info)
-    seen = [frame.landmarks for frame in loop.run(frames)]
-    assert all(landmarks is not None for landmarks in [*seen[:90], *seen[101:]])
-    assert all(landmarks is None or landmarks.points[:, 0].mean() < 288 for landmarks in seen)
+    tracked = [frame.landmarks for frame in loop.run(frames)]
+    assert all(landmarks is not None for landmarks in [*tracked[:90], *tracked[101:]])
+    assert all(landmarks is None or landmarks.points[:, 0].mean() < 288 for landmarks in tracked)
     assert loop.newcomers == [0]
 
 
@@ -103,8 +103,8 @@ def test_who_stays_is_followed_once_the_person_has_left(model, target_info, noor
     loop = Loop(model, target_info)
     loop.run(noor[:80])
     nobody = np.zeros_like(noor[0])
-    seen = [frame.landmarks for frame in loop.run([np.hstack([nobody, other[0]])] * 30, 80)]
-    assert not any(seen[:23]) and all(seen[26:]) and len(loop.newcomers) == 2
+    tracked = [frame.landmarks for frame in loop.run([np.hstack([nobody, other[0]])] * 30, 80)]
+    assert not any(tracked[:23]) and all(tracked[26:]) and len(loop.newcomers) == 2
 
 
 def test_a_covered_mouth_comes_to_rest(model, noor):

@@ -119,21 +119,21 @@ def test_nmfc_mesh_is_cut_cleanly(model):
     sizes = np.bincount(label)
     assert (sizes > 1).sum() == 4
     outer = label[rim[np.argmax(np.abs(points[rim[:, 0], 1])), 0]]
-    neighbours = {}
+    neighbors = {}
     for a, b in rim[label[rim[:, 0]] == outer]:
-        neighbours.setdefault(a, []).append(b)
-        neighbours.setdefault(b, []).append(a)
-    assert all(len(n) == 2 for n in neighbours.values())
+        neighbors.setdefault(a, []).append(b)
+        neighbors.setdefault(b, []).append(a)
+    assert all(len(n) == 2 for n in neighbors.values())
     corner = [
         np.dot(u := points[v] - points[a], w := points[b] - points[v]) / np.linalg.norm(u) / np.linalg.norm(w)
-        for v, (a, b) in neighbours.items()
+        for v, (a, b) in neighbors.items()
         if min(np.linalg.norm(points[v] - points[a]), np.linalg.norm(points[b] - points[v])) > 0.01
     ]
     assert np.percentile(np.degrees(np.arccos(np.clip(corner, -1, 1))), 95) < 35
 
 
 def test_eyeballs(model):
-    left, right = model.eye_centres(np.zeros(80))
+    left, right = model.eye_centers(np.zeros(80))
     assert left[0] > 0 > right[0] and np.allclose(left * [-1, 1, 1], right, atol=0.02)
     assert np.allclose((left + right) / 2, 0, atol=0.02)
     assert 0.10 < model.eye_radius < 0.18

@@ -3,13 +3,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from face.raster import BACKGROUND, interpolate, rasterise, triangulate, vertex_normals
+from face.raster import BACKGROUND, interpolate, rasterize, triangulate, vertex_normals
 
 pytestmark = pytest.mark.fast
 
 
-def slow_rasterise(points, triangles, height, width):
-    """The definition, in plain numpy: for each pixel centre, the nearest front-facing triangle that holds it."""
+def slow_rasterize(points, triangles, height, width):
+    """The definition, in plain numpy: for each pixel center, the nearest front-facing triangle that holds it."""
     y, x = np.mgrid[:height, :width] + 0.5
     index, depth = np.full((height, width), BACKGROUND), np.full((height, width), -np.inf)
     for t, corners in enumerate(triangles):
@@ -27,9 +27,9 @@ def slow_rasterise(points, triangles, height, width):
 
 
 def test_one_triangle_by_hand():
-    # Right angle at the top left; pixels whose centres satisfy x + y <= 4.
+    # Right angle at the top left; pixels whose centers satisfy x + y <= 4.
     points = np.array([[0, 0, 1], [0, 4, 1], [4, 0, 1]], np.float32)
-    index, depth = rasterise(points, np.array([[0, 1, 2]], np.int32), 5, 5)
+    index, depth = rasterize(points, np.array([[0, 1, 2]], np.int32), 5, 5)
     expected = np.array([[x + y + 1 <= 4 for x in range(5)] for y in range(5)])
     assert np.array_equal(index == 0, expected)
     assert np.all(depth[expected] == 1)
@@ -37,14 +37,14 @@ def test_one_triangle_by_hand():
 
 def test_triangles_that_face_away_are_not_drawn():
     points = np.array([[0, 0, 1], [4, 0, 1], [0, 4, 1]], np.float32)
-    index, _ = rasterise(points, np.array([[0, 1, 2]], np.int32), 5, 5)
+    index, _ = rasterize(points, np.array([[0, 1, 2]], np.int32), 5, 5)
     assert np.all(index == BACKGROUND)
 
 
 def test_nearer_wins_and_equal_depth_goes_to_the_lower_index():
     points = np.array([[0, 0, 1], [0, 9, 1], [9, 0, 1], [0, 0, 2], [0, 9, 2], [9, 0, 2]], np.float32)
     order = np.array([[3, 4, 5], [0, 1, 2], [3, 4, 5]], np.int32)
-    index, _ = rasterise(points, order, 3, 3)
+    index, _ = rasterize(points, order, 3, 3)
     assert np.all(index == 0)
 
 
@@ -53,18 +53,18 @@ def test_agrees_with_the_definition(seed):
     rng = np.random.default_rng(seed)
     points = (rng.random((60, 3)) * [50, 40, 10] - [5, 5, 0]).astype(np.float32)
     triangles = rng.integers(0, 60, (80, 3)).astype(np.int32)
-    index, depth = rasterise(points, triangles, 32, 40)
-    wanted, wanted_depth = slow_rasterise(points, triangles, 32, 40)
-    assert (index != wanted).mean() < 0.004  # pixels on an edge may go either way in single precision
-    same = (index == wanted) & (index >= 0)
-    assert np.allclose(depth[same], wanted_depth[same], atol=1e-3)
+    index, depth = rasterize(points, triangles, 32, 40)
+    slow_index, slow_depth = slow_rasterize(points, triangles, 32, 40)
+    assert (index != slow_index).mean() < 0.004  # pixels on an edge may go either way in single precision
+    same = (index == slow_index) & (index >= 0)
+    assert np.allclose(depth[same], slow_depth[same], atol=1e-3)
 
 
 def test_interpolation_is_exact_for_a_plane():
     rng = np.random.default_rng(0)
     points = (rng.random((30, 3)) * [40, 40, 5]).astype(np.float32)
     triangles = rng.integers(0, 30, (40, 3)).astype(np.int32)
-    index, _ = rasterise(points, triangles, 40, 40)
+    index, _ = rasterize(points, triangles, 40, 40)
     image = interpolate(points, triangles, index, points[:, :2].copy())
     rows, columns = np.where(index >= 0)
     assert np.allclose(image[rows, columns], np.stack([columns + 0.5, rows + 0.5], 1), atol=0.02)

@@ -27,10 +27,10 @@ def source(expression=None, gaze=(0, 0), **pose):
 
 
 def test_identity_and_scale_are_the_targets(target_info, model):
-    shown = Retargeter(target_info, model).step(source(yaw=10), HEAD, 0.0)
-    assert np.allclose(shown.identity, 0.1)
-    assert shown.camera.scale == pytest.approx(25)
-    assert shown.camera.euler_deg[0] == pytest.approx(10)
+    output = Retargeter(target_info, model).step(source(yaw=10), HEAD, 0.0)
+    assert np.allclose(output.identity, 0.1)
+    assert output.camera.scale == pytest.approx(25)
+    assert output.camera.euler_deg[0] == pytest.approx(10)
 
 
 def test_expression_is_carried_over_scaled_and_kept_in_its_box(target_info, model):
@@ -57,8 +57,8 @@ def test_the_mouth_moves_in_proportion_to_the_targets(target_info, model, wide):
     expression = units(jawOpen=0.5)
     expression[MOUTH], expression[BROWS] = 0.5, 0.5
     speaker = FaceParameters(wide, expression, camera(), np.zeros(2))
-    shown = Retargeter(target_info, model).step(speaker, HEAD, 0.0).expression
-    assert np.allclose(shown[MOUTH], 0.5 * ratio) and np.allclose(shown[BROWS], 0.5)
+    output = Retargeter(target_info, model).step(speaker, HEAD, 0.0).expression
+    assert np.allclose(output[MOUTH], 0.5 * ratio) and np.allclose(output[BROWS], 0.5)
 
 
 def test_lips_that_touch_on_the_source_touch_on_the_target(target_info, model, wide):
@@ -68,11 +68,11 @@ def test_lips_that_touch_on_the_source_touch_on_the_target(target_info, model, w
     closed = units(jawOpen=0.1)
     closed[MOUTH] = -np.linalg.lstsq((upper - lower)[MOUTH].T, closed @ (upper - lower) + 0.01, rcond=0.02)[0]
     assert lips.touching(wide, closed).min() == 1
-    shown = Retargeter(target_info, model).step(FaceParameters(wide, closed, camera(), np.zeros(2)), HEAD, 0.0)
+    output = Retargeter(target_info, model).step(FaceParameters(wide, closed, camera(), np.zeros(2)), HEAD, 0.0)
     scaled = closed.copy()
-    scaled[MOUTH] *= lips.mouth_width(shown.identity) / lips.mouth_width(wide)
-    assert mouth_hole(model, replace(shown, expression=scaled)) > 20
-    assert mouth_hole(model, shown) <= 8
+    scaled[MOUTH] *= lips.mouth_width(output.identity) / lips.mouth_width(wide)
+    assert mouth_hole(model, replace(output, expression=scaled)) > 20
+    assert mouth_hole(model, output) <= 8
     parted = FaceParameters(wide, units(jawOpen=0.5), camera(), np.zeros(2))
     assert np.allclose(Retargeter(target_info, model).step(parted, HEAD, 0.0).expression, parted.expression)
 
@@ -92,9 +92,9 @@ def test_relative_mode_adds_the_change_to_the_targets_neutral(target_info, model
     resting = units(browDownLeft=0.4)
     for k in range(80):
         retargeter.step(source(resting, gaze=(5, 0)), RetargetSettings(relative=True), k / 25)
-    shown = retargeter.step(source(resting, gaze=(5, 0)), RetargetSettings(relative=True), 4.0)
-    assert np.allclose(shown.expression[BESIDE], np.array(target_info.neutral_expression)[BESIDE], atol=1e-6)
-    assert np.allclose(shown.gaze, [1, -1], atol=1e-6)
+    output = retargeter.step(source(resting, gaze=(5, 0)), RetargetSettings(relative=True), 4.0)
+    assert np.allclose(output.expression[BESIDE], np.array(target_info.neutral_expression)[BESIDE], atol=1e-6)
+    assert np.allclose(output.gaze, [1, -1], atol=1e-6)
 
 
 def test_neutral_is_found_while_the_person_talks(target_info, model):
@@ -108,8 +108,8 @@ def test_neutral_is_found_while_the_person_talks(target_info, model):
         neutral[jaw], abs=0.06
     )
     for k in range(20):
-        shown = retargeter.step(source(units()), relative, 3 + k / 25)
-    assert shown.expression[jaw] == pytest.approx(neutral[jaw], abs=0.01)
+        output = retargeter.step(source(units()), relative, 3 + k / 25)
+    assert output.expression[jaw] == pytest.approx(neutral[jaw], abs=0.01)
 
 
 def test_another_person_is_eased_over_to(target_info, model):
@@ -121,7 +121,7 @@ def test_another_person_is_eased_over_to(target_info, model):
     assert path[-1].euler_deg[0] == pytest.approx(-20) and path[-1].scale == pytest.approx(25)
 
 
-def test_place_is_recentred_and_clamped(target_info, model):
+def test_place_is_recentered_and_clamped(target_info, model):
     retargeter = Retargeter(target_info, model)
     for k in range(50):
         still = retargeter.step(source(), HEAD, k / 25)
@@ -131,13 +131,13 @@ def test_place_is_recentred_and_clamped(target_info, model):
         moved.identity, moved.expression,
         type(moved.camera)(moved.camera.rotation, moved.camera.scale, moved.camera.translation + 500), moved.gaze,
     )  # fmt: skip
-    shown = retargeter.step(away, HEAD, 2.0)
-    assert np.allclose(shown.camera.translation, [(1.2 + 0.2) * 25, (1.1 + 0.1) * 25])
+    output = retargeter.step(away, HEAD, 2.0)
+    assert np.allclose(output.camera.translation, [(1.2 + 0.2) * 25, (1.1 + 0.1) * 25])
 
 
 def test_pose_stays_where_the_target_was_seen(target_info, model):
-    shown = Retargeter(target_info, model).step(source(yaw=70, pitch=-50), HEAD, 0.0)
-    assert np.allclose(shown.camera.euler_deg[:2], [34, -19])
+    output = Retargeter(target_info, model).step(source(yaw=70, pitch=-50), HEAD, 0.0)
+    assert np.allclose(output.camera.euler_deg[:2], [34, -19])
 
 
 def test_face_only_keeps_the_targets_own_motion(target_info, model):
@@ -166,8 +166,8 @@ def test_lost_face_holds_then_eases_to_rest_and_returns(target_info, model):
 
 
 def test_no_face_from_the_start_shows_the_target_at_rest(target_info, model):
-    shown = Retargeter(target_info, model).step(None, HEAD, 0.0)
-    assert np.allclose(shown.expression, target_info.neutral_expression)
+    output = Retargeter(target_info, model).step(None, HEAD, 0.0)
+    assert np.allclose(output.expression, target_info.neutral_expression)
 
 
 def test_blend_ends():

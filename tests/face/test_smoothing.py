@@ -14,27 +14,27 @@ NOISE_DEG, NOISE_PX = 0.15, 0.15
 def followed(model, yaws, rng, rate=25.0):
     """Yaw (degrees) and the middle's place (px) as the filter gives them, and as they truly are."""
     middle, steady = middle_of_face(model), CameraFilter(middle_of_face(model))
-    seen, true = [], []
+    observed, true = [], []
     for k, yaw in enumerate(yaws):
         there = camera(yaw)
         noisy = camera(*(np.array([yaw, 0, 0]) + rng.normal(0, NOISE_DEG, 3)))
         noisy = type(noisy)(noisy.rotation, noisy.scale, noisy.translation + rng.normal(0, NOISE_PX, 2))
         out = steady.smooth(noisy, k / rate)
-        seen.append([out.euler_deg[0], *out.project(middle)[:2]])
+        observed.append([out.euler_deg[0], *out.project(middle)[:2]])
         true.append([yaw, *there.project(middle)[:2]])
-    return np.array(seen), np.array(true)
+    return np.array(observed), np.array(true)
 
 
 def test_a_still_head_rests(model):
-    seen, _ = followed(model, np.zeros(200), np.random.default_rng(0))
+    observed, _ = followed(model, np.zeros(200), np.random.default_rng(0))
     noise = np.array([NOISE_DEG, NOISE_PX, NOISE_PX]) * np.sqrt(6)
-    assert np.all(np.diff(seen[20:], 2, axis=0).std(0) < 0.5 * noise)
+    assert np.all(np.diff(observed[20:], 2, axis=0).std(0) < 0.5 * noise)
 
 
 def test_a_turning_head_is_kept_up_with(model):
     yaws = 15 * np.sin(2 * np.pi * np.arange(200) / 25 / 1.6)  # at most 59 degrees a second
-    seen, true = followed(model, yaws, np.random.default_rng(1))
-    late = -np.gradient(true[:, 0]) @ (seen[:, 0] - true[:, 0]) / (np.gradient(true[:, 0]) ** 2).sum()
+    observed, true = followed(model, yaws, np.random.default_rng(1))
+    late = -np.gradient(true[:, 0]) @ (observed[:, 0] - true[:, 0]) / (np.gradient(true[:, 0]) ** 2).sum()
     assert abs(late) < 0.3  # frames
 
 

@@ -15,9 +15,9 @@ def test_cube():
     matrix, fine = catmull_clark(QUADS, 8)
     points = matrix @ CUBE
     assert points.shape == (8 + 12 + 6, 3) and fine.shape == (24, 4)
-    # Valence 3: (F + 2R + 0·P)/3 with F the mean of three face centres (1/3,1/3,1/3), R of three middles (2/3,…).
+    # Valence 3: (F + 2R + 0·P)/3 with F the mean of three face centers (1/3,1/3,1/3), R of three middles (2/3,…).
     assert np.allclose(np.abs(points[:8]), 5 / 9, atol=1e-6)
-    # Edge point: mean of two ends and two face centres: (1, 1, 0), (1, 1, 0), (1, 0, 0), (0, 1, 0) → 3/4.
+    # Edge point: mean of two ends and two face centers: (1, 1, 0), (1, 1, 0), (1, 0, 0), (0, 1, 0) → 3/4.
     assert np.allclose(np.sort(np.abs(points[8:20]), 1), [0, 0.75, 0.75], atol=1e-6)
     assert np.allclose(np.sort(np.abs(points[20:]), 1), [0, 0, 1], atol=1e-6)
 

@@ -30,9 +30,9 @@ def portrait(model):
 def test_landmarks_lie_where_they_should(portrait):
     image, truth = portrait
     tracker = FaceTracker(video=False)
-    found = tracker.track(image)
-    assert found is not None and found.points.shape == (478, 2) and found.scores.shape == (52,)
-    distance = np.linalg.norm(found.points - truth, axis=1)[:468] / found.interocular_px
+    tracked = tracker.track(image)
+    assert tracked is not None and tracked.points.shape == (478, 2) and tracked.scores.shape == (52,)
+    distance = np.linalg.norm(tracked.points - truth, axis=1)[:468] / tracked.interocular_px
     assert np.median(distance) < 0.05
 
 
@@ -43,7 +43,7 @@ def test_no_face():
     assert tracker.track(np.zeros((64, 64, 3), np.uint8)) is None
 
 
-def test_strided_and_odd_pictures_are_read_right(portrait):
+def test_strided_and_odd_images_are_read_right(portrait):
     image, _ = portrait
     wide = np.zeros((257, 331, 3), np.uint8)
     wide[:256, 40:296] = image
@@ -62,8 +62,8 @@ def test_largest_face_is_taken(portrait, video, small_first):
     both[:, large] = image
     both[60:204, small] = cv2.resize(image, (144, 144))
     tracker = FaceTracker(video)
-    found = [tracker.track(both, k * 40) for k in range(4)]
-    assert all(large.start < one.points[:, 0].mean() < large.stop for one in found)
+    tracked = [tracker.track(both, k * 40) for k in range(4)]
+    assert all(large.start < landmarks.points[:, 0].mean() < large.stop for landmarks in tracked)
 
 
 def test_time_that_stands_still_is_no_error(portrait):
@@ -75,37 +75,37 @@ def test_time_that_stands_still_is_no_error(portrait):
 @pytest.fixture(scope="module")
 def reference():
     """What MediaPipe's own landmarker sees in the demo clip, and the clip's frames."""
-    seen = np.load(Path(__file__).with_name("mediapipe_reference.npz"))
+    recorded = np.load(Path(__file__).with_name("mediapipe_reference.npz"))
     with VideoReader(DEMO_CLIP) as video:
-        return seen, [image for (image, _), _ in zip(video, seen["points"], strict=False)]
+        return recorded, [image for (image, _), _ in zip(video, recorded["points"], strict=False)]
 
 
 def test_a_video_is_seen_as_mediapipe_sees_it(reference, monkeypatch):
     """Within a fraction of a pixel, as its crops are rounded otherwise, and with its filter: ours lags less."""
     monkeypatch.setattr("face.smoothing._BETA", 80.0)
-    seen, frames = reference
+    recorded, frames = reference
     tracker = FaceTracker()
-    found = [tracker.track(frame, 1 + 40 * k) for k, frame in enumerate(frames)]
-    assert np.abs(np.stack([one.points for one in found]) - seen["points"]).max() < 0.2
-    assert np.abs(np.stack([one.scores[:51] for one in found]) - seen["scores"]).max() < 0.02
-    assert np.ptp(seen["points"], axis=0).max() > 5  # somebody moves
+    tracked = [tracker.track(frame, 1 + 40 * k) for k, frame in enumerate(frames)]
+    assert np.abs(np.stack([landmarks.points for landmarks in tracked]) - recorded["points"]).max() < 0.2
+    assert np.abs(np.stack([landmarks.scores[:51] for landmarks in tracked]) - recorded["scores"]).max() < 0.02
+    assert np.ptp(recorded["points"], axis=0).max() > 5  # somebody moves
 
 
-def test_pictures_are_seen_as_mediapipe_sees_them(reference):
-    seen, frames = reference
+def test_images_are_seen_as_mediapipe_sees_them(reference):
+    recorded, frames = reference
     tracker = FaceTracker(video=False)
-    found = [tracker.track(frame) for frame in frames[::10]]
-    assert np.abs(np.stack([one.points for one in found]) - seen["found_points"]).max() < 0.2
-    assert np.abs(np.stack([one.scores[:51] for one in found]) - seen["found_scores"]).max() < 0.02
+    tracked = [tracker.track(frame) for frame in frames[::10]]
+    assert np.abs(np.stack([landmarks.points for landmarks in tracked]) - recorded["found_points"]).max() < 0.2
+    assert np.abs(np.stack([landmarks.scores[:51] for landmarks in tracked]) - recorded["found_scores"]).max() < 0.02
 
 
 def test_a_lost_face_is_found_again(portrait):
     image, _ = portrait
     tracker = FaceTracker()
-    seen = [tracker.track(picture, 40 * k) for k, picture in enumerate([image, np.zeros_like(image), image[:, ::-1]])]
-    assert [one is not None for one in seen] == [True, False, True]
+    tracked = [tracker.track(frame, 40 * k) for k, frame in enumerate([image, np.zeros_like(image), image[:, ::-1]])]
+    assert [landmarks is not None for landmarks in tracked] == [True, False, True]
     alone = FaceTracker(video=False).track(image[:, ::-1])
-    assert np.abs(seen[2].points - alone.points).max() < 1e-6  # nothing of before is left in it
+    assert np.abs(tracked[2].points - alone.points).max() < 1e-6  # nothing of before is left in it
 
 
 @pytest.mark.parametrize("angle", [-100, -40, 0, 30])
@@ -115,8 +115,8 @@ def test_a_turned_face_is_found(portrait, angle):
     matrix = cv2.getRotationMatrix2D((128, 128), angle, 0.8)
     upright = FaceTracker(video=False).track(image)
     turned = FaceTracker(video=False).track(cv2.warpAffine(image, matrix, (256, 256)))
-    wanted = upright.points @ matrix[:, :2].T + matrix[:, 2]
-    assert np.median(np.linalg.norm(turned.points - wanted, axis=1)) < 0.05 * upright.interocular_px
+    mapped = upright.points @ matrix[:, :2].T + matrix[:, 2]
+    assert np.median(np.linalg.norm(turned.points - mapped, axis=1)) < 0.05 * upright.interocular_px
 
 
 def test_a_missing_model_is_told(monkeypatch, tmp_path):
@@ -130,7 +130,7 @@ def test_crop_shows_what_the_region_encloses():
     image[30:50, 60:80] = (200, 100, 50)
     crop = Region(np.array([70.0, 40.0]), 20.0, np.pi / 2).crop(image, 64)
     assert (crop[4:-4, 4:-4] == (200, 100, 50)).all()
-    right = Region(np.array([70.0, 40.0]), 40.0, np.pi / 2).to_picture(np.array([1.0, 0.5]))
+    right = Region(np.array([70.0, 40.0]), 40.0, np.pi / 2).to_image(np.array([1.0, 0.5]))
     assert np.allclose(right, [70, 60])  # a quarter turned clockwise, its right is below
     beyond = Region(np.array([0.0, 0.0]), 20.0).crop(np.full((50, 50, 3), 7, np.uint8), 16, cv2.BORDER_CONSTANT)
     assert beyond[0, 0, 0] == 0 and beyond[-2, -2, 0] == 7
@@ -139,7 +139,7 @@ def test_crop_shows_what_the_region_encloses():
 def test_region_turns_with_the_eyes():
     low, high = np.array([10.0, 20.0]), np.array([50.0, 40.0])
     region = around(low, high, np.array([[20.0, 25.0], [30.0, 35.0]]))
-    assert np.allclose(region.centre, [30, 30]) and region.side == 60 and np.isclose(region.angle, np.pi / 4)
+    assert np.allclose(region.center, [30, 30]) and region.side == 60 and np.isclose(region.angle, np.pi / 4)
 
 
 @pytest.fixture(scope="module")
@@ -152,8 +152,8 @@ def demo_frames():
 def test_detector_finds_each_face_once(portrait):
     image, _ = portrait
     both = np.hstack([image, np.zeros((256, 128, 3), np.uint8), image])
-    found = FaceDetector().find(both, 4)
-    assert len(found) == 2 and abs(found[0].centre[0] - found[1].centre[0]) > 300
+    regions = FaceDetector().find(both, 4)
+    assert len(regions) == 2 and abs(regions[0].center[0] - regions[1].center[0]) > 300
     assert len(FaceDetector().find(both, 1)) == 1
 
 
@@ -168,8 +168,8 @@ def test_a_face_of_eight_percent_is_found_in_the_first_frame_and_held(demo_frame
         small = cv2.resize(frame, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
         room = np.full((height, width, 3), 110, np.uint8)
         room[top : top + len(small), left : left + small.shape[1]] = small
-        found = tracker.track(room, 40 * k)
-        error = np.linalg.norm((found.points - [left, top]) / scale - reference.points, axis=1).mean()
+        tracked = tracker.track(room, 40 * k)
+        error = np.linalg.norm((tracked.points - [left, top]) / scale - reference.points, axis=1).mean()
         assert error < 0.05 * reference.interocular_px
 
 
@@ -183,10 +183,10 @@ def test_filter_calms_what_rests_and_follows_what_moves():
     rng = np.random.default_rng(0)
     base = rng.uniform(0, 200, (50, 2))
     resting = base + rng.normal(0, 0.2, (100, 50, 2))
-    one = OneEuroFilter()
-    calm = np.stack([one.smooth(points, k / 25) for k, points in enumerate(resting)])
+    euro = OneEuroFilter()
+    calm = np.stack([euro.smooth(points, k / 25) for k, points in enumerate(resting)])
     assert np.diff(calm[20:], axis=0).std() < 0.5 * np.diff(resting[20:], axis=0).std()
     moving = base + np.arange(50)[:, None, None] * [8.0, 0]  # 200 px/s, one size a second
-    two = OneEuroFilter()
-    followed = np.stack([two.smooth(points, k / 25) for k, points in enumerate(moving)])
+    euro = OneEuroFilter()
+    followed = np.stack([euro.smooth(points, k / 25) for k, points in enumerate(moving)])
     assert np.abs(followed[-1] - moving[-1]).max() < 1

@@ -69,14 +69,14 @@ def test_a_telephone_held_upright(tmp_path):
 
 @pytest.mark.parametrize("start_s", [0, 20])
 def test_sound_goes_along(tmp_path, start_s):
-    """A second of a 440-Hz tone from 0.4 s on, beside twenty-five pictures, comes out at its time."""
+    """A second of a 440-Hz tone from 0.4 s on, beside twenty-five frames, comes out at its time."""
     rate = 44100
     with av.open(str(tmp_path / "source.mkv"), "w") as container:
-        picture, stream = container.add_stream("libx264", rate=25), container.add_stream("flac", rate=rate)
-        picture.width, picture.height, picture.codec_context.time_base = 64, 48, Fraction(1, 25)
+        video_stream, stream = container.add_stream("libx264", rate=25), container.add_stream("flac", rate=rate)
+        video_stream.width, video_stream.height, video_stream.codec_context.time_base = 64, 48, Fraction(1, 25)
         shown = av.VideoFrame.from_ndarray(np.zeros((48, 64, 3), np.uint8), "rgb24")
         shown.pts, shown.time_base = 25 * start_s, Fraction(1, 25)
-        container.mux([*picture.encode(shown), *picture.encode(None)])
+        container.mux([*video_stream.encode(shown), *video_stream.encode(None)])
         time = np.arange(rate) / rate
         tone = (np.sin(2 * np.pi * 440 * time) * (time > 0.4) * 12000).astype(np.int16)
         frame = av.AudioFrame.from_ndarray(tone[None], "s16", "mono")
@@ -111,7 +111,7 @@ def test_bad_files_say_so(tmp_path):
         sound = av.AudioFrame.from_ndarray(np.zeros((1, 800), np.int16), format="s16", layout="mono")
         sound.sample_rate = 8000
         container.mux(stream.encode(sound))
-    with pytest.raises(UserError, match="no picture"):
+    with pytest.raises(UserError, match="no video stream"):
         VideoReader(tmp_path / "sound.wav")
     with pytest.raises(UserError, match="Cannot write"):
         VideoWriter(tmp_path / "no" / "folder.mp4", 25)
@@ -121,8 +121,8 @@ def test_ten_bits_are_read_as_eight(tmp_path):
     with av.open(str(tmp_path / "ten.mp4"), "w") as container:
         stream = container.add_stream("libx264", rate=25)
         stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p10le"
-        picture = av.VideoFrame.from_ndarray(np.full((48, 64, 3), (200, 90, 40), np.uint8), "rgb24")
-        container.mux(stream.encode(picture.reformat(format="yuv420p10le")))
+        frame = av.VideoFrame.from_ndarray(np.full((48, 64, 3), (200, 90, 40), np.uint8), "rgb24")
+        container.mux(stream.encode(frame.reformat(format="yuv420p10le")))
         container.mux(stream.encode(None))
     with VideoReader(tmp_path / "ten.mp4") as video:
         ((image, _),) = video
@@ -175,8 +175,8 @@ def shown_as(path, content: bytes, a: int, b: int, c: int, d: int) -> np.ndarray
     """First frame of an MP4 whose display matrix asks for something."""
     changed = bytearray(content)
     place = changed.index(b"tkhd") + 44
-    one = 0x10000
-    changed[place : place + 36] = struct.pack(">9i", a * one, b * one, 0, c * one, d * one, 0, 0, 0, 0x40000000)
+    unit = 0x10000
+    changed[place : place + 36] = struct.pack(">9i", a * unit, b * unit, 0, c * unit, d * unit, 0, 0, 0, 0x40000000)
     path.write_bytes(changed)
     with VideoReader(path) as video:
         return next(iter(video))[0]

@@ -14,6 +14,8 @@ from face.video import VideoReader
 from live.device import Device
 from live.reenactor import Reenactor
 from live.sources.video_file import DEMO_CLIP
+from live.trust.detector import read_watermark
+from live.trust.label_detector import read_label
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(not DEMO_TARGET.exists(), reason="the demo target is not here")]
 
@@ -72,3 +74,8 @@ def test_a_closed_one_says_so():
         pass
     with pytest.raises(UserError, match="closed"):
         reenactor.step(np.zeros((90, 120, 3), np.uint8))
+
+
+def test_its_images_are_marked(reenactor):
+    image = reenactor.step(np.zeros((64, 64, 3), np.uint8))
+    assert read_watermark([image]) is not None and read_label([image]) is not None

@@ -178,7 +178,7 @@ def test_units_move_the_scanned_head_as_their_names_say(head):
     def moved(**units: float) -> np.ndarray:
         return head.deform(head.base, units)[head.landmarks] - marks
 
-    assert moved(jawOpen=1)[8, 1] < -1  # the chin falls by more than a centimetre
+    assert moved(jawOpen=1)[8, 1] < -1  # the chin falls by more than a centimeter
     assert moved(mouthSmileLeft=1)[54, 0] > 0.3 and abs(moved(mouthSmileLeft=1)[48, 0]) < 0.1  # left is x > 0
     assert moved(browDownLeft=1)[23:26, 1].mean() < -0.2
     blink = moved(eyeBlinkRight=1)

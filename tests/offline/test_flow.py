@@ -9,7 +9,7 @@ from face.nmfc import NmfcRenderer
 from face.parameters import FaceParameters
 from offline.flow.optical_flow import composite_flow, estimated_flow, face_flow, warp_image
 from offline.synthetic.raster_people import Person
-from offline.training.losses import warp
+from offline.training.pixel_losses import warp
 
 pytestmark = pytest.mark.fast
 SIZE = 192

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from face.gaze_estimation import HEIGHT, WIDTH, eye_crops, eye_places
-from face.landmarks import COUNT, UNIT_NAMES, EyePicture
+from face.landmarks import COUNT, UNIT_NAMES, EyeImage
 from offline.gaze.augmentation import cropped, mirror_half
 from offline.gaze.network import GazeNetwork, export
 from offline.gaze.samples import HIGH, WIDE
@@ -21,7 +21,7 @@ RNG = np.random.default_rng(3)
 def test_the_unvaried_frame_is_what_the_live_loop_cuts_out():
     points = np.zeros((COUNT, 2))
     points[[33, 133, 362, 263]] = [[40, 62], [70, 60], [110, 58], [141, 60]]
-    eyes = EyePicture(RNG.integers(0, 255, (120, 180), np.uint8), 0, 0)
+    eyes = EyeImage(RNG.integers(0, 255, (120, 180), np.uint8), 0, 0)
     wide = torch.from_numpy(eye_crops(eyes, points, 17.0, WIDE, HIGH))[None].float()
     assert np.abs(cropped(wide, varied=False)[0].numpy() - eye_crops(eyes, points, 17.0, WIDTH, HEIGHT)).max() < 1.01
 

@@ -96,7 +96,7 @@ def test_the_face_stands_upright_in_the_recognizers_crop(model):
 
 
 @pytest.fixture
-def colour_recognizer(tmp_path):
+def color_recognizer(tmp_path):
     """Tells people by their mean color."""
     node = onnx.helper.make_node("GlobalAveragePool", ["face"], ["embedding"])
     tensor = onnx.helper.make_tensor_value_info
@@ -104,16 +104,16 @@ def colour_recognizer(tmp_path):
         [node], "mean", [tensor("face", 1, [1, 3, 112, 112])], [tensor("embedding", 1, [1, 3, 1, 1])]
     )
     model = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 17)], ir_version=8)
-    onnx.save(model, tmp_path / "colour.onnx")
-    return FaceRecognizer(tmp_path / "colour.onnx")
+    onnx.save(model, tmp_path / "color.onnx")
+    return FaceRecognizer(tmp_path / "color.onnx")
 
 
-def test_the_same_person_is_more_alike(model, colour_recognizer):
+def test_the_same_person_is_more_alike(model, color_recognizer):
     seen = true_landmarks(model, FaceParameters(np.zeros(80), units(), camera(), np.zeros(2)), units())
     red, blue = (np.full((256, 256, 3), c, np.uint8) for c in ((255, 128, 128), (128, 128, 255)))
-    reference = colour_recognizer.embedding(red, seen)
-    assert colour_recognizer.similarity(np.stack([red, red]), [seen, None], reference) == pytest.approx(1, abs=1e-3)
-    assert colour_recognizer.similarity(blue[None], [seen], reference) < 0.3
+    reference = color_recognizer.embedding(red, seen)
+    assert color_recognizer.similarity(np.stack([red, red]), [seen, None], reference) == pytest.approx(1, abs=1e-3)
+    assert color_recognizer.similarity(blue[None], [seen], reference) < 0.3
 
 
 def test_files_that_are_no_recognizer_say_so(tmp_path, network):

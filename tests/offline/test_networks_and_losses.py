@@ -8,13 +8,8 @@ import torch
 from offline.networks.discriminators import MultiScaleDiscriminator
 from offline.networks.exported_step import NO_OUTPUT_VALUE
 from offline.networks.paper_generator import PaperGenerator
-from offline.training.losses import (
-    discriminator_loss,
-    feature_matching,
-    generator_loss,
-    gradient_l1,
-    weighted_l1,
-)
+from offline.training.adversarial_losses import discriminator_loss, feature_matching, generator_loss
+from offline.training.pixel_losses import gradient_l1, weighted_l1
 
 pytestmark = pytest.mark.fast
 

@@ -63,17 +63,17 @@ def test_bytes_stay_bytes():
 
     behind = bytes_behind(model(nodes))
     assert behind == {"scaled": "bytes"}
-    nodes[3].input[0] = "dequantised"
-    quantised = model([
+    nodes[3].input[0] = "dequantized"
+    quantized = model([
         *nodes[:3],
-        helper.make_node("QuantizeLinear", ["scaled", "scale", "zero"], ["quantised"]),
-        helper.make_node("DequantizeLinear", ["quantised", "scale", "zero"], ["dequantised"]),
+        helper.make_node("QuantizeLinear", ["scaled", "scale", "zero"], ["quantized"]),
+        helper.make_node("DequantizeLinear", ["quantized", "scale", "zero"], ["dequantized"]),
         nodes[3],
     ])  # fmt: skip
     values = np.arange(256, dtype=np.uint8).reshape(1, 1, 16, 16)
-    before = run(quantised, values)
-    keep_bytes(quantised, behind)
-    assert [node.op_type for node in quantised.graph.node] == ["DequantizeLinear", "Conv"]
-    assert {tensor.name for tensor in quantised.graph.initializer} == {"scale", "zero", "weight"}
-    assert np.array_equal(run(quantised, values), before)
+    before = run(quantized, values)
+    keep_bytes(quantized, behind)
+    assert [node.op_type for node in quantized.graph.node] == ["DequantizeLinear", "Conv"]
+    assert {tensor.name for tensor in quantized.graph.initializer} == {"scale", "zero", "weight"}
+    assert np.array_equal(run(quantized, values), before)
     assert np.allclose(before, 2 * (values.astype(float) - 128) / 100)

@@ -14,7 +14,8 @@ from offline.dataset.dataset import Dataset, part_window
 from offline.networks.exported_step import ExportedStep
 from offline.networks.paper_generator import PaperGenerator
 from offline.training.crops import Crops
-from offline.training.gan import Discriminators, Motion, TrainingFrame
+from offline.training.discriminator_inputs import Motion, TrainingFrame
+from offline.training.discriminator_set import Discriminators
 from offline.training.history import History
 from offline.training.perceptual import PyramidDistance, Vgg19Perceptual
 from offline.training.profiles import PAPER, Phase, Weights

@@ -9,7 +9,7 @@ from conftest import camera, units
 from face.fit_batch import fit_video
 from face.landmarks import UNIT_NAMES
 from face.parameters import FaceParameters
-from face.raster import interpolate, rasterise
+from face.raster import interpolate, rasterize
 from face.tracking import FaceTracker
 from offline.synthetic.motion import natural_motion
 from offline.synthetic.raster_people import Person, act
@@ -39,7 +39,7 @@ def test_flow_carries_one_frame_to_the_next(model):
     places = []
     for parameters in (before, after):
         points = person.project(parameters)
-        index, _ = rasterise(points, triangles, 192, 192)
+        index, _ = rasterize(points, triangles, 192, 192)
         places.append((interpolate(points, triangles, index, label), index >= 0))
     (a, seen_a), (b, seen_b) = places
     y, x = np.where(seen_a)

@@ -105,8 +105,8 @@ def test_cut_at_its_seams_it_paints_the_same(generator, dataset):
 def test_in_eight_bits_pictures_are_read_as_they_are(generator, dataset):
     small = quantize(to_onnx(CpuStep(generator), 128, SEAMS), dataset)
     makers = {output: node.op_type for node in small.graph.node for output in node.output}
-    quantised = [node for node in small.graph.node if node.op_type == "QuantizeLinear"]
-    assert quantised and all(makers.get(node.input[0]) != "Div" for node in quantised)
+    quantized = [node for node in small.graph.node if node.op_type == "QuantizeLinear"]
+    assert quantized and all(makers.get(node.input[0]) != "Div" for node in quantized)
     assert "DepthToSpace" not in makers.values()
     constants = {tensor.name: tensor for tensor in small.graph.initializer}
     weights = [np.frombuffer(constants[node.input[0]].raw_data, np.int8) for node in small.graph.node

@@ -43,7 +43,8 @@ def test_one_command_from_video_to_target(model, tmp_path, monkeypatch, capsys, 
     quick = profile(COMPACT, (3, 2, Weights(l1=1.0)))
     monkeypatch.setitem(PROFILES, "compact", quick)
     monkeypatch.setattr(learn, "load_perceptual", lambda *_: PyramidDistance())
-    command = ["train", str(tmp_path / "talk.mp4"), "--name", "someone", "--provenance", "invented", "--size", "64",
+    command = ["train", str(tmp_path / "talk.mp4"), "--name", "someone", "--provenance", "invented",
+               "--footage", "rendered", "--permission", "ours", "--permitted-by", "its maker", "--size", "64",
                "--out", str(tmp_path / "work"), "--targets", str(tmp_path)]  # fmt: skip
     monkeypatch.setattr("sys.argv", command)
     assert train.main() == 0
@@ -73,7 +74,9 @@ def test_one_command_from_video_to_target(model, tmp_path, monkeypatch, capsys, 
                str(tmp_path / "taught"), "--targets", str(tmp_path)]  # fmt: skip
     monkeypatch.setattr("sys.argv", student)
     assert distill.main() == 0
-    assert read_info(tmp_path / "student.onnx", model.hash).provenance == "invented"
+    student_info = read_info(tmp_path / "student.onnx", model.hash)
+    assert student_info.provenance == "invented" and student_info.consent is not None
+    assert student_info.consent.permitted_by == "its maker"
     taught = Dataset(tmp_path / "taught" / "dataset", model)
     assert taught.test == dataset.test and len(taught.frames) == len(dataset.frames) + 12
     (first, last), (held_first, held_last) = dataset.train[0], dataset.test[0]

@@ -1,1 +1,1 @@
-"""The server's HTTP side: signalling, page, probes."""
+"""The server's HTTP side: signaling, page, probes."""

@@ -27,12 +27,13 @@ from live.streaming.http.health_metrics import PROBES, Operations
 from live.streaming.http.mjpeg import Mjpeg
 from live.streaming.http.preparing import NotYet, Preparation
 from live.streaming.http.websocket import Control, status
-from live.streaming.http.whip_whep import Signalling
+from live.streaming.http.whip_whep import Signaling
 from live.streaming.session import Session, Sessions
 from live.streaming.webrtc.ice import IceServer
 from live.streaming.webrtc.peers import Peers
 from live.streaming.webrtc.whip_client import Publisher
 from live.target_gallery import Gallery
+from live.trust.signing import Signing
 
 WEB = Path(__file__).parents[3] / "web"
 
@@ -59,6 +60,7 @@ class ServerSettings:
         publish_token: the SFU's bearer token.
         output: file to record the main session to.
         recordings: folder of the recordings that operators ask for.
+        signing: signs these; ``None`` leaves them unsigned.
     """
 
     tokens: Tokens = Tokens()
@@ -72,6 +74,7 @@ class ServerSettings:
     publish_token: str | None = None
     output: OutputFile | None = None
     recordings: Path = user_videos_path() / "Head2Head"
+    signing: Signing | None = None
 
 
 @dataclass(frozen=True)
@@ -101,7 +104,7 @@ class Server:
         self._ending = False
         self._open: _Open | None = None
         self._publishing: asyncio.Task[None] | None = None
-        self._recordings = Recordings(self._settings.recordings)
+        self._recordings = Recordings(self._settings.recordings, self._settings.signing)
         self._control = Control(
             self._find, self._status, lambda: self._parts.gallery, self._recordings, self._settings.most_viewers
         )
@@ -145,7 +148,7 @@ class Server:
     def _routes(self) -> list[BaseRoute]:
         mjpeg = Mjpeg(self._find, self._settings.most_viewers)
         return [
-            *Signalling(lambda: self._parts.peers, self._find, self._settings.servers).routes(),
+            *Signaling(lambda: self._parts.peers, self._find, self._settings.servers).routes(),
             *Operations(
                 sessions=lambda: self._open.sessions if self._open else None,
                 ending=lambda: self._ending,

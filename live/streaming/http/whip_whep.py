@@ -44,7 +44,7 @@ def _kind(request: Request) -> str:
     return request.headers.get("content-type", "").split(";")[0].strip().lower()
 
 
-class Signalling:
+class Signaling:
     """The HTTP side of connections.
 
     Args:
@@ -65,15 +65,15 @@ class Signalling:
         Beyond the standards: ``/whep/KEY/hold``, for how long a viewer wants its frames held back.
         """
         others = ["GET", "HEAD", "PUT"]  # RFC 9725 wants 405 for these
-        made = []
+        routes = []
         for path in (*_WHIP, "/whep", "/whep/", "/sessions/{session}/whep"):
-            made.append(Route(path, self.endpoint, methods=["POST", "OPTIONS"]))
-            made.append(Route(path, self.refuse, methods=[*others, "PATCH", "DELETE"]))
+            routes.append(Route(path, self.endpoint, methods=["POST", "OPTIONS"]))
+            routes.append(Route(path, self.refuse, methods=[*others, "PATCH", "DELETE"]))
         for path in ("/whip/{key}", "/whep/{key}"):
-            made.append(Route(path, self.resource, methods=["PATCH", "DELETE", "OPTIONS"]))
-            made.append(Route(path, self.refuse, methods=[*others, "POST"]))
-        made.append(Route("/whep/{key}/hold", self.hold, methods=["PUT"]))
-        return made
+            routes.append(Route(path, self.resource, methods=["PATCH", "DELETE", "OPTIONS"]))
+            routes.append(Route(path, self.refuse, methods=[*others, "POST"]))
+        routes.append(Route("/whep/{key}/hold", self.hold, methods=["PUT"]))
+        return routes
 
     async def refuse(self, request: Request) -> Response:
         """A method that neither kind of URL knows."""

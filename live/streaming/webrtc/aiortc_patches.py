@@ -1,6 +1,6 @@
-"""Every reach into aiortc's private parts, each with its reason. ``tests/live/streaming/test_patches.py`` guards them.
+"""Reaches into aiortc's private parts, each with its reason; those about key frames are in ``keyframe_requests``.
 
-Written for the versions that ``aiortc_version`` requires.
+Written for the versions that ``aiortc_version`` requires. ``tests/live/streaming/test_patches.py`` guards them.
 """
 
 from __future__ import annotations
@@ -9,10 +9,7 @@ import asyncio
 import errno
 import functools
 import itertools
-import queue
 import re
-import time
-from collections.abc import Callable
 from typing import Any
 
 import aioice.ice
@@ -25,10 +22,6 @@ from aiortc.utils import uint16_add, uint16_gt
 
 PLAYOUT_DELAY = "http://www.webrtc.org/experiments/rtp-hdrext/playout-delay"
 _CONSENT_INTERVAL_S, _CONSENT_FAILURES = 1, 3
-_MOST_ENCODED = 8  # frames of a camera that may wait to be decoded
-_MOST_ARRIVALS = 64
-_ASK_EVERY = 30  # skipped frames: a request for a key frame may be lost
-_IDR = 5  # NAL unit type of a key frame (H.264, table 7-1)
 _PATIENT_FAILURES = 20  # each takes an interval and half a second: 30 s (RFC 7675, 5.1)
 
 
@@ -126,11 +119,6 @@ async def close(connection: RTCPeerConnection) -> None:
                 await transport.transport.stop()
 
 
-def on_keyframe_request(sender: RTCRtpSender, request: Callable[[], None]) -> None:
-    """Send a viewer's picture-loss reports to the shared encoder; the sender's own encoder never runs."""
-    sender._send_keyframe = request
-
-
 def chosen_codec(transceiver: RTCRtpTransceiver) -> str:
     """Name of the codec that was settled on, e.g. ``H264``; aiortc sends with the first that both know."""
     return str(transceiver._codecs[0].mimeType.split("/")[1])
@@ -186,45 +174,6 @@ def emit_on_marker(receiver: RTCRtpReceiver) -> None:
         return None
 
     buffer._remove_frame = remove_frame
-
-
-def skip_when_behind(receiver: RTCRtpReceiver) -> dict[int, float]:
-    """Skip encoded frames of a camera that sends more than can be decoded, up to a key frame, which is asked for.
-
-    aiortc's decoder has a queue without bound: frames would come later and later.
-
-    Returns:
-        when the last frames arrived, seconds on the monotonic clock, by their ``pts``.
-    """
-    waiting: queue.Queue = receiver._RTCRtpReceiver__decoder_queue
-    put = waiting.put
-    skipped = 0
-    arrivals: dict[int, float] = {}
-
-    def put_unless_behind(task: tuple[Any, JitterFrame] | None) -> None:
-        nonlocal skipped
-        if task is not None and (waiting.qsize() >= _MOST_ENCODED or (skipped and not _is_key(*task))):
-            if skipped % _ASK_EVERY == 0:
-                receiver._RTCRtpReceiver__decoder_error.set()  # as after a loss: with the next packet it asks
-            skipped += 1
-            return
-        skipped = 0
-        if task is not None:
-            arrivals[task[1].timestamp] = time.monotonic()
-            if len(arrivals) > _MOST_ARRIVALS:
-                del arrivals[next(iter(arrivals))]
-        put(task)
-
-    waiting.put = put_unless_behind  # type: ignore[method-assign, assignment]
-    return arrivals
-
-
-def _is_key(codec: Any, frame: JitterFrame) -> bool:
-    if codec.mimeType.lower() == "video/vp8":
-        return bool(frame.data) and not frame.data[0] & 1  # RFC 6386, 9.1
-    return any(
-        frame.data[start.end()] & 0x1F == _IDR for start in re.finditer(rb"\x00\x00\x01(?=.)", frame.data, re.DOTALL)
-    )
 
 
 def limit_udp_ports(loop: asyncio.AbstractEventLoop, ports: range) -> None:

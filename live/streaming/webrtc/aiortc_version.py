@@ -1,4 +1,4 @@
-"""The only versions of aiortc and aioice that ``aiortc_patches`` may reach into."""
+"""The only versions of aiortc and aioice whose private parts this package reaches into."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ from av import Packet
 from live.streaming.media.codecs import Codec
 from live.streaming.media.video_encoder import Subscription
 from live.streaming.session import Session
-from live.streaming.webrtc import aiortc_patches
+from live.streaming.webrtc import aiortc_patches, keyframe_requests
 from live.streaming.webrtc.offer import Unacceptable
 
 
@@ -70,7 +70,7 @@ def feed_frames(transceiver: RTCRtpTransceiver, session: Session) -> None:
     except ValueError:
         raise Unacceptable(f"The offer wants {name}: this server sends H.264 and VP8.") from None
     transceiver.sender.track.feed = encoder
-    aiortc_patches.on_keyframe_request(transceiver.sender, encoder.request_keyframe)
+    keyframe_requests.on_keyframe_request(transceiver.sender, encoder.request_keyframe)
 
 
 async def hang_up(connection: RTCPeerConnection) -> None:

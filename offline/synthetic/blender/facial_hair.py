@@ -24,7 +24,7 @@ def _brows(rng: np.random.Generator, head: HeadModel, person: Person, shape: np.
     width = np.interp(np.linspace(0, 1, 60), [0, 0.12, 0.45, 0.8, 1], np.array([0.24, 0.40, 0.42, 0.27, 0.10]))
     width = width * person.brow_width
     tangents = unit(np.gradient(line, axis=0))
-    found, directions, lengths = [], [], []
+    sides, directions, lengths = [], [], []
     for side in (-1, 1):
 
         def place(p: np.ndarray, side: int = side) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -47,8 +47,8 @@ def _brows(rng: np.random.Generator, head: HeadModel, person: Person, shape: np.
         upward = upward - 0.45 * height * np.interp(s, [0, 0.3, 1], [0.1, 1, 1])
         directions.append(np.stack([tangents[k, 0] * side, tangents[k, 1] + upward, 0 * s], 1))
         lengths.append(np.interp(s, [0, 0.2, 0.7, 1], [0.42, 0.62, 0.55, 0.36]) * rng.uniform(0.6, 1.15, len(s)))
-        found.append(roots)
-    roots = Roots(np.concatenate([r.triangles for r in found]), np.concatenate([r.weights for r in found]))
+        sides.append(roots)
+    roots = Roots(np.concatenate([r.triangles for r in sides]), np.concatenate([r.weights for r in sides]))
     length = np.concatenate(lengths)
     s = surface_hairs(rng, shape, roots, np.concatenate(directions), length, np.full(len(length), 0.14), 6, 0.14, 0.2)
     radius = np.linspace(0.0072, 0.0028, 6)[None]
@@ -109,4 +109,4 @@ def _beard(rng: np.random.Generator, head: HeadModel, person: Person, shape: np.
             rng, shape, roots, direction, rng.uniform(0.05, 0.15, count), np.full(count, 0.4), 3, 0.1, 0.35
         )
         radius = np.linspace(0.0048, 0.003, 3)[None]
-    return Group("beard", s, radius, person.beard_melanin, max(0.35, person.grey_variety), roots=roots, shape=shape)
+    return Group("beard", s, radius, person.beard_melanin, max(0.35, person.gray_variety), roots=roots, shape=shape)

@@ -15,6 +15,7 @@ from scipy.spatial.transform import Rotation
 from tqdm import tqdm
 
 from face.errors import UserError
+from face.files import atomic, write_whole
 from face.landmarks import UNIT_NAMES
 from face.parameters import gaze_rotation
 from face.video import VideoReader, VideoWriter
@@ -94,17 +95,19 @@ def _film_take(studio: Camera, take: Take, out: Path, size: int, progress: tqdm,
             vertices = _shoot(
                 studio, path, units, take.euler_deg[number], take.translation_dm[number], take.gaze_deg[number]
             )
-            np.save(landmarks, project(vertices[studio.landmarks], size))
+            with atomic(landmarks) as partial:
+                np.save(partial, project(vertices[studio.landmarks], size))
         progress.update()
     paths = sorted(folder.glob("*.png"))
     truth = out / f"{take.name}.npz"
     played = [dict(zip(UNIT_NAMES, row, strict=True)) for row in take.expression]
     shown = np.array([[studio.shown(units)[name] for name in UNIT_NAMES] for units in played])
-    np.savez_compressed(
-        truth, expression=shown, euler_deg=take.euler_deg, gaze_deg=take.gaze_deg,
-        translation_dm=take.translation_dm, unit_names=np.array(UNIT_NAMES),
-        landmarks_px=np.stack([np.load(path.with_suffix(".npy")) for path in paths]),
-    )  # fmt: skip
+    with atomic(truth) as partial:
+        np.savez_compressed(
+            partial, expression=shown, euler_deg=take.euler_deg, gaze_deg=take.gaze_deg,
+            translation_dm=take.translation_dm, unit_names=np.array(UNIT_NAMES),
+            landmarks_px=np.stack([np.load(path.with_suffix(".npy")) for path in paths]),
+        )  # fmt: skip
     with VideoWriter(_video(out, take), FPS, _QUALITY) as video:
         for path in paths:
             with VideoReader(path) as image:
@@ -121,14 +124,13 @@ def _shoot(
     gaze_deg: np.ndarray,
 ) -> np.ndarray:
     rotation = Rotation.from_euler("YXZ", euler_deg, degrees=True).as_matrix()
-    partial = path.with_name("part.png")
-    try:
-        vertices = studio.shoot(partial, units, rotation, shift_dm, gaze_rotation(gaze_deg))
-    except RuntimeError as error:
-        raise UserError(f"Cannot film {path}: {str(error).strip().splitlines()[-1].removesuffix('.')}.") from None
-    if not partial.exists() or not partial.stat().st_size:
-        raise UserError(f"Cannot write {path}: make room, and give the same command again; it goes on.")
-    partial.replace(path)
+    with atomic(path) as partial:
+        try:
+            vertices = studio.shoot(partial, units, rotation, shift_dm, gaze_rotation(gaze_deg))
+        except RuntimeError as error:
+            raise UserError(f"Cannot film {path}: {str(error).strip().splitlines()[-1].removesuffix('.')}.") from None
+        if not partial.exists() or not partial.stat().st_size:
+            raise UserError(f"Cannot write {path}: make room, and give the same command again; it goes on.")
     return vertices
 
 
@@ -142,4 +144,4 @@ def _claim(out: Path, person: Person, size: int) -> None:
     note, text = out / "film.txt", f"seed {person.seed}, {size} px\n"
     if note.exists() and note.read_text() != text:
         raise UserError(f"{out} holds another film ({note.read_text().strip()}): give another folder.")
-    note.write_text(text)
+    write_whole(note, text.encode())

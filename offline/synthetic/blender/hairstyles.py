@@ -35,7 +35,7 @@ _PARTING = 2.3  # cm to the image's right
 
 
 def scalp_weight(line: str, points: np.ndarray, low: float = -0.1, high: float = 1.1) -> np.ndarray:
-    """1 on the hairy scalp, 0 on the face; between, over about a centimetre, the soft hairline. ``[n]``."""
+    """1 on the hairy scalp, 0 on the face; between, over about a centimeter, the soft hairline. ``[n]``."""
     p = np.array(_HAIRLINES[line], float) - SKULL_MIDDLE
     azimuth, height = np.arctan2(np.abs(p[:, 0]), p[:, 2]), np.arctan2(p[:, 1], np.hypot(p[:, 0], p[:, 2]))
     q = points - SKULL_MIDDLE
@@ -67,15 +67,15 @@ def _pulled_back(
     knot = SKULL_MIDDLE + np.array([0, -2.6, -11.2])
 
     def density(p: np.ndarray) -> np.ndarray:
-        seen = 0.6 + 0.4 * smoothstep(-8, -3, p[:, 2])  # fewer where the camera never looks
-        return scalp_weight(line, p, -0.9, 2.2) ** 2.2 * seen
+        share = 0.6 + 0.4 * smoothstep(-8, -3, p[:, 2])  # fewer where the camera never looks
+        return scalp_weight(line, p, -0.9, 2.2) ** 2.2 * share
 
     roots = scatter(rng, head, shape, count, density)
     p = roots.on(shape)
     inside = scalp_weight(line, roots.on(head.base), 0.0, 3.0)
     peak = (rng.beta(2.2, 1.6, count) * 1.35 + 0.1) * (0.8 + 0.35 * smoothstep(6.5, 12, p[:, 1]))
     goal = unit(knot - SKULL_MIDDLE)
-    path, travelled = [p], np.zeros(count)
+    path, traveled = [p], np.zeros(count)
     for k in range(1, points):
         d = unit(p - SKULL_MIDDLE)
         ahead = np.arccos(np.clip(d @ goal, -1, 1)) * skull.radius(d)
@@ -91,8 +91,8 @@ def _pulled_back(
         fringe = np.stack([np.sign(p[:, 0] - _PARTING) * 0.5, np.full(count, 0.6), np.full(count, -0.3)], 1)
         to = to + (top * 0.75 * side)[:, None] * [1, 0, 0] + spread[:, None] * fringe
         to = unit(to - (to * d).sum(1, keepdims=True) * d)
-        travelled = travelled + step
-        swell = peak * (1 - np.exp(-travelled / 2.2)) * (1 - 0.45 * (k / (points - 1)) ** 3)
+        traveled = traveled + step
+        swell = peak * (1 - np.exp(-traveled / 2.2)) * (1 - 0.45 * (k / (points - 1)) ** 3)
         swell *= 1 - 0.5 * smoothstep(2.0, 5.0, np.abs(p[:, 0])) * smoothstep(5.5, 9, p[:, 1])  # no corners
         parting = np.exp(-(((p[:, 0] - _PARTING) / 0.6) ** 2)) * smoothstep(0, 3, p[:, 2]) * 0.1
         p = skull.on(p + to * step[:, None], swell * (1 - parting) + 0.02)
@@ -108,13 +108,13 @@ def _pulled_back(
     radius = taper[None] * thick
     bun = _knot(rng, knot)
     groups = [
-        Group("hair", s, radius, person.melanin, person.grey_variety),
-        Group("knot", bun, np.full(bun.shape[:2], 0.016), person.melanin, person.grey_variety),
+        Group("hair", s, radius, person.melanin, person.gray_variety),
+        Group("knot", bun, np.full(bun.shape[:2], 0.016), person.melanin, person.gray_variety),
     ]
     if person.locks:
         w = _locks(rng, person.locks)
         groups.append(
-            Group("locks", w, np.linspace(0.010, 0.005, w.shape[1])[None], person.melanin, person.grey_variety)
+            Group("locks", w, np.linspace(0.010, 0.005, w.shape[1])[None], person.melanin, person.gray_variety)
         )
     return groups
 
@@ -179,7 +179,7 @@ def _short(
     s = clump(rng, np.stack(path, 1), 1500, 0.6)
     s += wobble(rng, count, points, 0.06) + wobble(rng, count, points, 0.03, 6)
     radius = np.linspace(1, 0.45, points)[None] * (0.012 + 0.006 * rng.random((count, 1)))
-    return [Group("hair", s, radius, person.melanin, person.grey_variety)]
+    return [Group("hair", s, radius, person.melanin, person.gray_variety)]
 
 
 def _curly(
@@ -212,7 +212,7 @@ def _curly(
     wind = np.cos(angle) * first[:, None] + np.sin(angle) * second[:, None]
     s = leaders + wind * (0.28 * smoothstep(0, 0.35, t)) + wobble(rng, count, points, 0.12)
     radius = np.linspace(1, 0.7, points)[None] * (0.012 + 0.005 * rng.random((count, 1)))
-    return [Group("hair", s, radius, person.melanin, person.grey_variety)]
+    return [Group("hair", s, radius, person.melanin, person.gray_variety)]
 
 
 def _baby_hairs(rng: np.random.Generator, head: HeadModel, person: Person, shape: np.ndarray) -> Group:

@@ -1,7 +1,7 @@
 """What every head model offers the studio: geometry, face units, and regions on its skin.
 
-Head coordinates: centimetres, x to the image's right, y up, z to the viewer, on a face as wide between the outer eye
-corners as the scanned mean face (8.9 cm). The studio works in decimetres.
+Head coordinates: centimeters, x to the image's right, y up, z to the viewer, on a face as wide between the outer eye
+corners as the scanned mean face (8.9 cm). The studio works in decimeters.
 """
 
 from __future__ import annotations

@@ -182,11 +182,11 @@ def _lashes(base: np.ndarray, faces: Faces) -> list[Lashes]:
     """The model's lash cards as columns of six vertices."""
     out = []
     for first, face, last in _LASH_CARDS:
-        neighbours: dict[int, set[int]] = {}
+        neighbors: dict[int, set[int]] = {}
         for corners in faces[face:last]:
             for a, b in zip(corners, corners[1:] + corners[:1], strict=True):
-                neighbours.setdefault(a, set()).add(b)
-                neighbours.setdefault(b, set()).add(a)
+                neighbors.setdefault(a, set()).add(b)
+                neighbors.setdefault(b, set()).add(a)
         for start in range(first, first + 6 * _CARD, _CARD):
 
             def level(i: int, start: int = start) -> int:
@@ -196,18 +196,18 @@ def _lashes(base: np.ndarray, faces: Faces) -> list[Lashes]:
             for i in range(start + _CARD_ROOT, start + _CARD_ROOT + _COLUMNS):
                 column = [i]
                 while level(column[-1]) < 5:
-                    up = [j for j in neighbours[column[-1]] if level(j) == level(column[-1]) + 1]
+                    up = [j for j in neighbors[column[-1]] if level(j) == level(column[-1]) + 1]
                     if not up:
                         break
                     column.append(up[0])
-                one = [j for j in neighbours[i] if level(j) == 1]
-                if not one or len(column) < 4:
+                below = [j for j in neighbors[i] if level(j) == 1]
+                if not below or len(column) < 4:
                     continue
-                zero = [
-                    j for j in neighbours[one[0]] if level(j) == 1 and not any(level(k) == 2 for k in neighbours[j])
+                roots = [
+                    j for j in neighbors[below[0]] if level(j) == 1 and not any(level(k) == 2 for k in neighbors[j])
                 ]
-                if zero:
-                    columns.append([zero[0], one[0], *column])
+                if roots:
+                    columns.append([roots[0], below[0], *column])
             ordered = np.array(columns)
             ordered = ordered[np.argsort(base[ordered[:, 0], 0])]
             out.append(Lashes(bool(base[ordered[:, 0], 1].mean() > 3.5), ordered))

@@ -144,32 +144,32 @@ def _sparse(moved: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 def _columns(faces: Faces, base: np.ndarray) -> np.ndarray:
     """The columns ``[C, 5]`` of a grid of quads, root to tip, in the order of x."""
-    neighbours: dict[int, set[int]] = {}
+    neighbors: dict[int, set[int]] = {}
     uses: dict[int, int] = {}
     for f in faces:
         for a, b in zip(f, f[1:] + f[:1], strict=True):
-            neighbours.setdefault(a, set()).add(b)
-            neighbours.setdefault(b, set()).add(a)
+            neighbors.setdefault(a, set()).add(b)
+            neighbors.setdefault(b, set()).add(a)
             uses[a] = uses.get(a, 0) + 1
     corners = [v for v, n in uses.items() if n == 1]
     rim = {v for v, n in uses.items() if n <= 2}
     for corner in corners:
-        for second in sorted(neighbours[corner]):
+        for second in sorted(neighbors[corner]):
             column = [corner, second]
             while len(column) < _LASH_ROWS:
-                onward = [v for v in neighbours[column[-1]] & rim if v not in column]
+                onward = [v for v in neighbors[column[-1]] & rim if v not in column]
                 if len(onward) != 1 or (column[-1] in corners):
                     break
                 column.append(onward[0])
             if len(column) == _LASH_ROWS and column[-1] in corners:
-                return _walk(column, neighbours, base)
+                return _walk(column, neighbors, base)
     raise ValueError("MakeHuman's lashes are no grid")
 
 
-def _walk(column: list[int], neighbours: dict[int, set[int]], base: np.ndarray) -> np.ndarray:
+def _walk(column: list[int], neighbors: dict[int, set[int]], base: np.ndarray) -> np.ndarray:
     columns, seen = [column], set(column)
     while True:
-        nexts = [[v for v in neighbours[u] if v not in seen] for u in columns[-1]]
+        nexts = [[v for v in neighbors[u] if v not in seen] for u in columns[-1]]
         if any(len(n) != 1 for n in nexts):
             break
         columns.append([n[0] for n in nexts])

@@ -69,10 +69,10 @@ def eye(person: Person) -> Any:
     angle = n.math("ARCTAN2", y, x)
     pupil = person.pupil
     polar = n.node("CombineXYZ", {0: n.math("COSINE", angle), 1: n.math("SINE", angle), 2: n.math("MULTIPLY", r, 0.8)})
-    fibres = n.noise(polar.outputs[0], 9.0, 2.0, 0.65)
+    fibers = n.noise(polar.outputs[0], 9.0, 2.0, 0.65)
     dark, light, inner = person.iris
-    iris = n.mix(n.ramp(fibres, 0.32, 0.68), rgb(dark), rgb(light))
-    collar = n.ramp(n.math("ADD", r, n.math("MULTIPLY", fibres, 0.10)), pupil + 0.08, pupil + 0.22)
+    iris = n.mix(n.ramp(fibers, 0.32, 0.68), rgb(dark), rgb(light))
+    collar = n.ramp(n.math("ADD", r, n.math("MULTIPLY", fibers, 0.10)), pupil + 0.08, pupil + 0.22)
     iris = n.mix(n.math("MULTIPLY", n.math("SUBTRACT", 1.0, collar), 0.8), iris, rgb(inner))
     iris = n.mix(n.ramp(r, 0.42, _IRIS_CM), iris, rgb(tuple(np.array(dark) * 0.2)))
     # Light focused by the cornea falls on the half away from the lamp.

@@ -17,11 +17,11 @@ def rgb(color: Color) -> tuple[float, float, float, float]:
 
 def image(name: str, pixels: np.ndarray) -> Any:  # [H, W, 4] float32, row 0 at the bottom
     """An image of linear values."""
-    made = bpy.data.images.new(name, pixels.shape[1], pixels.shape[0], alpha=True, float_buffer=True)
-    made.colorspace_settings.name = "Non-Color"
-    made.alpha_mode = "CHANNEL_PACKED"
-    made.pixels.foreach_set(np.ascontiguousarray(pixels, np.float32).ravel())
-    return made
+    texture = bpy.data.images.new(name, pixels.shape[1], pixels.shape[0], alpha=True, float_buffer=True)
+    texture.colorspace_settings.name = "Non-Color"
+    texture.alpha_mode = "CHANNEL_PACKED"
+    texture.pixels.foreach_set(np.ascontiguousarray(pixels, np.float32).ravel())
+    return texture
 
 
 class Nodes:

@@ -14,13 +14,13 @@ _MODES = 40
 _TONES = np.array(
     [(0.66, 0.42, 0.325), (0.56, 0.345, 0.25), (0.42, 0.245, 0.165), (0.27, 0.148, 0.095), (0.135, 0.070, 0.045)]
 )
-_IRISES: dict[str, tuple[Color, Color, Color]] = {  # rim, fibres, around the pupil
+_IRISES: dict[str, tuple[Color, Color, Color]] = {  # rim, fibers, around the pupil
     "brown": ((0.030, 0.013, 0.006), (0.13, 0.062, 0.026), (0.12, 0.05, 0.016)),
     "dark": ((0.018, 0.009, 0.005), (0.060, 0.028, 0.014), (0.05, 0.022, 0.010)),
     "hazel": ((0.045, 0.032, 0.014), (0.17, 0.115, 0.045), (0.16, 0.07, 0.02)),
     "green": ((0.040, 0.050, 0.030), (0.15, 0.17, 0.09), (0.16, 0.11, 0.04)),
     "blue": ((0.030, 0.045, 0.060), (0.14, 0.20, 0.25), (0.16, 0.14, 0.09)),
-    "grey": ((0.045, 0.050, 0.055), (0.18, 0.20, 0.21), (0.14, 0.13, 0.10)),
+    "gray": ((0.045, 0.050, 0.055), (0.18, 0.20, 0.21), (0.14, 0.13, 0.10)),
 }
 _CLOTHS: tuple[Color, ...] = (
     (0.10, 0.14, 0.17), (0.035, 0.05, 0.09), (0.30, 0.29, 0.27), (0.16, 0.035, 0.04), (0.05, 0.09, 0.06),
@@ -52,12 +52,12 @@ class Person:
         tone, lip_tone: of the skin and the lips.
         flush, freckles, pores, wrinkles, lid: strengths of the skin's detail, 0…1 or a little more.
         asymmetry: cm by which the chin is off the middle.
-        iris: colors of rim, fibres and collar.
+        iris: colors of rim, fibers and collar.
         pupil: radius, cm.
         hair: ``pulled back``, ``short``, ``curly`` or ``bald``.
         hairline: ``round``, ``angular`` or ``receding``.
         melanin, redness: of the hair, 0…1.
-        grey_variety: how much strands differ: greying hair is mixed.
+        gray_variety: how much strands differ: graying hair is mixed.
         beard: 0 none, to 1 stubble, to 2 a short beard.
         collar: cm by which the shirt's collar stands above (or below) the base of the neck.
         light: seed of where lamps stand and how warm they are.
@@ -88,7 +88,7 @@ class Person:
     locks: tuple = ()
     melanin: float = 0.80
     redness: float = 0.30
-    grey_variety: float = 0.10
+    gray_variety: float = 0.10
     brow_melanin: float = 0.76
     brow_hairs: int = 1200
     brow_width: float = 1.0
@@ -134,7 +134,7 @@ def _sculpt(
     shape: np.ndarray, head: HeadModel, *, jaw: float, neck: float, ears: float, lips: float, eyes: float, nose: float,
     brow: float, asymmetry: float, sag: float,
 ) -> np.ndarray:  # fmt: skip
-    """What the modes leave out, as shares or centimetres, placed by the mean face's coordinates."""
+    """What the modes leave out, as shares or centimeters, placed by the mean face's coordinates."""
     v, (x, y, z) = shape.copy(), head.base.T
     v[:, 0] *= 1 - jaw * smoothstep(1.0, -5.0, y) * smoothstep(2, 6, z)
     v[:, 0] *= 1 - neck * smoothstep(-6.5, -11, y) * smoothstep(-17, -12.5, y) * (z < 8.5)
@@ -178,7 +178,7 @@ def draw_person(seed: int) -> Person:
     melanin = float(np.clip(0.93 - fair * rng.uniform(0, 0.62), 0.2, 0.96))
     gray = float(np.clip((age - 38) / 25 + rng.normal(0, 0.15), 0, 1)) if age > 36 else 0.0
     eyes = (
-        rng.choice(["blue", "green", "grey", "hazel", "brown"])
+        rng.choice(["blue", "green", "gray", "hazel", "brown"])
         if rng.random() < fair
         else rng.choice(["brown", "dark"])
     )
@@ -209,7 +209,7 @@ def draw_person(seed: int) -> Person:
         hair_length=float(rng.uniform(0.55, 1.15) if man else rng.uniform(0.85, 1.2)),
         sweep=float(rng.choice([-0.75, 0.75])),
         curl=float(rng.uniform(0.5, 1.1)), locks=_LOCKS if rng.random() < 0.6 else (), melanin=hair_melanin,
-        redness=float(rng.beta(1.2, 3) * (1 - gray)), grey_variety=0.10 + 0.5 * gray * (1 - gray) * 4 * 0.5,
+        redness=float(rng.beta(1.2, 3) * (1 - gray)), gray_variety=0.10 + 0.5 * gray * (1 - gray) * 4 * 0.5,
         brow_melanin=float(np.clip(melanin * (1 - 0.5 * gray) - 0.05, 0.2, 0.88)),
         brow_hairs=int(rng.uniform(1300, 1900)),
         brow_width=float(rng.uniform(1.0, 1.3) if man else rng.uniform(0.8, 1.05)), upper_lashes=95 if man else 130,

@@ -37,7 +37,7 @@ extern "C" void render(
     const unsigned char* colors, int size, float* points, Key* keys, unsigned char* conditioning
 ) {
     launch(max(vertices, size * size), project, face, neutral, expression, vertices, points, size * size, keys);
-    launch(count, rasterise, points, triangles, count, size, keys);
+    launch(count, rasterize, points, triangles, count, size, keys);
     const float* outlines = points + 3 * (vertices - 2 * EYE_POINTS);
     launch(size * size, compose, face, keys, colors, outlines, size, conditioning);
 }

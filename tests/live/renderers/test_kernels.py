@@ -67,7 +67,7 @@ def test_the_kernels_draw_what_the_cpu_draws(model, library, size):
         other = np.abs(expected.astype(int) - drawn).max(2)
         assert (expected[..., :3].any(2)).mean() > 0.02 and expected[..., 5].any() | (parameters.expression[8] > 0.3)
         assert (other > 1).mean() <= 0.001
-        # What differs lies on a triangle's border: within a pixel is its neighbour, whose colour is a few levels off.
+        # What differs lies on a triangle's border: within a pixel is its neighbor, whose color is a few levels off.
         for y, x in zip(*np.where(other > 1), strict=True):
             around = expected[max(0, y - 1) : y + 2, max(0, x - 1) : x + 2].astype(int)
             assert np.abs(around - drawn[y, x]).max(2).min() <= 8

@@ -70,11 +70,11 @@ def samples(plane: av.video.plane.VideoPlane) -> np.ndarray:
 
 
 def test_yuv_is_what_libswscale_makes_of_it():
-    colours = [[(255, 0, 0), (0, 255, 0), (0, 0, 255)], [(255, 255, 255), (0, 0, 0), (180, 120, 90)]]
-    image = np.kron(np.array(colours), np.ones((32, 32, 1))).astype(np.uint8)
+    colors = [[(255, 0, 0), (0, 255, 0), (0, 0, 255)], [(255, 255, 255), (0, 0, 0), (180, 120, 90)]]
+    image = np.kron(np.array(colors), np.ones((32, 32, 1))).astype(np.uint8)
     wanted = av.VideoFrame.from_ndarray(image, format="rgb24").reformat(format="yuv420p")
     for found, plane in zip(yuv_frame(image).planes, wanted.planes, strict=True):
-        side = plane.height // 2  # of a colour's square; libswscale blurs chroma over its border
+        side = plane.height // 2  # of a color's square; libswscale blurs chroma over its border
         middles = np.s_[side // 2 :: side, side // 2 :: side]
         assert np.abs(samples(found)[middles].astype(int) - samples(plane)[middles]).max() <= 1
 

@@ -22,7 +22,7 @@ from live.app import _port_range
 from live.frames import SOUND_RATE
 from live.sources.browser import NoSource
 from live.streaming.http.server import ServerSettings
-from live.streaming.webrtc import aiortc_patches
+from live.streaming.webrtc import keyframe_requests
 from live.streaming.webrtc.h264_formats import as_known, as_offered
 from live.streaming.webrtc.reception import frames, sounds
 
@@ -166,7 +166,7 @@ def test_frames_that_cannot_be_decoded_in_time_are_skipped_up_to_a_key_frame(mim
 
     receiver = Receiver()
     waiting = receiver._RTCRtpReceiver__decoder_queue
-    arrivals = aiortc_patches.skip_when_behind(receiver)
+    arrivals = keyframe_requests.skip_when_behind(receiver)
     codec = RTCRtpCodecParameters(mimeType=mime, clockRate=90_000, payloadType=96)
     for number in range(100):
         waiting.put((codec, JitterFrame(delta, number)))

@@ -108,3 +108,27 @@ def test_no_frame_of_the_camera_goes_over_the_wire(model, target_info, tmp_path)
     for image in decoded:
         share = (np.abs(image.astype(int) - YELLOW).max(-1) < 60).mean()
         assert share < 0.05  # NMFC has some; a frame, even as one of two tiles, half at least
+
+
+class NotedSigning:
+    """Signs nothing, and notes what it is asked to sign."""
+
+    def __init__(self):
+        self.asked = []
+
+    def sign(self, path, session_id):
+        self.asked.append((path, path.stat().st_size > 0, session_id))
+
+
+def test_a_finished_recording_is_signed_once(model, target_info, tmp_path):
+    signing = NotedSigning()
+    loop = pipeline(model, target_info, Yellow(), drop=True)
+    with serving(loop, ServerSettings(recordings=tmp_path, signing=signing)) as address:
+        with connect(f"{address.replace('http', 'ws')}/live") as socket:
+            socket.send('{"record": true}')
+            until(socket, lambda status: status["recording"] and status["recording"]["seconds"] > 0.3)
+            assert signing.asked == []
+            for _ in range(2):
+                socket.send('{"record": false}')
+            until(socket, lambda status: not status["recording"]["active"])
+    assert signing.asked == [(next(tmp_path.iterdir()), True, loop.marking.session_id)]

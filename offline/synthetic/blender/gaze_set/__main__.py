@@ -20,6 +20,7 @@ from mathutils import Vector
 from scipy.spatial.transform import Rotation
 from tqdm import tqdm
 
+from face.files import atomic
 from face.landmarks import UNIT_NAMES
 from face.parameters import gaze_rotation
 from face.quiet import silenced
@@ -71,8 +72,8 @@ def stranger(source: MakeHuman, rng: np.random.Generator) -> Role:
 def _stand(source: MakeHuman, base: np.ndarray, role: Role) -> None:
     """Lift or lower the base mesh so that the eyes are where the camera of the demo target sees hers."""
     own, hers = (
-        source.eye_middles(base + sum(w * source.target(name) for name, w in one.targets.items()))[0]
-        for one in (role, MIRA)
+        source.eye_middles(base + sum(w * source.target(name) for name, w in person.targets.items()))[0]
+        for person in (role, MIRA)
     )
     source.vertices = base + (hers - own) * [0, 1, 1]
 
@@ -88,8 +89,8 @@ def _vary_light(rng: np.random.Generator) -> None:
 
 def _eye_border(scene: object, actor: Actor, turn: np.ndarray) -> tuple[float, float, float, float]:
     """The part of the image around both eyes, as shares of it: left, right, bottom, top."""
-    seen = [world_to_camera_view(scene, scene.camera, Vector(eye)) for eye in actor.eyes(turn)]  # type: ignore[attr-defined]
-    places = np.array([[place.x, place.y] for place in seen])
+    eyes = [world_to_camera_view(scene, scene.camera, Vector(eye)) for eye in actor.eyes(turn)]  # type: ignore[attr-defined]
+    places = np.array([[place.x, place.y] for place in eyes])
     low, high = (places.min(0) - _AROUND_EYES).clip(0, 1), (places.max(0) + _AROUND_EYES).clip(0, 1)
     return low[0], high[0], low[1], high[1]
 
@@ -112,7 +113,8 @@ def _shoot(scene: object, path: Path, samples: int, border: tuple[float, float, 
 
 
 def film(source: MakeHuman, base: np.ndarray, seed: int, poses: int, assets: Path, out: Path, threads: int) -> None:
-    """Film one stranger and write ``out``."""
+    """Film one stranger and write ``out``, beside which each shot lies for as long as it takes to read it."""
+    shot = out.with_suffix(".png")
     rng = np.random.default_rng(seed)
     bpy.ops.wm.read_factory_settings(use_empty=True)
     scene = bpy.context.scene
@@ -136,21 +138,17 @@ def film(source: MakeHuman, base: np.ndarray, seed: int, poses: int, assets: Pat
                 gaze = np.clip(rng.normal(0, _GAZE_DEG), -_GAZE_LIMIT_DEG, _GAZE_LIMIT_DEG)
                 expression[_LID_UNITS] = motion.expression[rng.integers(len(motion.expression))][_LID_UNITS]
             actor.pose(dict(zip(UNIT_NAMES, expression, strict=True)), turn, gaze_rotation(gaze))
-            partial = out.with_suffix(".part.png")
             if head is None:
-                frame = head = _shoot(scene, partial, _HEAD_SAMPLES, None)
+                frame = head = _shoot(scene, shot, _HEAD_SAMPLES, None)
             else:
                 frame = head.copy()
-                frame[window] = _shoot(scene, partial, _EYE_SAMPLES, border)[window]
+                frame[window] = _shoot(scene, shot, _EYE_SAMPLES, border)[window]
             frames.append(frame)
             expressions.append(expression)
             turns.append(motion.euler_deg[k])
             gazes.append(gaze)
-    partial.unlink()
-    written = out.with_suffix(".part.npz")
-    np.savez_compressed(written, frames=np.stack(frames), expression=np.stack(expressions),
+    np.savez_compressed(out, frames=np.stack(frames), expression=np.stack(expressions),
                         euler_deg=np.stack(turns), gaze_deg=np.stack(gazes))  # fmt: skip
-    written.replace(out)
 
 
 @studio_command
@@ -170,7 +168,8 @@ def main() -> int:
     for seed in range(arguments.first, arguments.last):
         path = arguments.out / f"{seed:03d}.npz"
         if not path.exists():
-            film(source, base, seed, arguments.poses, arguments.assets, path, arguments.threads)
+            with atomic(path) as partial:
+                film(source, base, seed, arguments.poses, arguments.assets, partial, arguments.threads)
     return 0
 
 

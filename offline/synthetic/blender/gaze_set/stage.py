@@ -28,9 +28,9 @@ def build(scene: Any, role: Role) -> None:
     camera.data.lens, camera.data.sensor_width = LENS_MM, SENSOR_MM
     scene.collection.objects.link(camera)
     scene.camera = camera
-    for place, side, energy, colour in _LIGHTS:
+    for place, side, energy, color in _LIGHTS:
         light = bpy.data.lights.new("light", "AREA")
-        light.size, light.energy, light.color = side, energy, colour
+        light.size, light.energy, light.color = side, energy, color
         lamp = bpy.data.objects.new("light", light)
         lamp.location = place
         lamp.rotation_euler = (Vector(_FACE) - Vector(place)).to_track_quat("-Z", "Y").to_euler()
@@ -64,24 +64,24 @@ def _room(seed: int, size: int = 256) -> np.ndarray:
     def soft(distance: np.ndarray, width: float) -> np.ndarray:
         return 1 / (1 + np.exp(-distance / width))
 
-    picture = np.stack([0.16 + 0.05 * y, 0.17 + 0.05 * y, 0.18 + 0.06 * y], axis=-1)
+    room = np.stack([0.16 + 0.05 * y, 0.17 + 0.05 * y, 0.18 + 0.06 * y], axis=-1)
     for _ in range(26):
         middle_x, middle_y = rng.uniform(0, 1, 2)
         wide, high = rng.uniform(0.02, 0.16), rng.uniform(0.03, 0.22)
         box = soft(wide - abs(x - middle_x), 0.022) * soft(high - abs(y - middle_y), 0.022)
-        colour = rng.uniform(0.03, 0.34) * (1 + rng.uniform(-0.35, 0.35, 3) * [1, 0.3, -1])
-        picture += box[..., None] * 0.8 * (colour - picture)
+        color = rng.uniform(0.03, 0.34) * (1 + rng.uniform(-0.35, 0.35, 3) * [1, 0.3, -1])
+        room += box[..., None] * 0.8 * (color - room)
     for _ in range(5):
         middle_x, middle_y, radius = *rng.uniform(0.05, 0.95, 2), rng.uniform(0.012, 0.035)
         disc = soft(radius - np.hypot(x - middle_x, y - middle_y), 0.004) * rng.uniform(0.1, 0.35)
-        picture += disc[..., None] * [1, 0.82, 0.55]
-    return picture
+        room += disc[..., None] * [1, 0.82, 0.55]
+    return room
 
 
-def _hang_backdrop(picture: np.ndarray) -> None:
-    size = len(picture)
+def _hang_backdrop(room: np.ndarray) -> None:
+    size = len(room)
     image = bpy.data.images.new("backdrop", size, size, float_buffer=True)
-    image.pixels.foreach_set(np.dstack([picture, np.ones((size, size))]).astype(np.float32).ravel())
+    image.pixels.foreach_set(np.dstack([room, np.ones((size, size))]).astype(np.float32).ravel())
     material = bpy.data.materials.new("backdrop")
     material.use_nodes = True
     tree = material.node_tree

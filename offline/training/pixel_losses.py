@@ -1,4 +1,4 @@
-"""Losses of Eq. 5 and 6, and the reconstruction losses of the compact profile.
+"""The warping loss of Eq. 6, and the reconstruction losses of the compact profile.
 
 Shapes carry a suffix as in ``offline/networks/compact_generator.py``; images are -1…1.
 """
@@ -40,31 +40,3 @@ def warping_l1(output: Tensor, output_before: Tensor, truth: Tensor, truth_befor
     """Mean absolute change of an image from the one before, moved along the flow: where the truth follows it."""
     follows = (truth - warp(truth_before, flow)).abs().mean(1, keepdim=True) < _FOLLOWS
     return ((output - warp(output_before, flow)).abs() * follows).mean()
-
-
-def discriminator_loss(real: list[list[Tensor]], fake: list[list[Tensor]]) -> Tensor:
-    """Least-squares GAN loss of a multi-scale discriminator: ½ (D(real) - 1)² + ½ D(fake)², summed over its scales."""
-    total = torch.zeros((), device=real[0][-1].device)
-    for r, f in zip(real, fake, strict=True):
-        total = total + ((r[-1].float() - 1) ** 2).mean() / 2 + (f[-1].float() ** 2).mean() / 2
-    return total
-
-
-def generator_loss(fake: list[list[Tensor]]) -> Tensor:
-    """Least-squares GAN loss of the generator: ½ (D(fake) - 1)², summed over the discriminator's scales."""
-    total = torch.zeros((), device=fake[0][-1].device)
-    for f in fake:
-        total = total + ((f[-1].float() - 1) ** 2).mean() / 2
-    return total
-
-
-def feature_matching(real: list[list[Tensor]], fake: list[list[Tensor]]) -> Tensor:
-    """Mean absolute difference of each of the discriminator's features, summed over layers, mean over scales.
-
-    As in pix2pixHD: 4 / (layers + 1) is 1 for its three strided layers.
-    """
-    total = torch.zeros((), device=real[0][0].device)
-    for r, f in zip(real, fake, strict=True):
-        for a, b in zip(r[:-1], f[:-1], strict=True):
-            total = total + (a.detach().float() - b.float()).abs().mean()
-    return total / len(real)
