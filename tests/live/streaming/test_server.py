@@ -120,7 +120,8 @@ def test_controls_and_tiles(loop):
                     return json.loads(message)["settings"]
 
     with serving(loop) as address:
-        assert asyncio.run(talk(address)) == {"mode": "face", "relative": True, "strength": 1.5}
+        expected = {"mode": "face", "relative": True, "strength": 1.5}
+        assert expected.items() <= asyncio.run(talk(address)).items()
 
 
 def test_pages_beyond_the_limit_are_told_to_come_back(loop):
