@@ -30,7 +30,9 @@ async def record(pipeline: Pipeline, file: OutputFile, bit_rate: int | None, end
     recorder = Recorder(session, file, lambda _: ended.set())
     pipeline.start()
     await asyncio.to_thread(ended.wait)
-    await recorder.close()
+    # In the frames' order, so that the last ones are encoded and handed on before the file is finished.
+    await asyncio.to_thread(pipeline.stop)
     await session.close()
+    await recorder.close()
     if recorder.failure is not None:
         raise UserError(recorder.failure)

@@ -208,8 +208,7 @@ def test_records_some_frames_and_stops(tmp_path):
     assert "source: the demo clip studio_noor.mp4" in done.stdout
     with VideoReader(tmp_path / "a.mp4") as video:
         shapes = [image.shape for image, _ in video]
-    # The stream's encoder takes the newest frame: on a busy machine it passes over one or the other.
-    assert len(shapes) >= 9 and set(shapes) == {(256, 256, 3)}
+    assert len(shapes) >= 12 and set(shapes) == {(256, 256, 3)}
     assert [p.name for p in tmp_path.iterdir()] == ["a.mp4"]
 
 
