@@ -95,11 +95,12 @@ def certificate(options: Options) -> tuple[Path, Path] | None:
     return certificate, key
 
 
-def server_settings(options: Options, output: OutputFile | None = None) -> ServerSettings:
+def server_settings(options: Options, signing: Signing, output: OutputFile | None = None) -> ServerSettings:
     """How to serve, from options and environment.
 
     Args:
         options: the command's options.
+        signing: signs what pages record.
         output: file to record to.
 
     Raises:
@@ -117,7 +118,7 @@ def server_settings(options: Options, output: OutputFile | None = None) -> Serve
         publish_token=os.environ.get(PUBLISH_VARIABLE) or None,
         output=output,
         recordings=options.recordings,
-        signing=Signing(options.c2pa_cert, options.c2pa_key),
+        signing=signing,
     )
 
 
@@ -252,7 +253,7 @@ def run(options: Options) -> None:
     signing = Signing(options.c2pa_cert, options.c2pa_key)
     with contextlib.ExitStack() as closing:
         file = from_options.open_file(options, closing)
-        settings = server_settings(options, file)
+        settings = server_settings(options, signing, file)
         stop_by_signals(ended)
         if options.no_server:
             pipeline = _run_alone(options, ended, closing, file)
