@@ -5,19 +5,8 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from face.landmarks import (
-    FACE_OVAL,
-    INNER_LIPS,
-    LEFT_BROW,
-    LEFT_EYE,
-    OUTER_LIPS,
-    RIGHT_BROW,
-    RIGHT_EYE,
-    SURFACE_COUNT,
-    Landmarks,
-)
+from face.landmarks import LINE_LOOPS, SURFACE_COUNT, Landmarks
 
-_LOOPS = (FACE_OVAL, OUTER_LIPS, INNER_LIPS, LEFT_EYE, RIGHT_EYE, LEFT_BROW, RIGHT_BROW)
 _GROUND, _LINE, _POINT = 18, (120, 200, 255), (90, 110, 130)
 _SHARE = 0.84  # of the tile that the face fills
 
@@ -33,7 +22,7 @@ def draw_landmarks(landmarks: Landmarks | None, size: int) -> np.ndarray:
     points = np.round((landmarks.points - (low + high) / 2) * scale + size / 2).astype(int)
     across, down = points[:SURFACE_COUNT].T
     image[down, across] = _POINT
-    for loop in _LOOPS:
+    for loop in LINE_LOOPS:
         cv2.polylines(image, [points[list(loop)]], True, _LINE, 1, cv2.LINE_AA)
     for iris in (points[468:473], points[473:478]):
         radius = int(np.linalg.norm(iris[1:] - iris[0], axis=1).mean())

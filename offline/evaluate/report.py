@@ -25,9 +25,13 @@ def contact_sheet(images: np.ndarray, truth: np.ndarray, conditionings: np.ndarr
 
 def heat_map(images: np.ndarray, truth: np.ndarray) -> np.ndarray:
     """Mean distance of each pixel as a color, ``[H, W, 3]`` uint8 RGB."""
-    share = distances(images, truth).mean(0) / _BRIGHTEST
-    heat = cv2.applyColorMap((np.clip(share, 0, 1) * 255).astype(np.uint8), cv2.COLORMAP_INFERNO)
-    return cv2.cvtColor(heat, cv2.COLOR_BGR2RGB)
+    return heat_colors(distances(images, truth).mean(0), _BRIGHTEST)
+
+
+def heat_colors(distance: np.ndarray, brightest: float) -> np.ndarray:
+    """Distances ``[H, W]`` as colors, ``[H, W, 3]`` uint8 RGB, dark at 0; from ``brightest`` on the brightest."""
+    share = (np.clip(distance / brightest, 0, 1) * 255).astype(np.uint8)
+    return cv2.cvtColor(cv2.applyColorMap(share, cv2.COLORMAP_INFERNO), cv2.COLOR_BGR2RGB)
 
 
 def write_json(path: Path, content: object) -> None:

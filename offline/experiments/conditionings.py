@@ -8,16 +8,7 @@ import cv2
 import numpy as np
 
 from face.conditioning import CHANNELS, CpuConditioning
-from face.landmarks import (
-    FACE_OVAL,
-    INNER_LIPS,
-    LEFT_BROW,
-    LEFT_EYE,
-    OUTER_LIPS,
-    RIGHT_BROW,
-    RIGHT_EYE,
-    Landmarks,
-)
+from face.landmarks import LINE_LOOPS, Landmarks
 from face.morphable import MorphableModel, Part
 from face.nmfc import nmfc_box, shade
 from face.parameters import FaceParameters
@@ -27,7 +18,6 @@ from offline.evaluate.face_metrics import watch
 from offline.experiments.setup import Setup
 from offline.experiments.subjects import Subject
 
-_LOOPS = (FACE_OVAL, OUTER_LIPS, INNER_LIPS, LEFT_EYE, RIGHT_EYE, LEFT_BROW, RIGHT_BROW)
 _MOUTH_PARTS = (Part.UPPER_TEETH, Part.LOWER_TEETH, Part.TONGUE)
 _SUBPIXEL_BITS = 4
 
@@ -94,7 +84,7 @@ def filled_points(tracked: list[Landmarks | None], size: int) -> list[np.ndarray
 def draw(points: np.ndarray, size: int) -> np.ndarray:  # [478, 2] px
     """Landmarks as lines on black, ``[size, size, 6]`` uint8 as a conditioning; its last three channels are black."""
     lines = np.zeros((size, size, 3), np.uint8)
-    for number, loop in enumerate(_LOOPS):
+    for number, loop in enumerate(LINE_LOOPS):
         color = tuple(int(255 * bool((number + 1) & bit)) for bit in (1, 2, 4))
         # OpenCV counts from the middle of the first pixel, we from its corner.
         corners = np.round((points[list(loop)] - 0.5) * 2**_SUBPIXEL_BITS).astype(np.int32)

@@ -14,6 +14,7 @@ import numpy as np
 
 from face.files import atomic
 from offline.dataset.pixel_error import distances
+from offline.evaluate.report import heat_colors
 from offline.experiments.intervals import Interval
 from offline.experiments.subjects import Subject
 from offline.experiments.tables import Table
@@ -27,8 +28,7 @@ _MARGIN = 18  # px of a row's title
 def heat_map(image: np.ndarray, truth: np.ndarray) -> np.ndarray:  # both [H, W, 3] uint8
     """Each pixel's distance as a color, the mean in the corner, ``[H, W, 3]`` uint8 RGB."""
     distance = distances(image, truth)
-    share = (np.clip(distance / _BRIGHTEST, 0, 1) * 255).astype(np.uint8)
-    heat = cv2.cvtColor(cv2.applyColorMap(share, cv2.COLORMAP_INFERNO), cv2.COLOR_BGR2RGB)
+    heat = heat_colors(distance, _BRIGHTEST)
     size = len(image) / 256
     place = (round(6 * size), round(250 * size))
     cv2.putText(heat, f"{distance.mean():.1f}", place, cv2.FONT_HERSHEY_SIMPLEX, size, (255, 255, 255), 1, cv2.LINE_AA)

@@ -13,6 +13,8 @@ import h11
 from aiortc.exceptions import InvalidStateError
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from live.streaming.http.links import is_loopback
+
 COMPLETE_S = 10.0  # for a TLS handshake, and for a request: its header and its body
 MOST_OF_ADDRESS = 256  # connections of one address: many pages behind one router
 _OF_HANDLES = 0.5  # share of the process's handles for HTTP; viewers' UDP needs some too
@@ -101,4 +103,4 @@ def _most_connections() -> int:
 
 
 def _is_loopback(address: str | None) -> bool:
-    return address is None or address == "::1" or address.startswith("127.")
+    return address is None or is_loopback(address)
