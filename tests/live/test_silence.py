@@ -52,57 +52,45 @@ class Watched:
             return first()
 
 
+@pytest.fixture
+def watched(model, target_info, portrait, quick):
+    """A loop whose guest has sent one frame, and sends no more."""
+    loop = pipeline(model, target_info, ListSource([], then_wait=True), drop=True)
+    watched = Watched(loop)
+    assert loop.admit("a")
+    loop.start()
+    loop.deliver("a", Frame(portrait, time.monotonic(), 0))
+    yield watched
+    loop.stop()
+
+
 def state(expected: State):
     return lambda state, _: state is expected
 
 
-def test_a_silent_camera_is_stalled_then_paused_and_goes_on_by_itself(model, target_info, portrait, quick):
-    loop = pipeline(model, target_info, ListSource([], then_wait=True), drop=True)
-    watched = Watched(loop)
-    assert loop.admit("a")
-    loop.start()
-    try:
-        loop.deliver("a", Frame(portrait, time.monotonic(), 0))
-        watched.wait(state(State.CALIBRATING))
-        watched.wait(state(State.STALLED))
-        paused = watched.wait(state(State.PAUSED))
-        assert paused.conditioned.landmarks is None
-        again_s = time.monotonic()
-        loop.deliver("a", Frame(portrait, again_s, 1))
-        again = watched.wait(lambda _, generated: generated.captured_s == again_s)
-        assert again.conditioned.landmarks is not None and loop.state is not State.PAUSED
-    finally:
-        loop.stop()
+def test_a_silent_camera_is_stalled_then_paused_and_goes_on_by_itself(watched, portrait):
+    watched.wait(state(State.CALIBRATING))
+    watched.wait(state(State.STALLED))
+    paused = watched.wait(state(State.PAUSED))
+    assert paused.conditioned.landmarks is None
+    again_s = time.monotonic()
+    watched.loop.deliver("a", Frame(portrait, again_s, 1))
+    again = watched.wait(lambda _, generated: generated.captured_s == again_s)
+    assert again.conditioned.landmarks is not None and watched.loop.state is not State.PAUSED
 
 
-def test_a_silent_camera_s_target_comes_to_rest(model, target_info, portrait, quick):
-    loop = pipeline(model, target_info, ListSource([], then_wait=True), drop=True)
-    watched = Watched(loop)
-    assert loop.admit("a")
-    loop.start()
-    try:
-        loop.deliver("a", Frame(portrait, time.monotonic(), 0))
-        first = watched.wait(state(State.CALIBRATING))
-        rest = target_info.resting().expression
-        from_rest = lambda generated: np.abs(generated.conditioned.parameters.expression - rest).max()  # noqa: E731
-        assert from_rest(first) > 0.05
-        watched.wait(lambda _, generated: from_rest(generated) < 1e-6)
-    finally:
-        loop.stop()
+def test_a_silent_camera_s_target_comes_to_rest(watched, target_info):
+    first = watched.wait(state(State.CALIBRATING))
+    rest = target_info.resting().expression
+    from_rest = lambda generated: np.abs(generated.conditioned.parameters.expression - rest).max()  # noqa: E731
+    assert from_rest(first) > 0.05
+    watched.wait(lambda _, generated: from_rest(generated) < 1e-6)
 
 
-def test_after_a_guest_the_loop_waits(model, target_info, portrait, quick):
-    loop = pipeline(model, target_info, ListSource([], then_wait=True), drop=True)
-    watched = Watched(loop)
-    assert loop.admit("a")
-    loop.start()
-    try:
-        loop.deliver("a", Frame(portrait, time.monotonic(), 0))
-        watched.wait(state(State.CALIBRATING))
-        loop.dismiss("a")
-        watched.wait(state(State.WAITING))
-    finally:
-        loop.stop()
+def test_after_a_guest_the_loop_waits(watched):
+    watched.wait(state(State.CALIBRATING))
+    watched.loop.dismiss("a")
+    watched.wait(state(State.WAITING))
 
 
 def test_a_mailbox_is_waited_for_so_long_only():
