@@ -278,6 +278,8 @@ def _run_alone(
 ) -> Pipeline:
     """Run without a server until the end; gives the loop."""
     pipeline, _ = prepare(options, ended, closing, lambda *_: None)
+    if ended.is_set():  # by a signal: the loop has not been started
+        raise UserError("Stopped while it was getting ready: no frame was made.")
     if file is not None:
         asyncio.run(record(pipeline, file, _bit_rate(options), ended))
     else:
