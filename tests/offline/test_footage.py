@@ -24,6 +24,11 @@ def someone(model):
     return portraits(model, 4)
 
 
+@pytest.fixture(scope="module")
+def another(model):
+    return portraits(model, 7)
+
+
 def film(path, images):
     with VideoWriter(path, 25) as writer:
         for picture in images:
@@ -92,8 +97,8 @@ def test_too_few_frames_a_second_say_so(someone, tmp_path):
         track_video(tmp_path / "a.mp4", RATE)
 
 
-def test_scenes_are_named(model, someone, tmp_path):
-    bright = [np.clip(p.astype(int) + 90, 0, 255).astype(np.uint8) for p in portraits(model, 7)]
+def test_scenes_are_named(someone, another, tmp_path):
+    bright = [np.clip(p.astype(int) + 90, 0, 255).astype(np.uint8) for p in another]
     with pytest.raises(UserError, match=r"cut into scenes at 0\.3 s"):
         track_video(film(tmp_path / "a.mp4", [*someone, *bright]), RATE)
 
@@ -105,8 +110,8 @@ def test_fast_motion_is_no_cut():
     assert find_cuts(changes).tolist() == [50, 120]
 
 
-def test_several_people(model, someone, tmp_path):
-    both = [np.hstack([a, b]) for a, b in zip(someone, portraits(model, 7), strict=True)]
+def test_several_people(someone, another, tmp_path):
+    both = [np.hstack([a, b]) for a, b in zip(someone, another, strict=True)]
     with pytest.raises(UserError, match=r"several people at 0\.0 s"):
         track_video(film(tmp_path / "a.mp4", both), RATE)
 
