@@ -31,8 +31,8 @@ def another(model):
 
 def film(path, images):
     with VideoWriter(path, 25) as writer:
-        for picture in images:
-            writer.write(picture)
+        for image in images:
+            writer.write(image)
     return path
 
 
@@ -91,8 +91,8 @@ def test_a_fast_camera_is_tracked_at_the_rate_that_is_played(someone, tmp_path):
 
 def test_too_few_frames_a_second_say_so(someone, tmp_path):
     with VideoWriter(tmp_path / "a.mp4", 1) as writer:
-        for picture in someone[:3]:
-            writer.write(picture)
+        for image in someone[:3]:
+            writer.write(image)
     with pytest.raises(UserError, match="has 1 frames a second, too few to be shown at 25"):
         track_video(tmp_path / "a.mp4", RATE)
 
@@ -127,10 +127,10 @@ def test_a_face_that_wanders(someone, tmp_path):
     wide = np.full((2 * SIZE, 3 * SIZE, 3), 90, np.uint8)
     images = []
     for k in range(60):
-        picture = wide.copy()
+        image = wide.copy()
         left = max(0, k - 22) * 10
-        picture[:SIZE, left : left + SIZE] = someone[0]
-        images.append(picture)
+        image[:SIZE, left : left + SIZE] = someone[0]
+        images.append(image)
     with pytest.raises(UserError, match="wanders far"):
         track_video(film(tmp_path / "a.mp4", images), RATE)
 

@@ -156,8 +156,8 @@ def test_training_feeds_outputs_back_in_the_exported_steps_order(seen_by_the_gen
 
     inputs = {name: np.zeros((8, 8, 6 if name.startswith("c") else 3), np.uint8) for name in INPUTS}
     inputs["output_1"] += 255
-    picture = ExportedStep(Shows())(*(torch.from_numpy(inputs[name]) for name in INPUTS))
-    assert int(picture.float().mean()) == round((0.5 - 0.25 + 1) * 127.5)
+    image = ExportedStep(Shows())(*(torch.from_numpy(inputs[name]) for name in INPUTS))
+    assert int(image.float().mean()) == round((0.5 - 0.25 + 1) * 127.5)
 
 
 @pytest.mark.slow
