@@ -112,7 +112,7 @@ def server_settings(options: Options, signing: Signing, output: OutputFile | Non
         servers=[parse_server(text) for text in (*options.ice, *os.environ.get(ICE_VARIABLE, "").split())],
         most_viewers=options.max_viewers,
         most_sessions=options.max_sessions,
-        bit_rate=_bit_rate(options),
+        bitrate=_bitrate(options),
         udp_ports=_port_range(options.udp_ports),
         publish=_web_address(options.publish),
         publish_token=os.environ.get(PUBLISH_VARIABLE) or None,
@@ -122,7 +122,7 @@ def server_settings(options: Options, signing: Signing, output: OutputFile | Non
     )
 
 
-def _bit_rate(options: Options) -> int | None:
+def _bitrate(options: Options) -> int | None:
     return options.bitrate and options.bitrate * 1000
 
 
@@ -281,7 +281,7 @@ def _run_alone(
     if ended.is_set():  # by a signal: the loop has not been started
         raise UserError("Stopped while it was getting ready: no frame was made.")
     if file is not None:
-        asyncio.run(record(pipeline, file, _bit_rate(options), ended))
+        asyncio.run(record(pipeline, file, _bitrate(options), ended))
     else:
         pipeline.start()
         ended.wait()
