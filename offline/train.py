@@ -81,7 +81,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def make_target(model: MorphableModel, folder: Path, options: TargetOptions, ranks: Ranks) -> None:
     """Train on ``folder/dataset``, export and evaluate."""
     dataset = Dataset(folder / "dataset", model)
-    learn_with_options([dataset], folder / "run", options.training, ranks)
+    learn_with_options([dataset], folder / "run", options.training, ranks, options.labels)
     if ranks.first:
         target = export(dataset, folder / "run", options.labels, options.targets)
         evaluate(model, dataset, target, folder / "report", options.evaluation.load())
