@@ -23,6 +23,7 @@ from pathlib import Path
 import torch
 
 from face.errors import UserError
+from face.files import check_output_folder
 from face.morphable import MorphableModel
 from offline.cli_errors import one_sentence
 from offline.dataset.dataset import Dataset
@@ -104,6 +105,7 @@ def main() -> int:
     parser.add_argument("--run", type=Path, required=True, help="folder of the run; resumed if it exists")
     add_options(parser)
     arguments = parser.parse_args()
+    check_output_folder(arguments.run)
     model = MorphableModel.load()
     with Ranks.join() as ranks:
         people = [Dataset(folder, model) for folder in arguments.datasets]
