@@ -85,7 +85,7 @@ def make_target(model: MorphableModel, options: TargetOptions, ranks: Ranks) -> 
     """Train on the folder's ``dataset``, export and evaluate."""
     folder = options.folder
     dataset = Dataset(folder / "dataset", model)
-    learn_with_options([dataset], folder / "run", options.training, ranks)
+    learn_with_options([dataset], folder / "run", options.training, ranks, options.labels)
     if ranks.first:
         target = export(dataset, folder / "run", options.labels, options.targets)
         evaluate(model, dataset, target, folder / "report", options.evaluation.load())

@@ -40,6 +40,15 @@ def run(loop):
     return seen
 
 
+def test_the_look_is_matched_while_it_is_calibrated(model, target_info, portraits):
+    loop = pipeline(model, target_info, ListSource([*portraits, np.zeros_like(portraits[0])]))
+    matches = []
+    loop.sinks.append(lambda _: matches.append(loop.match))
+    run(loop)
+    assert loop.calibration < 1 and all(0 < match.score <= 1 for match in matches[:-1])
+    assert matches[-1] is None  # no face
+
+
 class Elsewhere(NmfcGenerator):
     """Generates as if not on the CPU's cores."""
 
