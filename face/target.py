@@ -53,7 +53,7 @@ class TargetInfo:
         versions: what made the file.
         portrait: a small image of the person, JPEG in base64; may be empty.
         camera_map: ``[M, 6]`` weights of ``face.camera_map.CameraMap``; may be empty.
-        motion_center, motion_whitening: ``[3 + E]`` and ``[3 + E, 3 + E]``, pose and expression that training showed:
+        motion_center, motion_whitening: ``[6 + E]`` and ``[6 + E, 6 + E]``, pose and expression that training showed:
             see ``face.motion_range``; may be empty.
         consent: who permitted what; ``None`` in targets made before there was such a record.
     """

@@ -10,7 +10,8 @@ until they agree with the very pixels that are to be generated: they show how mu
 
 DIR gets ``scores.json``, ``scores.txt``, ``sheet.png`` (conditioning, output, truth) and ``heat.png`` (mean distance of
 each pixel, dark to bright). For other people's videos there is no truth: ``driven.json`` says how far the target does
-what its conditioning says.
+what its conditioning says, how far its background differs from its median over time (gray levels), and in how many
+frames that is more than 12.
 """
 
 from __future__ import annotations
