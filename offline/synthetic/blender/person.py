@@ -217,7 +217,7 @@ def draw_person(seed: int) -> Person:
         redness=float(rng.beta(1.2, 3) * (1 - gray)), gray_variety=0.10 + 0.5 * gray * (1 - gray) * 4 * 0.5,
         brow_melanin=float(np.clip(melanin * (1 - 0.5 * gray) - 0.05, 0.2, 0.88)),
         brow_hairs=int(rng.uniform(1300, 1900)),
-        brow_width=float(rng.uniform(1.0, 1.3) if man else rng.uniform(0.8, 1.05)), upper_lashes=95 if man else 170,
+        brow_width=float(rng.uniform(0.85, 1.15) if man else rng.uniform(0.65, 0.9)), upper_lashes=95 if man else 170,
         lower_lashes=40 if man else 50, lash_reach=0.5 if man else 0.70, beard=beard,
         beard_melanin=float(melanin * (1 - 0.8 * gray)), cloth=_CLOTHS[rng.integers(len(_CLOTHS))],
         collar=float(rng.choice([0.0, 0.7])), backdrop=int(rng.integers(10_000)), light=seed, ease=ease,
