@@ -12,8 +12,8 @@ from face.errors import UserError
 
 DEFAULT_TEXT = "AI-generated"
 _FACE = cv2.FontFace("sans")
-_WEIGHT = 500
-_HIDES, _WHITE = 0.65, 255.0  # how much the plate hides; the letters' gray level
+_WEIGHT = 600
+_HIDES, _WHITE = 0.5, 255.0  # how much the plate hides; the letters' gray level
 _LEGIBLE_PX, _SMALLEST_PX = 9, 5  # letters' height: no less if there is room; no less at all
 _MARGIN = 0.02  # from the border, in image heights
 
@@ -38,8 +38,8 @@ class LabelSettings:
     """
 
     text: str = DEFAULT_TEXT
-    place: Place = Place.BOTTOM_LEFT
-    size: float = 0.05
+    place: Place = Place.TOP_LEFT
+    size: float = 0.04
 
     def __post_init__(self) -> None:
         if not self.text.strip():

@@ -28,7 +28,7 @@ from tqdm import tqdm
 from face.camera_map import CameraMap
 from face.conditioning import CpuConditioning
 from face.errors import UserError
-from face.files import sha256
+from face.files import check_output_folder, sha256
 from face.landmarks import Landmarks
 from face.live_fit import LiveFit
 from face.morphable import MorphableModel
@@ -210,6 +210,8 @@ def main() -> int:
     arguments = parser.parse_args()
     if (arguments.dataset is None) == (arguments.source is None):
         parser.error("give a dataset, or videos with --source")
+    if arguments.report:
+        check_output_folder(arguments.report)
     model = MorphableModel.load()
     networks = options_of(EvaluationOptions, arguments).load()
     if arguments.source:

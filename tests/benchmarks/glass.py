@@ -25,7 +25,7 @@ from live.frames import Generated
 from live.streaming.media.video_encoder import SharedEncoder
 
 BITS, BAR_ROWS = 24, 8  # a counter of milliseconds, 4.6 hours
-EVERY = 3  # frames of which one is read: reading takes 3 ms of the processors that the frames wait for
+EVERY = 3  # frames of which one is read: reading takes 3 ms of the CPUs that the frames wait for
 READ = """async ([seconds, bits, rows, every, origin]) => {
   const video = document.getElementById('video');
   const offset = performance.timeOrigin - origin;
@@ -62,7 +62,7 @@ def paint(image: np.ndarray, ms: int) -> None:
 
 
 def stolen_s() -> float:
-    """Processor seconds that this machine wanted and its host gave to others, since it started."""
+    """CPU seconds that this machine wanted and its host gave to others, since it started."""
     return int(Path("/proc/stat").read_text().split()[8]) / os.sysconf("SC_CLK_TCK")
 
 
@@ -105,7 +105,7 @@ def main() -> int:
         "frames read": len(found),
         "fed": fed,
         "dropped": dropped,
-        "taken by the host's other guests, % of one processor": round(100 * stolen, 1),
+        "taken by the host's other guests, % of one CPU": round(100 * stolen, 1),
         "capture to (p50, p95 ms)": columns,
         "stages (p50, p95 ms)": {n: [round(a, 2), round(b, 2)] for n, (a, b) in stages.items()},
     }

@@ -20,6 +20,26 @@ const SENTENCES = {
 const BAD = new Set(['face lost', 'stalled', 'camera gone', 'closed']);
 const MAKES_FRAMES = new Set(['live', 'calibrating', 'face lost']);
 
+/** @typedef {import('./messages.js').Match} Match */
+
+const GOOD_MATCH = 0.8;
+
+/**
+ * Whether a look is near enough to rest.
+ * @param {Match | null | undefined} match
+ */
+export const isGood = (match) => (match?.score ?? 0) >= GOOD_MATCH;
+
+/**
+ * What to change to look neutral.
+ * @param {Match | null | undefined} match
+ */
+function advice(match) {
+  if (!match) return SENTENCES.calibrating;
+  if (isGood(match)) return 'Good: keep looking so.';
+  return match.head < match.expression ? 'Look straight at the camera.' : 'Relax your face, close your mouth.';
+}
+
 /**
  * @typedef {object} Knowledge
  * @property {boolean} tokenWanted
@@ -57,5 +77,6 @@ export function describe({ tokenWanted, openFor, silentFor, figures, frozenFor, 
     return plain('no image', 'bad', trouble || 'No image arrives; trying again.');
   }
   const tone = state === 'live' ? 'good' : BAD.has(state) ? 'bad' : 'wait';
-  return { word: state, tone, sentence: detail || SENTENCES[state] || '', progress: progress ?? null };
+  const usual = state === 'calibrating' ? advice(figures.match) : SENTENCES[state];
+  return { word: state, tone, sentence: detail || usual || '', progress: progress ?? null };
 }
