@@ -29,10 +29,13 @@ class ReconstructionOptions:
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Options by the names of ``ReconstructionOptions``."""
     parser.add_argument("videos", type=Path, nargs="+", metavar="VIDEO", help="videos of the person")
-    parser.add_argument(
+    footage = parser.add_argument_group("footage")
+    footage.add_argument(
         "--held-out", type=Path, action="append", default=[], metavar="VIDEO",
         help="video to test on, never trained on (default: the last third of every video)",
     )  # fmt: skip
-    parser.add_argument("--size", type=int, default=256, help="height and width of the crop in px (default 256)")
-    parser.add_argument("--rate", type=float, default=RATE, metavar="FPS",
-                        help="frames a second that footage is brought to (default 25, as the loop plays)")  # fmt: skip
+    footage.add_argument(
+        "--size", type=int, default=256, metavar="PX", help="height and width of the crop in px (default 256)"
+    )
+    footage.add_argument("--rate", type=float, default=RATE, metavar="FPS",
+                         help="frames a second that footage is brought to (default 25, as the loop plays)")  # fmt: skip

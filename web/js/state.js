@@ -1,6 +1,6 @@
 // What the page says of the stream, from all that it knows. "Live" only while the video element itself shows new frames.
 
-import { SILENCE_MS } from './status.js';
+import { SILENCE_MS } from './socket.js';
 
 const FROZEN_MS = 1500; // without a new frame; a source of one frame a second still counts as moving
 const PATIENCE_MS = 3000; // before a first image is missed
@@ -36,7 +36,7 @@ export const isGood = (match) => (match?.score ?? 0) >= GOOD_MATCH;
  */
 function advice(match) {
   if (!match) return SENTENCES.calibrating;
-  if (isGood(match)) return 'Good: keep looking so.';
+  if (isGood(match)) return 'Good. Hold it.';
   return match.head < match.expression ? 'Look straight at the camera.' : 'Relax your face, close your mouth.';
 }
 
