@@ -18,12 +18,14 @@ class ReconstructionOptions:
         held_out: to test on; if there are none, the last third of every video.
         size: height and width of the crop in px.
         rate: frames a second that the videos are brought to.
+        teeth: draw teeth and tongue in the conditioning.
     """
 
     videos: list[Path]
     held_out: list[Path] = field(default_factory=list)
     size: int = 256
     rate: float = RATE
+    teeth: bool = True
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -39,3 +41,10 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
     footage.add_argument("--rate", type=float, default=RATE, metavar="FPS",
                          help="frames a second that footage is brought to (default 25, as the loop plays)")  # fmt: skip
+    add_teeth_option(footage)
+
+
+def add_teeth_option(options: argparse.ArgumentParser | argparse._ArgumentGroup) -> None:
+    """The option that leaves teeth out, as ``teeth``."""
+    options.add_argument("--no-teeth", dest="teeth", action="store_false",
+                         help="leave the mouth black in the conditioning, in training and live")  # fmt: skip

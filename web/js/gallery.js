@@ -22,7 +22,7 @@ export function consentRows({ provenance, consent }) {
     ['Permission', consent.permission],
     ['Given by', consent.permitted_by],
     ['Given on', day],
-    ['Label', consent.label_optional ? 'The operator may take it off.' : 'Always on.'],
+    ['Label', consent.label_optional ? 'May be left off.' : 'Always on.'],
   ];
 }
 

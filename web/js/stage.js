@@ -32,6 +32,7 @@ export class Stage {
   /** @param {boolean} fresh whether the image moves; one that does not is dimmed */
   showFresh(fresh) {
     this.#screen.dataset.fresh = String(fresh);
+    this.#screen.dataset.empty = String(!this.#plain && !this.#video.videoWidth);
   }
 
   /** @param {boolean} camera whether the source is this page's camera; else its landmarks are shown */

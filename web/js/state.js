@@ -36,7 +36,7 @@ export const isGood = (match) => (match?.score ?? 0) >= GOOD_MATCH;
  */
 function advice(match) {
   if (!match) return SENTENCES.calibrating;
-  if (isGood(match)) return 'Good: keep looking so.';
+  if (isGood(match)) return 'Good. Hold it.';
   return match.head < match.expression ? 'Look straight at the camera.' : 'Relax your face, close your mouth.';
 }
 

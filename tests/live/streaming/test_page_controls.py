@@ -99,7 +99,7 @@ def test_calibration_says_how_near_the_look_is_to_rest(chromium, running, camera
         for match, words, outline in [
             ({"score": 0.3, "expression": 0.9, "head": 0.3}, "Look straight at the camera.", "poor"),
             ({"score": 0.4, "expression": 0.4, "head": 1.0}, "Relax your face", "poor"),
-            ({"score": 0.92, "expression": 0.92, "head": 1.0}, "Good", "good"),
+            ({"score": 0.92, "expression": 0.92, "head": 1.0}, "Good. Hold it.", "good"),
         ]:
             page.evaluate(
                 "match => Object.assign(figures, { state: 'calibrating', progress: 0.5, match })", match
