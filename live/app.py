@@ -17,10 +17,11 @@ from platformdirs import user_config_path
 from face.errors import UserError
 from face.folders import writable
 from face.morphable import MorphableModel
-from face.target import find_target
+from face.target import PREVIEW, find_target
 from face.threads import compute_on_one_thread
 from live import logs
 from live.device import choose
+from live.followed_target import FollowedTarget
 from live.frames import Generated
 from live.options import Options
 from live.outputs import from_options
@@ -238,6 +239,8 @@ def prepare(
     words = "The first start compiles for this CPU, up to half a minute."
     print(f"getting ready: {words}", flush=True)
     warm_up(pipeline, ended, lambda part: tell(words, 0.3 + 0.6 * part))
+    if path.name == PREVIEW:
+        closing.enter_context(FollowedTarget(path, lambda: load_target(path, pipeline.model, gpu), pipeline.show))
     return pipeline, Gallery(pipeline.model, TARGET_FOLDERS, path, gpu=gpu)
 
 

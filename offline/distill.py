@@ -85,13 +85,12 @@ def main() -> int:
     model = MorphableModel.load()
     teacher = read_info(arguments.teacher, model.hash)
     options = TargetOptions.of(arguments, teacher)
-    folder = arguments.out or Path("runs") / options.labels.name
     dataset = Dataset(arguments.dataset, model)
     with Ranks.join() as ranks:
         if ranks.first:
-            write_teacher_dataset(model, dataset, arguments.teacher, arguments.driver, folder / "dataset")
+            write_teacher_dataset(model, dataset, arguments.teacher, arguments.driver, options.folder / "dataset")
         ranks.wait()
-        make_target(model, folder, options, ranks)
+        make_target(model, options, ranks)
     return 0
 
 

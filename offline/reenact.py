@@ -23,6 +23,7 @@ from tqdm import tqdm
 from face.conditioning import CpuConditioning
 from face.drawing import draw_conditioning, draw_landmarks
 from face.errors import UserError
+from face.files import check_output_file
 from face.fit_online import CALIBRATION_FRAMES
 from face.frame_chain import ConditionedFrame, FrameChain
 from face.morphable import MorphableModel
@@ -161,6 +162,7 @@ def main() -> int:
     parser.add_argument("--expressive", action="store_true", help="the sheet shows grins, O's, closed mouths, frowns")
     parser.add_argument("--compare", action="store_true", help="source, NMFC and output side by side (with --out)")
     arguments = parser.parse_args()
+    check_output_file(arguments.out or arguments.sheet)
     if arguments.out and len(arguments.source) > 1:
         parser.error("--out takes one --source")
     model = MorphableModel.load()

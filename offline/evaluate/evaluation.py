@@ -10,7 +10,8 @@ until they agree with the very pixels that are to be generated: they show how mu
 
 DIR gets ``scores.json``, ``scores.txt``, ``sheet.png`` (conditioning, output, truth) and ``heat.png`` (mean distance of
 each pixel, dark to bright). For other people's videos there is no truth: ``driven.json`` says how far the target does
-what its conditioning says.
+what its conditioning says, how far its background differs from its median over time (gray levels), and in how many
+frames that is more than 12.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from tqdm import tqdm
 from face.camera_map import CameraMap
 from face.conditioning import CpuConditioning
 from face.errors import UserError
-from face.files import sha256
+from face.files import check_output_folder, sha256
 from face.landmarks import Landmarks
 from face.live_fit import LiveFit
 from face.morphable import MorphableModel
@@ -209,6 +210,8 @@ def main() -> int:
     arguments = parser.parse_args()
     if (arguments.dataset is None) == (arguments.source is None):
         parser.error("give a dataset, or videos with --source")
+    if arguments.report:
+        check_output_folder(arguments.report)
     model = MorphableModel.load()
     networks = options_of(EvaluationOptions, arguments).load()
     if arguments.source:

@@ -24,7 +24,7 @@ from tqdm import tqdm
 from face.camera_map import CameraMap
 from face.conditioning import CpuConditioning
 from face.errors import UserError
-from face.files import sha256
+from face.files import check_output_folder, sha256
 from face.fit_joint_identity import fit_identity
 from face.fitting import FitSettings, LandmarkBasis, landmarks_camera, reprojection_error
 from face.landmarks import Landmarks, inner_face
@@ -251,6 +251,7 @@ def main() -> int:
     parser.add_argument("out", type=Path, help="folder for the dataset")
     add_options(parser)
     arguments = parser.parse_args()
+    check_output_folder(arguments.out)
     reconstruct(arguments.out, options_of(ReconstructionOptions, arguments))
     return 0
 

@@ -13,6 +13,7 @@ import sys
 from pathlib import Path
 
 from face.errors import UserError
+from face.files import check_output_folder
 from offline.cli_errors import one_sentence
 from offline.synthetic.blender import environment
 
@@ -40,6 +41,7 @@ def main() -> int:
     film.add_argument("--environment", type=Path, default=environment.default_folder(), metavar="DIR",
                       help="where Blender's environment is, or is made (default %(default)s)")  # fmt: skip
     arguments = parser.parse_args()
+    check_output_folder(arguments.out)
     if arguments.size < 64 or arguments.size % 2:
         raise UserError("--size must be even, and 64 or more.")
     environment.enter(arguments.environment)

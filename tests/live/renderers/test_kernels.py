@@ -73,7 +73,7 @@ def test_the_kernels_draw_what_the_cpu_draws(model, library, size):
             assert np.abs(around - drawn[y, x]).max(2).min() <= 8
 
 
-def test_a_face_beyond_the_picture_is_cut_off(model, library):
+def test_a_face_beyond_the_image_is_cut_off(model, library):
     mesh, size = FaceMesh(model), 128
     parameters = FaceParameters(np.zeros(80), units(), camera(10, 5, 3, scale=200, size=size), np.array([5.0, 3]))
     assert (draw(library, mesh, parameters, size) != CpuConditioning(model, size).render(parameters)).mean() <= 0.001
