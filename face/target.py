@@ -55,6 +55,8 @@ class TargetInfo:
         camera_map: ``[M, 6]`` weights of ``face.camera_map.CameraMap``; may be empty.
         motion_center, motion_whitening: ``[6 + E]`` and ``[6 + E, 6 + E]``, pose and expression that training showed:
             see ``face.motion_range``; may be empty.
+        teeth: ``[4]`` where teeth and tongue lie in the conditioning, ``face.mouth_parts.TeethPlacement``; empty where
+            training saw none, as in targets made before there were any.
         consent: who permitted what; ``None`` in targets made before there was such a record.
     """
 
@@ -78,6 +80,7 @@ class TargetInfo:
     camera_map: list[list[float]] = field(default_factory=list)
     motion_center: list[float] = field(default_factory=list)
     motion_whitening: list[list[float]] = field(default_factory=list)
+    teeth: list[float] = field(default_factory=list)
     consent: Consent | None = None
     format: int = FORMAT
 

@@ -84,6 +84,9 @@ def learn_with_options(
     if options.batch % ranks.count:
         raise UserError(f"--batch {options.batch} does not share out evenly among {ranks.count} processes.")
     profile = chosen_profile(run, options)
+    for dataset in people if ranks.first else ():
+        if "teeth" not in dataset.manifest:
+            print(f"{dataset.folder} is older than teeth in the conditioning: 'python -m offline.redraw' draws them.")
     if ranks.device.type == "cuda":  # which would wait for them
         if ranks.first:
             for dataset in people:

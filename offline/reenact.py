@@ -27,6 +27,7 @@ from face.files import check_output_file
 from face.fit_online import CALIBRATION_FRAMES
 from face.frame_chain import ConditionedFrame, FrameChain
 from face.morphable import MorphableModel
+from face.mouth_parts import TeethPlacement
 from face.parameters import FaceParameters
 from face.retarget import Mode, Retargeter, RetargetSettings
 from face.target import TargetInfo, read_info
@@ -95,7 +96,10 @@ def reenact(model: MorphableModel, target: Path, info: TargetInfo, source: Path,
     Raises:
         UserError: the video cannot be read, or shows no face although it is to show the target person.
     """
-    renderer, generator = CpuConditioning(model, info.size), Rollout(onnx_network(target))
+    renderer, generator = (
+        CpuConditioning(model, info.size, TeethPlacement.of(info.teeth)),
+        Rollout(onnx_network(target)),
+    )
     if mode == SELF:
         retargeting, settings = SelfReenactment(source, info), RetargetSettings()
         chain = FrameChain(model, info, renderer, retargeting, identity=np.array(info.identity))

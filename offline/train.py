@@ -72,13 +72,17 @@ class TargetOptions:
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Options of all that follows on a dataset, for this command and ``offline.distill``."""
-    training_options.add_options(parser)
     export_options.add_options(parser)
+    training_options.add_options(parser)
     evaluation_options.add_options(parser)
-    parser.add_argument("--out", type=Path, help="folder for dataset, run and report (default runs/NAME)")
-    parser.add_argument(
-        "--targets", type=Path, default=new_target_folder(), help="folder for the target (default %(default)s)"
+    output = parser.add_argument_group("output")
+    output.add_argument(
+        "--out", type=Path, metavar="DIR", help="folder for dataset, run and report (default runs/NAME)"
     )
+    output.add_argument(
+        "--targets", type=Path, metavar="DIR", default=new_target_folder(),
+        help="folder for the target (default %(default)s)",
+    )  # fmt: skip
 
 
 def make_target(model: MorphableModel, options: TargetOptions, ranks: Ranks) -> None:

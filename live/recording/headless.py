@@ -26,7 +26,7 @@ async def record(pipeline: Pipeline, file: OutputFile, bitrate: int | None, ende
         UserError: recording failed; the text says why.
     """
     await asyncio.to_thread(h264_encoder)  # a first search takes seconds, in which frames would be lost
-    session = Session(pipeline, asyncio.get_running_loop(), bitrate)
+    session = Session(pipeline, asyncio.get_running_loop(), bitrate, drop=False)  # every frame counts
     recorder = Recorder(session, file, lambda _: ended.set())
     pipeline.start()
     await asyncio.to_thread(ended.wait)

@@ -31,10 +31,14 @@ class Session:
         loop: the event loop of its viewers.
         bitrate: of the video, bits per second; ``None`` for what their size wants.
         key: what its addresses begin with, after ``/sessions/``; cannot be guessed. Empty for the main session.
+        drop: a frame replaces one that still waits to be encoded (live). Otherwise the loop waits.
     """
 
-    def __init__(self, pipeline: Pipeline, loop: asyncio.AbstractEventLoop, bitrate: int | None, key: str = "") -> None:
-        self.pipeline, self.key = pipeline, key
+    def __init__(
+        self, pipeline: Pipeline, loop: asyncio.AbstractEventLoop, bitrate: int | None, key: str = "",
+        drop: bool = True,
+    ) -> None:  # fmt: skip
+        self.pipeline, self.key, self._drop = pipeline, key, drop
         self._loop, self._bitrate = loop, bitrate
         self._encoders: dict[Codec, SharedEncoder] = {}
         self.jpeg_viewers = 0  # who watch without WebRTC
@@ -48,8 +52,9 @@ class Session:
         if codec not in self._encoders:
             fail = functools.partial(self.pipeline.fail, f"encode {codec}")
             self._encoders[codec] = SharedEncoder(
-                self._loop, self.pipeline.metrics, fail, codec, self._bitrate, newest=lambda: self.pipeline.latest
-            )
+                self._loop, self.pipeline.metrics, fail, codec, self._bitrate, newest=lambda: self.pipeline.latest,
+                drop=self._drop,
+            )  # fmt: skip
         return self._encoders[codec]
 
     @property

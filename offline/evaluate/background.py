@@ -69,7 +69,7 @@ class Silhouette:
         height, width = self._outline.shape
         moved = cv2.warpAffine(self._outline, move, (width, height), borderMode=cv2.BORDER_REPLICATE) > 0
         below = middle[1] + factor * (self._chin - self._middle[1])
-        moved[max(0, round(below)) :] = True
+        moved[max(0, min(round(below), self._chin)) :] = True  # shoulders stay where they are
         return moved
 
 

@@ -32,6 +32,7 @@ from face.files import check_output_folder, sha256
 from face.landmarks import Landmarks
 from face.live_fit import LiveFit
 from face.morphable import MorphableModel
+from face.mouth_parts import TeethPlacement
 from face.parameters import FaceParameters
 from face.target import TargetInfo, read_info
 from offline.cli_errors import one_sentence
@@ -113,7 +114,8 @@ def _score(
     model: MorphableModel, dataset: Dataset, target: Path, info: TargetInfo, span: tuple[int, int]
 ) -> tuple[_Take, dict[str, float]]:
     """A held-out take, rolled out with both kinds of cameras, and its scores."""
-    network, renderer, rate = onnx_network(target), CpuConditioning(model, info.size), float(dataset.manifest["rate"])
+    network, rate = onnx_network(target), float(dataset.manifest["rate"])
+    renderer = CpuConditioning(model, info.size, TeethPlacement.of(info.teeth))
     first, last = span
     truth = np.asarray(dataset.frames[first:last])
     true_landmarks = watch(truth, rate)

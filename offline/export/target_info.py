@@ -55,6 +55,7 @@ def describe(dataset: Dataset, profile: str, labels: TargetLabels) -> TargetInfo
         head_motion=rounded(head_motion),
         versions={"torch": torch.__version__, "onnx": onnx.__version__},
         camera_map=rounded(dataset.camera_map, 6),
+        teeth=rounded(np.array(dataset.teeth.values())) if dataset.teeth else [],
         motion_center=rounded(center), motion_whitening=rounded(whitening, 5),
         portrait=portrait(dataset.frames[chosen[_most_at_rest(expression, euler, p["gaze"][chosen])]]),
     )  # fmt: skip

@@ -10,9 +10,9 @@ import { LipSync } from './lipsync.js';
 import { ImageStream } from './mjpeg.js';
 import { Recording } from './recording.js';
 import { SettingsForm } from './settings.js';
+import { Status } from './socket.js';
 import { Stage } from './stage.js';
 import { describe, isGood } from './state.js';
-import { Status } from './status.js';
 import { Viewer } from './viewer.js';
 
 const SAY_MS = 250;

@@ -1,6 +1,6 @@
 // What the page says of the stream, from all that it knows. "Live" only while the video element itself shows new frames.
 
-import { SILENCE_MS } from './status.js';
+import { SILENCE_MS } from './socket.js';
 
 const FROZEN_MS = 1500; // without a new frame; a source of one frame a second still counts as moving
 const PATIENCE_MS = 3000; // before a first image is missed

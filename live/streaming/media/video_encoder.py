@@ -85,18 +85,19 @@ class SharedEncoder:
         bitrate: bits per second; by default as many as the frame's size wants.
         rate: frames per second that rate control assumes.
         newest: gives the last frame, for who joins while there are no new ones.
+        drop: a frame replaces one that still waits. Otherwise ``put`` waits until it is taken.
     """
 
     def __init__(
         self, loop: asyncio.AbstractEventLoop, metrics: Metrics, fail: Callable[[Exception], None],
         codec: Codec = Codec.H264, bitrate: int | None = None, rate: int = 25,
-        newest: Callable[[], Generated | None] = lambda: None,
+        newest: Callable[[], Generated | None] = lambda: None, drop: bool = True,
     ) -> None:  # fmt: skip
         self._loop, self._metrics, self._fail = loop, metrics, fail
         self._codec, self._bitrate, self._rate, self._newest = codec, bitrate, rate, newest
         self._begin_s, self._last_pts = time.monotonic(), -1
         self._put_s = -math.inf  # when a new frame last came
-        self._mailbox: Mailbox[Generated] = Mailbox()
+        self._mailbox: Mailbox[Generated] = Mailbox(drop)
         self._subscriptions: set[Subscription] = set()
         self._sinks: list[PacketSink] = []  # who take packets and do not watch
         self._want_key = threading.Event()
@@ -104,7 +105,7 @@ class SharedEncoder:
         self._thread.start()
 
     def put(self, generated: Generated) -> None:
-        """Encode this frame unless a newer one comes first; never blocks."""
+        """Encode this frame, or, where frames are dropped, a newer one that comes first."""
         self._put_s = time.monotonic()
         if self._subscriptions or self._sinks:
             with contextlib.suppress(Closed):

@@ -14,7 +14,7 @@ _MODES = 40
 _TONES = np.array(
     [(0.66, 0.42, 0.325), (0.56, 0.345, 0.25), (0.42, 0.245, 0.165), (0.27, 0.148, 0.095), (0.135, 0.070, 0.045)]
 )
-_IRISES: dict[str, tuple[Color, Color, Color]] = {  # rim, fibers, around the pupil
+IRISES: dict[str, tuple[Color, Color, Color]] = {  # rim, fibers, around the pupil
     "brown": ((0.030, 0.013, 0.006), (0.13, 0.062, 0.026), (0.12, 0.05, 0.016)),
     "dark": ((0.018, 0.009, 0.005), (0.060, 0.028, 0.014), (0.05, 0.022, 0.010)),
     "hazel": ((0.045, 0.032, 0.014), (0.17, 0.115, 0.045), (0.16, 0.07, 0.02)),
@@ -77,7 +77,7 @@ class Person:
     wrinkles: float = 0.1
     lid: float = 0.7
     asymmetry: float = 0.08
-    iris: tuple[Color, Color, Color] = _IRISES["brown"]
+    iris: tuple[Color, Color, Color] = IRISES["brown"]
     pupil: float = 0.255
     hair: str = "pulled back"
     hairline: str = "round"
@@ -208,7 +208,7 @@ def draw_person(seed: int) -> Person:
         tone=tuple(np.clip(tone, 0.03, 0.8)), lip_tone=tuple(lip),
         flush=float(rng.uniform(0.5, 1.2) * (1 - 0.5 * dark)), freckles=float(rng.beta(1.2, 2) * (0.4 + fair)),
         pores=float(rng.uniform(0.35, 0.65) * (1.2 if man else 0.9)), wrinkles=float(np.clip((age - 24) / 38, 0.05, 1)),
-        lid=float(rng.uniform(0.5, 0.9)), asymmetry=float(rng.normal(0, 0.09)), iris=_IRISES[str(eyes)],
+        lid=float(rng.uniform(0.5, 0.9)), asymmetry=float(rng.normal(0, 0.09)), iris=IRISES[str(eyes)],
         pupil=float(rng.uniform(0.21, 0.28)), hair=hair, hairline=hairline,
         strands=26_000 if hair == "curly" else 30_000,
         hair_length=float(rng.uniform(0.55, 1.15) if man else rng.uniform(0.85, 1.2)),
