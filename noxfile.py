@@ -56,10 +56,10 @@ def bench(session: nox.Session) -> None:
 
 
 @nox.session
-def moving_picture(session: nox.Session) -> None:
-    """The README's moving picture, from the demo target and the demo clip."""
+def animation(session: nox.Session) -> None:
+    """The README's animation, from the demo target and the demo clip."""
     _install(session)
-    session.run("python", "docs/moving_picture.py")
+    session.run("python", "docs/animation.py")
 
 
 @nox.session(reuse_venv=False)

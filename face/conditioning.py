@@ -1,4 +1,4 @@
-"""The generator's conditional input: NMFC and gaze image together."""
+"""The generator's conditional input: NMFC, teeth and tongue included, and gaze image together."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ import numpy as np
 
 from face.gaze_image import GazeRenderer
 from face.morphable import MorphableModel
+from face.mouth_image import MouthRenderer
+from face.mouth_parts import MouthParts, TeethPlacement
 from face.nmfc import NmfcRenderer
 from face.parameters import FaceParameters
 
@@ -35,19 +37,23 @@ class CpuConditioning:
     Args:
         model: the morphable model.
         size: height and width of the image in px.
+        teeth: of the person; ``None`` leaves the mouth black.
     """
 
-    def __init__(self, model: MorphableModel, size: int) -> None:
-        self.size, self._model = size, model
+    def __init__(self, model: MorphableModel, size: int, teeth: TeethPlacement | None = None) -> None:
+        self.size, self._model, self._teeth = size, model, teeth
         self._nmfc, self._gaze = NmfcRenderer(model), GazeRenderer(model)
+        self._mouth = MouthRenderer(model, MouthParts(model), teeth) if teeth else None
 
     def render(self, parameters: FaceParameters) -> np.ndarray:
         """Conditioning ``[H, W, 6]`` uint8."""
         image = np.zeros((self.size, self.size, CHANNELS), np.uint8)
         self._nmfc.draw(parameters, image[..., :3])
+        if self._mouth:
+            self._mouth.draw(parameters, image[..., :3])
         self._gaze.draw(parameters, image[..., 3:])
         return image
 
     def clone(self) -> CpuConditioning:
         """A renderer for another thread."""
-        return CpuConditioning(self._model, self.size)
+        return CpuConditioning(self._model, self.size, self._teeth)

@@ -11,6 +11,8 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from face.errors import UserError
+
 _HIDDEN = ".part"  # ending of the hidden folders
 
 
@@ -68,6 +70,35 @@ def remove_partial(path: Path) -> None:
     """Remove what processes that were killed have left of a file or folder in the making."""
     for hidden in path.parent.glob(f".{glob.escape(path.name)}.*{_HIDDEN}"):
         shutil.rmtree(hidden, ignore_errors=True)
+
+
+def check_output_folder(folder: Path) -> None:
+    """Refuse a folder that cannot be made or written to, before the work that it is for.
+
+    Raises:
+        UserError: it, or the nearest folder above it that exists, is a file or cannot be written to.
+    """
+    existing = folder.absolute()
+    while not os.path.exists(existing):  # Path.exists raises below a folder that may not be entered
+        existing = existing.parent
+    try:
+        with tempfile.TemporaryFile(dir=existing):
+            pass
+    except OSError as error:
+        raise UserError(f"Cannot write to {folder} ({existing}: {error.strerror}): give another folder.") from None
+
+
+def check_output_file(path: Path) -> None:
+    """Refuse a file that cannot be written, before the work that it is for.
+
+    Raises:
+        UserError: it is a folder, or its folder is not there or cannot be written to.
+    """
+    if os.path.isdir(path):
+        raise UserError(f"Cannot write {path}, which is a folder: give a file's name.")
+    if not os.path.exists(path.parent):
+        raise UserError(f"Cannot write {path}: there is no folder {path.parent}.")
+    check_output_folder(path.parent)
 
 
 def _sync(path: Path) -> None:

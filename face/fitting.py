@@ -12,9 +12,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
+import cv2
 import numpy as np
 from numba import njit
-from scipy.spatial.transform import Rotation
 
 from face.camera import ScaledOrthographicCamera, estimate_camera
 from face.landmarks import SURFACE_COUNT, UNIT_NAMES, Landmarks, fit_weights
@@ -96,7 +96,7 @@ def solve_box(
             if step != 0.0:
                 x[k] = value
                 for j in range(x.size):
-                    residual[j] -= step * hessian[j, k]
+                    residual[j] -= step * hessian[k, j]  # a row: symmetric, and contiguous
                 largest = max(largest, abs(step))
         if largest < tolerance:
             break
@@ -109,7 +109,7 @@ class LandmarkBasis:
     Attributes:
         mean: ``[468, 3]`` float64, model units.
         expression, identity: ``[468, 3, K]`` float64, directions.
-        both: the two, expression first.
+        moves: ``[468, 3, K]`` float32, directions of expression; ``all_moves``: and of identity.
         low, high: ``[EXPRESSION_SIZE]`` float64, the box of expression.
         weights: ``[468]`` float64.
     """
@@ -117,7 +117,8 @@ class LandmarkBasis:
     def __init__(self, model: MorphableModel) -> None:
         self.mean, identity, expression = model.landmark_bases
         self.identity, self.expression = (np.ascontiguousarray(b.transpose(1, 2, 0)) for b in (identity, expression))
-        self.both = np.concatenate([self.expression, self.identity], axis=2)
+        self.moves = self.expression.astype(np.float32)
+        self.all_moves = np.concatenate([self.moves, self.identity.astype(np.float32)], axis=2)
         self.low, self.high = model.expression_box.astype(np.float64).T
         self.weights = fit_weights()
         self._neutral = OncePerPerson(self._at_rest)
@@ -151,7 +152,7 @@ class NormalEquations:
     def camera_at(self, z: np.ndarray) -> ScaledOrthographicCamera:
         """Best camera for coefficients z, one Gauss-Newton step from the linearization's camera."""
         step = self.camera_offset - self.camera_gain @ z
-        turn = Rotation.from_rotvec(step[:3]).as_matrix()
+        turn = cv2.Rodrigues(step[:3])[0]
         translation = self.camera.translation + step[4:6] * self.camera.scale
         return ScaledOrthographicCamera(
             turn @ self.camera.rotation, self.camera.scale * float(np.exp(step[3])), translation
@@ -162,12 +163,12 @@ class NormalEquations:
 def _jacobian(
     rows: np.ndarray,  # [2, 3] float64, of the camera's rotation
     turned: np.ndarray,  # [468, 3] float64, landmarks in the camera frame, model units
-    directions: np.ndarray,  # [468, 3, K] float64
+    directions: np.ndarray,  # [468, 3, K] float32
     root: np.ndarray,  # [468] float64, root of each landmark's weight
 ) -> np.ndarray:
-    """How the weighted landmarks move across and up, ``[2, 468, 6 + K]``: turn, log scale, shift, coefficients."""
+    """How the weighted landmarks move across and up with turn, log scale, shift, coefficients: ``[2, 468, 6 + K]``."""
     count, _, size = directions.shape
-    jacobian = np.empty((2, count, 6 + size))
+    jacobian = np.empty((2, count, 6 + size), np.float32)
     for n in range(count):
         x, y, z = turned[n, 0] * root[n], turned[n, 1] * root[n], turned[n, 2] * root[n]
         across, up = jacobian[0, n], jacobian[1, n]
@@ -176,7 +177,7 @@ def _jacobian(
         across[3], up[3] = x, y
         across[4], across[5] = root[n], 0.0
         up[4], up[5] = 0.0, -root[n]
-        a, b = rows[0] * root[n], rows[1] * root[n]
+        a, b = (rows[0] * root[n]).astype(np.float32), (rows[1] * root[n]).astype(np.float32)
         for k in range(size):
             dx, dy, dz = directions[n, 0, k], directions[n, 1, k], directions[n, 2, k]
             across[6 + k] = a[0] * dx + a[1] * dy + a[2] * dz
@@ -205,12 +206,12 @@ def linearize(
     distance = np.sqrt((residual**2).sum(1)) / settings.landmark_noise
     robust = 1.0 / (1.0 + (distance / settings.outlier_noises) ** 2) ** 2
     root = np.sqrt(basis.visible_weights(landmarks) * robust) / settings.landmark_noise
-    directions, known = basis.expression, expression
+    directions, known = basis.moves, expression
     if with_identity:
-        directions, known = basis.both, np.concatenate([expression, identity])
+        directions, known = basis.all_moves, np.concatenate([expression, identity])
     flat = _jacobian(rows, turned, directions, root).reshape(2 * SURFACE_COUNT, -1)
-    normal = flat.T @ flat
-    right = flat.T @ (residual.T * root).ravel() + normal[:, CAMERA_SIZE:] @ known
+    normal = (flat.T @ flat).astype(np.float64)  # in half the time, and far finer than landmarks are
+    right = flat.T @ (residual.T * root).ravel().astype(np.float32) + normal[:, CAMERA_SIZE:] @ known
 
     cut = CAMERA_SIZE
     inverse = np.linalg.inv(normal[:cut, :cut])

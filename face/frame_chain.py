@@ -47,12 +47,14 @@ class ConditionedFrame:
     Attributes:
         conditioning: ``[H, W, 6]`` uint8; on a GPU, what becomes such an array when numpy asks for it.
         parameters: what was rendered, in the target's px.
+        source: the face that was fitted to the frame, ``None`` without one.
         landmarks: what the tracker found, ``None`` without a face.
         time_s: capture time.
     """
 
     conditioning: np.ndarray
     parameters: FaceParameters
+    source: FaceParameters | None
     landmarks: Landmarks | None
     time_s: float
 
@@ -117,4 +119,4 @@ class FrameChain:
         parameters = self._retargeting.step(source, settings, time_s)
         with self._stage("render"):
             conditioning = self._renderer.render(parameters)
-        return ConditionedFrame(conditioning, parameters, landmarks, time_s)
+        return ConditionedFrame(conditioning, parameters, source, landmarks, time_s)

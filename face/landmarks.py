@@ -65,10 +65,11 @@ _WEIGHTS = (  # of landmarks in a fit, 1 for all others; later ones count
     # The tracker puts points of the outline where the face ends in the image, so they slide with pose.
     (FACE_OVAL, 0.15),
     # The rigid part, which says how the head is turned.
-    (_NOSE, 10.0), ((*LEFT_EYE, *RIGHT_EYE), 5.0), (ABOUT_EYES, 10.0), ((33, 133, 263, 362), 40.0),
+    (_NOSE, 10.0), ((*LEFT_EYE, *RIGHT_EYE), 5.0), (ABOUT_EYES, 10.0), ((33, 133, 263, 362), 60.0),
     # What a viewer looks at.
-    (OUTER_LIPS, 12.0), (INNER_LIPS, 12.0), ((*LEFT_BROW, *RIGHT_BROW), 20.0),
-    ((107, 55, 336, 285), 160.0),  # a frown brings the brows' inner ends together by a millimeter
+    (OUTER_LIPS, 12.0), (INNER_LIPS, 12.0), ((61, 291), 120.0), ((*LEFT_BROW, *RIGHT_BROW), 100.0),
+    ((107, 55, 336, 285), 400.0),  # a frown brings the brows' inner ends together by a millimeter
+    ((2, 0), 500.0),  # the upper lip rises toward the nose's base by as little
 )  # fmt: skip
 
 

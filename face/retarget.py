@@ -126,8 +126,7 @@ class Retargeter:
         else:
             expression, gaze = settings.strength * expression, settings.eyes * gaze
         camera = self._own_camera(time_s) if settings.mode is Mode.FACE else self._adapted_camera(source, settings.head)
-        euler_deg, expression = self._range.keep(camera.euler_deg, expression)
-        camera = ScaledOrthographicCamera.from_euler(euler_deg, camera.scale, camera.translation)
+        camera, expression = self._range.keep(camera, expression)
         expression = self._target_lips.close(expression, self._source_lips.touching(source.identity, source.expression))
         return FaceParameters(self._resting.identity, np.clip(expression, self._low, self._high), camera, gaze)
 

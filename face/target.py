@@ -28,6 +28,7 @@ FORMAT = 1
 _METADATA_KEY = "head2head_target"
 _MAGIC = b"H2HTARGET"
 _SUFFIXES = (".onnx", ".engine")
+PREVIEW = "preview.onnx"  # in a run's folder: how far its training is
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,8 +53,10 @@ class TargetInfo:
         versions: what made the file.
         portrait: a small image of the person, JPEG in base64; may be empty.
         camera_map: ``[M, 6]`` weights of ``face.camera_map.CameraMap``; may be empty.
-        motion_center, motion_whitening: ``[3 + E]`` and ``[3 + E, 3 + E]``, pose and expression that training showed:
+        motion_center, motion_whitening: ``[6 + E]`` and ``[6 + E, 6 + E]``, pose and expression that training showed:
             see ``face.motion_range``; may be empty.
+        teeth: ``[4]`` where teeth and tongue lie in the conditioning, ``face.mouth_parts.TeethPlacement``; empty where
+            training saw none, as in targets made before there were any.
         consent: who permitted what; ``None`` in targets made before there was such a record.
     """
 
@@ -77,6 +80,7 @@ class TargetInfo:
     camera_map: list[list[float]] = field(default_factory=list)
     motion_center: list[float] = field(default_factory=list)
     motion_whitening: list[list[float]] = field(default_factory=list)
+    teeth: list[float] = field(default_factory=list)
     consent: Consent | None = None
     format: int = FORMAT
 
@@ -127,7 +131,8 @@ def find_target(name: str, folders: Sequence[Path]) -> Path:
     """Path of a target given by name, looked up in ``folders``, or by file.
 
     A bare file name is looked for in the current folder, then in ``folders``. By name, the ONNX file is preferred:
-    where an engine lies beside it, ``trt_engines.engines.runnable`` takes that if it fits.
+    where an engine lies beside it, ``trt_engines.engines.runnable`` takes that if it fits. A folder is that of a run in
+    training, or of ``offline.train``.
 
     Raises:
         UserError: there is no such target; the message names those there are.
@@ -144,6 +149,11 @@ def find_target(name: str, folders: Sequence[Path]) -> Path:
         for suffix in _SUFFIXES:
             if (folder / f"{name}{suffix}").exists():
                 return folder / f"{name}{suffix}"
+    if file.is_dir():
+        for preview in (file / PREVIEW, file / "run" / PREVIEW):
+            if preview.exists():
+                return preview
+        raise UserError(f"The folder {file} holds no {PREVIEW}: offline.train writes it after a minute of training.")
     known = ", ".join(p.name.split(".")[0] for folder in folders for p in list_targets(folder)) or "none"
     raise UserError(f"There is no target '{name}' in {where} (there: {known}); give a name or a target file.")
 

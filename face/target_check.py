@@ -19,6 +19,7 @@ _SHAPES = {  # -1: any number, at least one
     "translation_mean": (2,), "translation_std": (2,), "euler_low_deg": (3,), "euler_high_deg": (3,),
     "head_motion": (-1, 6),
 }  # fmt: skip
+_OPTIONAL_SHAPES = {"camera_map": (-1, 6), "teeth": (4,)}
 _SMALLEST_PX, _LARGEST_PX = 16, 4096
 
 
@@ -31,12 +32,14 @@ def problem(info: TargetInfo) -> str | None:
         return f"size is no number of pixels from {_SMALLEST_PX} to {_LARGEST_PX}"
     if info.consent is not None and (wrong := info.consent.problem()) is not None:
         return f"consent: {wrong}"
-    shapes = _SHAPES | ({"camera_map": (-1, 6)} if info.camera_map else {})
+    shapes = _SHAPES | {name: shape for name, shape in _OPTIONAL_SHAPES.items() if getattr(info, name)}
     for name, shape in shapes.items():
         if not _is_finite_array(getattr(info, name), shape):
             return f"{name} is not {' x '.join('N' if n < 0 else str(n) for n in shape) or 'one'} finite numbers"
     if min(info.scale_mean, *(pose[3] for pose in info.head_motion)) <= 0:
         return "a scale is not positive"
+    if info.teeth and info.teeth[2] <= 0:
+        return "teeth have no size"
     if min(info.translation_std) < 0 or np.any(np.subtract(info.euler_high_deg, info.euler_low_deg) < 0):
         return "a range ends before it begins"
     try:

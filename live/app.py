@@ -17,10 +17,11 @@ from platformdirs import user_config_path
 from face.errors import UserError
 from face.folders import writable
 from face.morphable import MorphableModel
-from face.target import find_target
+from face.target import PREVIEW, find_target
 from face.threads import compute_on_one_thread
 from live import logs
 from live.device import choose
+from live.followed_target import FollowedTarget
 from live.frames import Generated
 from live.options import Options
 from live.outputs import from_options
@@ -112,7 +113,7 @@ def server_settings(options: Options, signing: Signing, output: OutputFile | Non
         servers=[parse_server(text) for text in (*options.ice, *os.environ.get(ICE_VARIABLE, "").split())],
         most_viewers=options.max_viewers,
         most_sessions=options.max_sessions,
-        bit_rate=_bit_rate(options),
+        bitrate=_bitrate(options),
         udp_ports=_port_range(options.udp_ports),
         publish=_web_address(options.publish),
         publish_token=os.environ.get(PUBLISH_VARIABLE) or None,
@@ -122,7 +123,7 @@ def server_settings(options: Options, signing: Signing, output: OutputFile | Non
     )
 
 
-def _bit_rate(options: Options) -> int | None:
+def _bitrate(options: Options) -> int | None:
     return options.bitrate and options.bitrate * 1000
 
 
@@ -238,6 +239,8 @@ def prepare(
     words = "The first start compiles for this CPU, up to half a minute."
     print(f"getting ready: {words}", flush=True)
     warm_up(pipeline, ended, lambda part: tell(words, 0.3 + 0.6 * part))
+    if path.name == PREVIEW:
+        closing.enter_context(FollowedTarget(path, lambda: load_target(path, pipeline.model, gpu), pipeline.show))
     return pipeline, Gallery(pipeline.model, TARGET_FOLDERS, path, gpu=gpu)
 
 
@@ -281,7 +284,7 @@ def _run_alone(
     if ended.is_set():  # by a signal: the loop has not been started
         raise UserError("Stopped while it was getting ready: no frame was made.")
     if file is not None:
-        asyncio.run(record(pipeline, file, _bit_rate(options), ended))
+        asyncio.run(record(pipeline, file, _bitrate(options), ended))
     else:
         pipeline.start()
         ended.wait()

@@ -59,7 +59,7 @@ def _add_label(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--label-place", type=Place, choices=list(Place), default=Options.label_place,
                        help=f"its corner (default: {Options.label_place})")  # fmt: skip
     group.add_argument("--label-size", type=_number(3, 30), default=Options.label_size, metavar="PERCENT",
-                       help="its letters' height as a part of the image's (default: 5)")  # fmt: skip
+                       help=f"its letters' height, of the image's (default: {Options.label_size})")  # fmt: skip
     group.add_argument("--no-label", action="store_true",
                        help="leave it off; only where the target's consent record allows it")  # fmt: skip
 

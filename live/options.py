@@ -39,8 +39,8 @@ class Options:
     c2pa_cert: Path | None = None
     c2pa_key: Path | None = None
     label_text: str = DEFAULT_TEXT
-    label_place: Place = Place.BOTTOM_LEFT
-    label_size: int = 5  # percent of the image's height
+    label_place: Place = Place.TOP_LEFT
+    label_size: int = 4  # percent of the image's height
     no_label: bool = False
     frames: int | None = None
     token: str | None = None

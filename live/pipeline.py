@@ -15,6 +15,7 @@ import numpy as np
 from face.errors import UserError
 from face.frame_chain import FrameChain
 from face.morphable import MorphableModel
+from face.neutral_match import NeutralMatch, neutral_match
 from face.retarget import Retargeter, RetargetSettings
 from face.target import TargetInfo
 from live.frames import Conditioned, Frame, Generated, Media, Sound, SourceGone
@@ -91,6 +92,7 @@ class Pipeline:
         self._recalibrate = threading.Event()
         self._guest: str | None = None
         self.calibration = 0.0  # how far the source's identity is fitted, 0…1
+        self.match: NeutralMatch | None = None  # of the source's look, while it is being calibrated
         self._own_source_delivers = False
         self._heard_s: float | None = None  # when a frame last came
         self._threads = [
@@ -240,6 +242,7 @@ class Pipeline:
                 else:
                     self.state = State.LIVE if chain.calibration >= 1 else State.CALIBRATING
             self.calibration = chain.calibration
+            self.match = None if step.source is None or chain.calibration >= 1 else neutral_match(step.source)
             conditioned = Conditioned(step.conditioning, loaded, step.parameters, step.landmarks, step.time_s)
             if loaded.generator.on_cpu:
                 self._generate(conditioned)

@@ -8,6 +8,7 @@ from pathlib import Path
 from face.conditioning import CpuConditioning
 from face.errors import UserError
 from face.morphable import MorphableModel
+from face.mouth_parts import TeethPlacement
 from face.target import TargetInfo, read_info
 from live.generators.cpu_int8 import open_on_cpu
 from live.loaded_target import LoadedTarget
@@ -44,7 +45,7 @@ def load_target(path: Path, model: MorphableModel, gpu: Gpu | None = None) -> Lo
 
 
 def _on_cpu(path: Path, info: TargetInfo, model: MorphableModel) -> LoadedTarget:
-    return LoadedTarget(info, CpuConditioning(model, info.size), open_on_cpu(path))
+    return LoadedTarget(info, CpuConditioning(model, info.size, TeethPlacement.of(info.teeth)), open_on_cpu(path))
 
 
 def _on_gpu(path: Path, info: TargetInfo, model: MorphableModel, gpu: Gpu) -> LoadedTarget:
@@ -52,7 +53,8 @@ def _on_gpu(path: Path, info: TargetInfo, model: MorphableModel, gpu: Gpu) -> Lo
     from live.renderers.cuda import CudaConditioning
 
     engine = runnable(path, info, gpu.capability, Precision.FP16)
-    return LoadedTarget(info, CudaConditioning(model, info.size, gpu), TensorRtGenerator(engine, Gpu()))
+    renderer = CudaConditioning(model, info.size, gpu, TeethPlacement.of(info.teeth))
+    return LoadedTarget(info, renderer, TensorRtGenerator(engine, Gpu()))
 
 
 def read_description(path: Path, model: MorphableModel) -> TargetInfo:

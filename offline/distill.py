@@ -16,9 +16,11 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
+from face.conditioning import CpuConditioning
 from face.errors import UserError
 from face.files import sha256
 from face.morphable import MorphableModel
+from face.mouth_parts import TeethPlacement
 from face.parameters import FaceParameters
 from face.retarget import Mode
 from face.target import read_info
@@ -54,8 +56,10 @@ def write_teacher_dataset(
         print(f"{out} is up to date.")
         return
     network = onnx_network(teacher)
-    outputs, conditionings = np.array(dataset.frames), [np.asarray(dataset.conditionings)]
     faces: list[FaceParameters] = [dataset.face(k) for k in range(len(dataset.frames))]
+    teeth = TeethPlacement.of(info.teeth)
+    renderer = CpuConditioning(model, info.size, teeth)  # the student sees what the teacher sees
+    outputs, conditionings = np.array(dataset.frames), [np.stack([renderer.render(face) for face in faces])]
     aligned: list[FaceParameters] = [dataset.aligned_face(k) for k in range(len(dataset.frames))]
     takes = [int(take) for take in dataset.parameters["take"]]
     for first, last in tqdm(dataset.train, desc="generating", unit="take"):
@@ -68,7 +72,7 @@ def write_teacher_dataset(
         faces += [frame.source.parameters for frame in driven]
         aligned += [frame.source.parameters for frame in driven]
         takes += [max(dataset.parameters["take"]) + 1 + number] * len(driven)
-    parameters = stack_parameters(faces, aligned, np.array(takes), dataset.camera_map)
+    parameters = stack_parameters(faces, aligned, np.array(takes), dataset.camera_map, teeth)
     write_dataset(out, np.concatenate(frames), np.concatenate(conditionings), parameters, dataset.manifest | recipe)
 
 
@@ -85,13 +89,12 @@ def main() -> int:
     model = MorphableModel.load()
     teacher = read_info(arguments.teacher, model.hash)
     options = TargetOptions.of(arguments, teacher)
-    folder = arguments.out or Path("runs") / options.labels.name
     dataset = Dataset(arguments.dataset, model)
     with Ranks.join() as ranks:
         if ranks.first:
-            write_teacher_dataset(model, dataset, arguments.teacher, arguments.driver, folder / "dataset")
+            write_teacher_dataset(model, dataset, arguments.teacher, arguments.driver, options.folder / "dataset")
         ranks.wait()
-        make_target(model, folder, options, ranks)
+        make_target(model, options, ranks)
     return 0
 
 

@@ -8,7 +8,9 @@
     torchrun --nproc-per-node N -m offline.learn … --batch M       on several GPUs or machines
 
 RUN gets ``checkpoint.pt`` (everything needed to go on), ``config.json`` (the profile's numbers), videos
-in ``samples/``, and what ``tensorboard --logdir RUN`` shows. Ctrl-C, or ``kill``, saves and stops.
+in ``samples/``, and what ``tensorboard --logdir RUN`` shows. ``preview.png``, and for the compact profile a target
+``preview.onnx``, follow the training every minute: ``run_live.py --target RUN`` plays it. Ctrl-C, or ``kill``, saves
+and stops.
 """
 
 from __future__ import annotations
@@ -21,16 +23,18 @@ from pathlib import Path
 import torch
 
 from face.errors import UserError
+from face.files import check_output_folder
 from face.morphable import MorphableModel
 from offline.cli_errors import one_sentence
 from offline.dataset.dataset import Dataset
+from offline.export.options import TargetLabels
 from offline.flow.stored_flows import store_flows
 from offline.options import options_of
 from offline.training import checkpoint
 from offline.training.config import read_config
 from offline.training.distributed import Ranks
 from offline.training.loader import needed_strides
-from offline.training.loop import learn
+from offline.training.loop import IN_TRAINING, learn
 from offline.training.options import TrainingOptions, add_options
 from offline.training.perceptual import PerceptualKind, load_perceptual
 from offline.training.precision import Precision
@@ -60,8 +64,17 @@ def begun_with(run: Path) -> PerceptualKind | None:
     return read_config(run / "config.json").perceptual if (run / checkpoint.NAME).exists() else None
 
 
-def learn_with_options(people: Sequence[Dataset], run: Path, options: TrainingOptions, ranks: Ranks) -> None:
+def learn_with_options(
+    people: Sequence[Dataset], run: Path, options: TrainingOptions, ranks: Ranks, labels: TargetLabels = IN_TRAINING
+) -> None:
     """Train as the options say.
+
+    Args:
+        people: whom to learn from.
+        run: folder of the run.
+        options: how to train.
+        ranks: the processes that do.
+        labels: of the target that shows how far the training is.
 
     Raises:
         UserError: see ``Trainer`` and ``learn``; or the batch does not share out among the processes.
@@ -71,6 +84,9 @@ def learn_with_options(people: Sequence[Dataset], run: Path, options: TrainingOp
     if options.batch % ranks.count:
         raise UserError(f"--batch {options.batch} does not share out evenly among {ranks.count} processes.")
     profile = chosen_profile(run, options)
+    for dataset in people if ranks.first else ():
+        if "teeth" not in dataset.manifest:
+            print(f"{dataset.folder} is older than teeth in the conditioning: 'python -m offline.redraw' draws them.")
     if ranks.device.type == "cuda":  # which would wait for them
         if ranks.first:
             for dataset in people:
@@ -79,7 +95,7 @@ def learn_with_options(people: Sequence[Dataset], run: Path, options: TrainingOp
     perceptual = load_perceptual(options.perceptual_weights, begun_with(run))
     precision = options.precision or Precision.default(ranks.device)
     trainer = Trainer(people, run, profile, perceptual, ranks, options.batch, precision, options.init)
-    learn(trainer, options.minutes, options.sample_every)
+    learn(trainer, options.minutes, options.sample_every, labels)
 
 
 @one_sentence
@@ -92,6 +108,7 @@ def main() -> int:
     parser.add_argument("--run", type=Path, required=True, help="folder of the run; resumed if it exists")
     add_options(parser)
     arguments = parser.parse_args()
+    check_output_folder(arguments.run)
     model = MorphableModel.load()
     with Ranks.join() as ranks:
         people = [Dataset(folder, model) for folder in arguments.datasets]

@@ -17,6 +17,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from face.errors import UserError
+from face.files import check_output_folder
 from face.morphable import MorphableModel
 from offline.cli_errors import one_sentence
 from offline.dataset.dataset import Dataset
@@ -74,6 +75,7 @@ def main() -> int:
     parser.add_argument("--size", type=int, default=256, help="height and width of the crop in px (default 256)")
     add_options(parser)
     arguments = parser.parse_args()
+    check_output_folder(arguments.out)
     model = MorphableModel.load()
     with Ranks.join() as ranks:
         if ranks.first:

@@ -23,9 +23,11 @@ from tqdm import tqdm
 from face.conditioning import CpuConditioning
 from face.drawing import draw_conditioning, draw_landmarks
 from face.errors import UserError
+from face.files import check_output_file
 from face.fit_online import CALIBRATION_FRAMES
 from face.frame_chain import ConditionedFrame, FrameChain
 from face.morphable import MorphableModel
+from face.mouth_parts import TeethPlacement
 from face.parameters import FaceParameters
 from face.retarget import Mode, Retargeter, RetargetSettings
 from face.target import TargetInfo, read_info
@@ -94,7 +96,10 @@ def reenact(model: MorphableModel, target: Path, info: TargetInfo, source: Path,
     Raises:
         UserError: the video cannot be read, or shows no face although it is to show the target person.
     """
-    renderer, generator = CpuConditioning(model, info.size), Rollout(onnx_network(target))
+    renderer, generator = (
+        CpuConditioning(model, info.size, TeethPlacement.of(info.teeth)),
+        Rollout(onnx_network(target)),
+    )
     if mode == SELF:
         retargeting, settings = SelfReenactment(source, info), RetargetSettings()
         chain = FrameChain(model, info, renderer, retargeting, identity=np.array(info.identity))
@@ -161,6 +166,7 @@ def main() -> int:
     parser.add_argument("--expressive", action="store_true", help="the sheet shows grins, O's, closed mouths, frowns")
     parser.add_argument("--compare", action="store_true", help="source, NMFC and output side by side (with --out)")
     arguments = parser.parse_args()
+    check_output_file(arguments.out or arguments.sheet)
     if arguments.out and len(arguments.source) > 1:
         parser.error("--out takes one --source")
     model = MorphableModel.load()

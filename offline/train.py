@@ -16,6 +16,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from face.files import check_output_folder
 from face.morphable import MorphableModel
 from face.target import TargetInfo
 from offline.cli_errors import one_sentence
@@ -45,43 +46,50 @@ class TargetOptions:
         training, evaluation: options of those steps.
         labels: of the target.
         targets: folder for it.
+        folder: for dataset, run and report.
     """
 
     training: TrainingOptions
     evaluation: EvaluationOptions
     labels: TargetLabels
     targets: Path
+    folder: Path
 
     @staticmethod
     def of(parsed: argparse.Namespace, teacher: TargetInfo | None = None) -> TargetOptions:
         """What ``add_options`` took from the command line, with a teacher's labels for those that it leaves out.
 
         Raises:
-            UserError: the target has no name, or no record of consent.
+            UserError: the target has no name, or no record of consent, or one of the folders cannot be written to.
         """
-        return TargetOptions(
-            options_of(TrainingOptions, parsed),
-            options_of(EvaluationOptions, parsed),
-            target_labels(parsed, teacher),
-            parsed.targets,
-        )
+        labels = target_labels(parsed, teacher)
+        folder = parsed.out or Path("runs") / labels.name
+        check_output_folder(folder)
+        check_output_folder(parsed.targets)
+        training, evaluation = options_of(TrainingOptions, parsed), options_of(EvaluationOptions, parsed)
+        return TargetOptions(training, evaluation, labels, parsed.targets, folder)
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Options of all that follows on a dataset, for this command and ``offline.distill``."""
-    training_options.add_options(parser)
     export_options.add_options(parser)
+    training_options.add_options(parser)
     evaluation_options.add_options(parser)
-    parser.add_argument("--out", type=Path, help="folder for dataset, run and report (default runs/NAME)")
-    parser.add_argument(
-        "--targets", type=Path, default=new_target_folder(), help="folder for the target (default %(default)s)"
+    output = parser.add_argument_group("output")
+    output.add_argument(
+        "--out", type=Path, metavar="DIR", help="folder for dataset, run and report (default runs/NAME)"
     )
+    output.add_argument(
+        "--targets", type=Path, metavar="DIR", default=new_target_folder(),
+        help="folder for the target (default %(default)s)",
+    )  # fmt: skip
 
 
-def make_target(model: MorphableModel, folder: Path, options: TargetOptions, ranks: Ranks) -> None:
-    """Train on ``folder/dataset``, export and evaluate."""
+def make_target(model: MorphableModel, options: TargetOptions, ranks: Ranks) -> None:
+    """Train on the folder's ``dataset``, export and evaluate."""
+    folder = options.folder
     dataset = Dataset(folder / "dataset", model)
-    learn_with_options([dataset], folder / "run", options.training, ranks)
+    learn_with_options([dataset], folder / "run", options.training, ranks, options.labels)
     if ranks.first:
         target = export(dataset, folder / "run", options.labels, options.targets)
         evaluate(model, dataset, target, folder / "report", options.evaluation.load())
@@ -96,13 +104,12 @@ def main() -> int:
     add_options(parser)
     arguments = parser.parse_args()
     options = TargetOptions.of(arguments)
-    folder = arguments.out or Path("runs") / options.labels.name
     model = MorphableModel.load()
     with Ranks.join() as ranks:
         if ranks.first:
-            reconstruct(folder / "dataset", options_of(ReconstructionOptions, arguments))
+            reconstruct(options.folder / "dataset", options_of(ReconstructionOptions, arguments))
         ranks.wait()
-        make_target(model, folder, options, ranks)
+        make_target(model, options, ranks)
     return 0
 
 

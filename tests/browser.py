@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 from playwright.sync_api import Page, sync_playwright
 
-_FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
           "--disable-component-update", "--disable-sync", "--autoplay-policy=no-user-gesture-required"]  # fmt: skip
 
 # Keeps what the page's video shows, frame by frame, then hands it out as JPEG with each frame's RTP time.
@@ -64,7 +64,7 @@ def opened(
     ``script`` runs before the page's own; ``options`` are Playwright's of a page. Fails if the page wrote an error to
     its console.
     """
-    flags = list(_FLAGS)
+    flags = list(FLAGS)
     if camera is not None:
         flags += ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream",
                   f"--use-file-for-fake-video-capture={camera}"]  # fmt: skip

@@ -11,7 +11,8 @@ import numpy as np
 from live.frames import Frame
 
 FIGURES = {
-    "type": "status", "state": "live", "detail": None, "progress": None, "role": "operator", "fps": 25.0, "viewers": 1,
+    "type": "status", "state": "live", "detail": None, "progress": None, "match": None, "role": "operator",
+    "fps": 25.0, "viewers": 1,
     "target": {"name": "test", "title": "Test", "provenance": "an invented person", "consent": None},
     "watermark": "0123456789", "source": "a list",
     "publisher": None, "frames": {"in": 9, "out": 9, "dropped": 0}, "ms": {"track": [9.1, 12.2]}, "latency_ms": 30.0,

@@ -13,20 +13,20 @@ from live.streaming.media.codecs import h264_encoder
 from live.streaming.session import Session
 
 
-async def record(pipeline: Pipeline, file: OutputFile, bit_rate: int | None, ended: threading.Event) -> None:
+async def record(pipeline: Pipeline, file: OutputFile, bitrate: int | None, ended: threading.Event) -> None:
     """Run a loop and record it until it ends.
 
     Args:
         pipeline: the loop, not started.
         file: where to.
-        bit_rate: of the video, bits per second; ``None`` for what its size wants.
+        bitrate: of the video, bits per second; ``None`` for what its size wants.
         ended: set when the loop has ended, or to end; set, too, when recording fails.
 
     Raises:
         UserError: recording failed; the text says why.
     """
     await asyncio.to_thread(h264_encoder)  # a first search takes seconds, in which frames would be lost
-    session = Session(pipeline, asyncio.get_running_loop(), bit_rate)
+    session = Session(pipeline, asyncio.get_running_loop(), bitrate, drop=False)  # every frame counts
     recorder = Recorder(session, file, lambda _: ended.set())
     pipeline.start()
     await asyncio.to_thread(ended.wait)

@@ -8,17 +8,16 @@ from typing import Any
 import numpy as np
 
 from face.conditioning import CHANNELS
-from face.landmarks import LEFT_EYE, RIGHT_EYE
 from face.morphable import MorphableModel
+from face.mouth_parts import TeethPlacement
 from face.parameters import EXPRESSION_SIZE, FaceParameters
 from face.per_identity_cache import OncePerPerson
-from live.renderers.packing import FACE, FaceMesh
+from live.renderers.packing import FACE, OUTLINES, FaceMesh
 from trt_engines.gpu import Gpu
 
 _SOURCE = Path(__file__).with_name("kernels.cu")
 _BLOCK = 256  # threads
 _KEY_BYTES = 8
-_OUTLINE_POINTS = len(LEFT_EYE) + len(RIGHT_EYE)
 
 
 def compile_kernels(architecture: int) -> bytes:  # compute capability without its dot, e.g. 89
@@ -80,14 +79,15 @@ class CudaConditioning:
         model: the morphable model.
         size: height and width of the image in px.
         gpu: where.
+        teeth: of the person; ``None`` leaves the mouth black.
 
     Raises:
         UserError: the GPU has too little memory, or was lost.
     """
 
-    def __init__(self, model: MorphableModel, size: int, gpu: Gpu) -> None:
-        self.size, self._gpu, self._model = size, gpu, model
-        self._mesh = FaceMesh(model)
+    def __init__(self, model: MorphableModel, size: int, gpu: Gpu, teeth: TeethPlacement | None = None) -> None:
+        self.size, self._gpu, self._model, self._teeth = size, gpu, model, teeth
+        self._mesh = FaceMesh(model, teeth)
         with gpu.working():
             self._prepare(gpu, size)
 
@@ -117,7 +117,7 @@ class CudaConditioning:
 
     def clone(self) -> CudaConditioning:
         """A renderer for another thread, with a stream and buffers of its own."""
-        return CudaConditioning(self._model, self.size, Gpu())
+        return CudaConditioning(self._model, self.size, Gpu(), self._teeth)
 
     def render(self, parameters: FaceParameters) -> Any:
         """Conditioning ``[H, W, 6]`` uint8, left on the GPU: a ``DeviceConditioning``."""
@@ -131,13 +131,14 @@ class CudaConditioning:
         self._packed[:] = self._mesh.pack(parameters)
         self._face.copy_from(self._packed_memory, stream=stream)
         image = self._gpu.allocate(size * size * CHANNELS)
-        outlines = int(self._points.handle) + (self._vertices - _OUTLINE_POINTS) * 3 * 4
+        outlines = int(self._points.handle) + (self._vertices - len(OUTLINES)) * 3 * 4
         neutral = self._neutral(parameters.identity)
         launch(stream, self._per_vertex, self._project, self._face, neutral, self._expression,
-               np.int32(self._vertices), self._points, np.int32(size * size), self._keys)  # fmt: skip
+               np.int32(self._vertices), np.int32(self._mesh.face_vertices), self._points,
+               np.int32(size * size), self._keys)  # fmt: skip
         launch(stream, self._per_triangle, self._rasterize, self._points, self._indices, np.int32(self._triangles),
                np.int32(size), self._keys)  # fmt: skip
-        launch(stream, self._per_pixel, self._compose, self._face, self._keys, self._colors, np.intp(outlines),
-               np.int32(size), image)  # fmt: skip
+        launch(stream, self._per_pixel, self._compose, self._face, self._keys, self._colors,
+               np.int32(self._mesh.face_triangles), np.intp(outlines), np.int32(size), image)  # fmt: skip
         stream.sync()  # others use the image on streams of their own
         return DeviceConditioning(self._gpu, image, size)

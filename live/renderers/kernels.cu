@@ -1,13 +1,19 @@
-// NMFC and gaze image on the GPU: the maths of face/raster.py, face/nmfc.py and face/gaze_image.py.
+// NMFC and gaze image on the GPU: the maths of face/raster.py, face/nmfc.py, face/mouth_image.py
+// and face/gaze_image.py.
 //
 // NVRTC compiles this for the GPU at hand when the program starts (live/renderers/cuda.py), without fusing multiply and
 // add, so that an edge function rounds as it does on the CPU. tests/live/renderers compiles the same file with g++.
 //
 // A pixel's key holds depth in its upper 32 bits and the complement of the triangle's index in its lower: the greatest
 // key is the nearest triangle, and of equally near ones the one with the lowest index, whichever thread comes first.
+//
+// Vertices are those of the face, of teeth and tongue, and of the outlines of lips and eyes, in this order; triangles those
+// of the face, then of teeth and tongue, which lie behind every face and are seen between the lips alone.
 
 // EXPRESSION_SIZE, how many directions expression has, comes from the compiler's command line.
+constexpr int LIP_POINTS = 20;
 constexpr int EYE_POINTS = 16;
+constexpr float BEHIND = 16.0f;  // model units: more than a head is deep
 constexpr int CHANNELS = 6;
 
 using Key = unsigned long long;
@@ -32,9 +38,10 @@ __device__ unsigned int ordered(float depth) {
 // Vertices in the image, and an empty z-buffer.
 extern "C" __global__ void project(
     const Face* face,
-    const float* neutral,     // [V, 3] model units, identity folded in; the eyes' outlines come last
+    const float* neutral,     // [V, 3] model units, identity folded in
     const float* expression,  // [EXPRESSION_SIZE, V, 3]
     int vertices,
+    int face_vertices,        // how many of them are the face's
     float* points,            // [V, 3] px, depth towards the viewer
     int pixels,
     Key* keys                 // [pixels]
@@ -55,7 +62,7 @@ extern "C" __global__ void project(
     }
     points[k * 3] = camera[0] + face->place[0];
     points[k * 3 + 1] = face->place[1] - camera[1];
-    points[k * 3 + 2] = camera[2];
+    points[k * 3 + 2] = k < face_vertices ? camera[2] : camera[2] - face->scale * BEHIND;
 }
 
 // One thread draws one triangle.
@@ -125,12 +132,25 @@ __device__ void draw_eye(
     pixel[2] = max(pixel[2], byte(covered(pupil_radius - from_iris) * opening));
 }
 
-// The conditioning from the z-buffer and the eyes' outlines.
+// Whether a point lies inside an outline that runs clockwise as seen: see free_between in face/mouth_image.py.
+__device__ bool between_lips(const float* outline, float x, float y) {
+    int winding = 0;
+    for (int k = 0; k < LIP_POINTS; ++k) {
+        const float* a = outline + 3 * k;
+        const float* b = outline + 3 * ((k + 1) % LIP_POINTS);
+        if ((a[1] > y) != (b[1] > y) && x < (b[0] - a[0]) * (y - a[1]) / (b[1] - a[1]) + a[0])
+            winding += b[1] > a[1] ? 1 : -1;
+    }
+    return winding > 0;
+}
+
+// The conditioning from the z-buffer and the outlines.
 extern "C" __global__ void compose(
     const Face* face,
     const Key* keys,               // [size, size]
     const unsigned char* colors,   // [T, 3]
-    const float* outlines,         // [2, EYE_POINTS, 3] px: the last of the points, left and right
+    int face_triangles,            // how many of them are the face's
+    const float* outlines,         // [LIP_POINTS + 2 EYE_POINTS, 3] px, the last of the points: lips, left and right eye
     int size,
     unsigned char* conditioning    // [size, size, CHANNELS]: NMFC, then the gaze image
 ) {
@@ -139,13 +159,14 @@ extern "C" __global__ void compose(
     unsigned char* pixel = conditioning + k * CHANNELS;
     Key key = keys[k];
     unsigned int triangle = ~(unsigned int)key;
+    float x = k % size + 0.5f, y = k / size + 0.5f;
+    bool seen = key && ((int)triangle < face_triangles || between_lips(outlines, x, y));
     for (int c = 0; c < 3; ++c) {
-        pixel[c] = key ? colors[3 * triangle + c] : 0;
+        pixel[c] = seen ? colors[3 * triangle + c] : 0;
         pixel[3 + c] = 0;
     }
-    float x = k % size + 0.5f, y = k / size + 0.5f;
     for (int eye = 0; eye < 2; ++eye) {
-        const float* outline = outlines + eye * EYE_POINTS * 3;
+        const float* outline = outlines + (LIP_POINTS + eye * EYE_POINTS) * 3;
         float left = 1e9f, right = -1e9f, top = 1e9f, bottom = -1e9f;
         for (int p = 0; p < EYE_POINTS; ++p) {
             left = fminf(left, outline[3 * p]), right = fmaxf(right, outline[3 * p]);

@@ -29,15 +29,17 @@ class Session:
     Args:
         pipeline: the loop.
         loop: the event loop of its viewers.
-        bit_rate: of the video, bits per second; ``None`` for what their size wants.
+        bitrate: of the video, bits per second; ``None`` for what their size wants.
         key: what its addresses begin with, after ``/sessions/``; cannot be guessed. Empty for the main session.
+        drop: a frame replaces one that still waits to be encoded (live). Otherwise the loop waits.
     """
 
     def __init__(
-        self, pipeline: Pipeline, loop: asyncio.AbstractEventLoop, bit_rate: int | None, key: str = ""
-    ) -> None:
-        self.pipeline, self.key = pipeline, key
-        self._loop, self._bit_rate = loop, bit_rate
+        self, pipeline: Pipeline, loop: asyncio.AbstractEventLoop, bitrate: int | None, key: str = "",
+        drop: bool = True,
+    ) -> None:  # fmt: skip
+        self.pipeline, self.key, self._drop = pipeline, key, drop
+        self._loop, self._bitrate = loop, bitrate
         self._encoders: dict[Codec, SharedEncoder] = {}
         self.jpeg_viewers = 0  # who watch without WebRTC
         self.sound = SoundRelay(loop, pipeline.metrics)
@@ -50,8 +52,9 @@ class Session:
         if codec not in self._encoders:
             fail = functools.partial(self.pipeline.fail, f"encode {codec}")
             self._encoders[codec] = SharedEncoder(
-                self._loop, self.pipeline.metrics, fail, codec, self._bit_rate, newest=lambda: self.pipeline.latest
-            )
+                self._loop, self.pipeline.metrics, fail, codec, self._bitrate, newest=lambda: self.pipeline.latest,
+                drop=self._drop,
+            )  # fmt: skip
         return self._encoders[codec]
 
     @property
@@ -83,15 +86,13 @@ class Sessions:
     Args:
         pipeline: the main loop, which runs.
         loop: the event loop of all viewers.
-        bit_rate: of the video, bits per second; ``None`` for what their size wants.
+        bitrate: of the video, bits per second; ``None`` for what their size wants.
         most: how many publishers there may be.
     """
 
-    def __init__(
-        self, pipeline: Pipeline, loop: asyncio.AbstractEventLoop, bit_rate: int | None, most: int = 1
-    ) -> None:
-        self._loop, self._bit_rate, self._most = loop, bit_rate, most
-        self.main = Session(pipeline, loop, bit_rate)
+    def __init__(self, pipeline: Pipeline, loop: asyncio.AbstractEventLoop, bitrate: int | None, most: int = 1) -> None:
+        self._loop, self._bitrate, self._most = loop, bitrate, most
+        self.main = Session(pipeline, loop, bitrate)
         self._others: dict[str, Session] = {}
         self._coming = 0  # being built
 
@@ -121,7 +122,7 @@ class Sessions:
             raise NoRoom("There is no room for another session here: try again later.") from None
         finally:
             self._coming -= 1
-        session = Session(pipeline, self._loop, self._bit_rate, secrets.token_urlsafe(12))
+        session = Session(pipeline, self._loop, self._bitrate, secrets.token_urlsafe(12))
         self._others[session.key] = session
         pipeline.start()
         return session

@@ -12,8 +12,8 @@ from face.errors import UserError
 
 DEFAULT_TEXT = "AI-generated"
 _FACE = cv2.FontFace("sans")
-_WEIGHT = 500
-_HIDES, _WHITE = 0.65, 255.0  # how much the plate hides; the letters' gray level
+_WEIGHT = 600
+_HIDES, _WHITE = 0.45, 255.0  # how much the plate hides; the letters' gray level
 _LEGIBLE_PX, _SMALLEST_PX = 9, 5  # letters' height: no less if there is room; no less at all
 _MARGIN = 0.02  # from the border, in image heights
 
@@ -38,8 +38,8 @@ class LabelSettings:
     """
 
     text: str = DEFAULT_TEXT
-    place: Place = Place.BOTTOM_LEFT
-    size: float = 0.05
+    place: Place = Place.TOP_LEFT
+    size: float = 0.04
 
     def __post_init__(self) -> None:
         if not self.text.strip():
@@ -48,11 +48,12 @@ class LabelSettings:
 
 def plate(text: str, letters_px: int) -> tuple[np.ndarray, np.ndarray]:
     """A label's gray levels and coverage 0…1, each ``[h, w]`` float32, with letters of a height in px."""
-    pad = max(2, letters_px // 3)
     (_, top, width, height) = cv2.getTextSize((0, 0), text, (0, 0), _FACE, letters_px, _WEIGHT)
-    letters = np.zeros((height + 2 * pad, width + 2 * pad, 3), np.uint8)
-    cv2.putText(letters, text, (pad, pad - top), (255, 255, 255), _FACE, letters_px, _WEIGHT)
-    white = letters[..., 0].astype(np.float32) / 255
+    letters = np.zeros((height + 2 * letters_px, width + 2 * letters_px, 3), np.uint8)
+    cv2.putText(letters, text, (letters_px, letters_px - top), (255, 255, 255), _FACE, letters_px, _WEIGHT)
+    x, y, width, height = cv2.boundingRect(letters[..., 0])  # the font's own box has more above than below
+    pad = max(2, letters_px // 4)
+    white = letters[y - pad : y + height + pad, x - pad : x + width + pad, 0].astype(np.float32) / 255
     return white * _WHITE, np.maximum(white, _HIDES)
 
 

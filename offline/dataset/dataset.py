@@ -16,6 +16,7 @@ from face.conditioning import CpuConditioning
 from face.errors import UserError
 from face.landmarks import INNER_LIPS, LEFT_EYE, OUTER_LIPS, RIGHT_EYE, SURFACE_COUNT
 from face.morphable import MorphableModel
+from face.mouth_parts import TeethPlacement
 from face.nmfc import NmfcRenderer
 from face.parameters import FaceParameters
 from offline.dataset.augmentation import Similarity
@@ -65,6 +66,7 @@ class Dataset:
         parameters: arrays of ``parameters.npz``.
         frames: ``[N, H, W, 3]`` uint8, conditionings: ``[N, H, W, 6]`` uint8.
         camera_map: ``[M, 6]`` float64, the person's ``CameraMap``.
+        teeth: where the person's teeth lie, ``None`` where the conditionings show none.
         mouths, eyes: ``[N, 2]`` float64, middle of the mouth, and of both eyes, in px.
         fingerprint: tells datasets apart.
         train, test: takes as half-open ranges of frame numbers.
@@ -83,6 +85,7 @@ class Dataset:
             with np.load(folder / "parameters.npz") as data:
                 self.parameters = dict(data)
             self.camera_map = self.parameters["camera_map"]
+            self.teeth = TeethPlacement.of(self.parameters.get("teeth", ()))
         except (OSError, ValueError, KeyError):
             raise UserError(f"{folder} is not a dataset: make one with 'python -m offline.reconstruct'.") from None
         if self.manifest["model_hash"] != model.hash:
@@ -141,7 +144,7 @@ class Dataset:
 
     @functools.cached_property
     def _conditioning(self) -> CpuConditioning:
-        return CpuConditioning(self.model, self.frames.shape[1])  # only moved sequences need it
+        return CpuConditioning(self.model, self.frames.shape[1], self.teeth)  # only moved sequences need it
 
     @functools.cached_property
     def _renderer(self) -> NmfcRenderer:

@@ -12,6 +12,7 @@ import numpy as np
 
 from face.errors import UserError
 from face.files import AtomicWrite, remove_partial
+from face.mouth_parts import TeethPlacement
 from face.parameters import FaceParameters
 
 
@@ -39,6 +40,7 @@ def stack_parameters(
     aligned: Sequence[FaceParameters],  # the same with the cameras that the pixels agree with
     takes: np.ndarray,  # [N] which take each is of
     camera_map: np.ndarray,  # [M, 6] of the person
+    teeth: TeethPlacement | None = None,  # that the conditionings show
 ) -> dict[str, np.ndarray]:
     """Faces as the arrays of ``parameters.npz``."""
     cameras = {
@@ -52,6 +54,7 @@ def stack_parameters(
         "expression": np.stack([p.expression for p in faces]),
         "gaze": np.stack([p.gaze for p in faces]),
         "camera_map": camera_map,
+        "teeth": np.array(teeth.values() if teeth else ()),
     }
 
 

@@ -9,15 +9,19 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from face.conditioning import CpuConditioning
 from face.morphable import MorphableModel
 from face.retarget import Mode
 from face.target import TargetInfo, read_info
+from offline.evaluate.background import Silhouette, heads_of, score_background
 from offline.evaluate.face_metrics import score_driven, watch
 from offline.evaluate.identity import FaceRecognizer
 from offline.evaluate.report import write_json, write_text
 from offline.reenact import reenact
+from offline.rollout import onnx_network, roll_out
 
 _RATE = 25.0  # images a second, as the tracker takes them
+_UNTIL_AT_REST = 10  # frames
 
 
 def evaluate_driven(
@@ -34,13 +38,17 @@ def evaluate_driven(
     """
     info = read_info(target, model.hash)
     reference = _portrayed(info, recognizer) if recognizer else None
+    silhouette = _at_rest(model, target, info)
     scores: dict[str, dict[str, float]] = {}
     for source in sources:
         driven = list(reenact(model, target, info, source, Mode.HEAD))
         images = np.stack([frame.output for frame in driven])
         landmarks = watch(images, _RATE)
         rendered = [frame.source.parameters for frame in driven]
-        scores[source.name] = asdict(score_driven(model, np.array(info.identity), landmarks, rendered))
+        heads = heads_of(silhouette, [face.camera for face in rendered])
+        scores[source.name] = asdict(score_driven(model, np.array(info.identity), landmarks, rendered)) | asdict(
+            score_background(images, heads)
+        )
         if recognizer and reference is not None:
             scores[source.name]["identity"] = recognizer.similarity(images, landmarks, reference)
     names = list(next(iter(scores.values())))
@@ -52,6 +60,13 @@ def evaluate_driven(
         write_text(report / "driven.txt", "\n".join(rows))
         write_json(report / "driven.json", scores)
     return scores
+
+
+def _at_rest(model: MorphableModel, target: Path, info: TargetInfo) -> Silhouette:
+    """The outline of a target at rest."""
+    conditioning = CpuConditioning(model, info.size).render(info.resting())
+    *_, image = roll_out(onnx_network(target), [conditioning] * _UNTIL_AT_REST)
+    return Silhouette(image, conditioning, info.resting().camera)
 
 
 def _portrayed(info: TargetInfo, recognizer: FaceRecognizer) -> np.ndarray | None:

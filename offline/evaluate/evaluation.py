@@ -10,7 +10,8 @@ until they agree with the very pixels that are to be generated: they show how mu
 
 DIR gets ``scores.json``, ``scores.txt``, ``sheet.png`` (conditioning, output, truth) and ``heat.png`` (mean distance of
 each pixel, dark to bright). For other people's videos there is no truth: ``driven.json`` says how far the target does
-what its conditioning says.
+what its conditioning says, how far its background differs from its median over time (gray levels), and in how many
+frames that is more than 12.
 """
 
 from __future__ import annotations
@@ -27,10 +28,11 @@ from tqdm import tqdm
 from face.camera_map import CameraMap
 from face.conditioning import CpuConditioning
 from face.errors import UserError
-from face.files import sha256
+from face.files import check_output_folder, sha256
 from face.landmarks import Landmarks
 from face.live_fit import LiveFit
 from face.morphable import MorphableModel
+from face.mouth_parts import TeethPlacement
 from face.parameters import FaceParameters
 from face.target import TargetInfo, read_info
 from offline.cli_errors import one_sentence
@@ -112,7 +114,8 @@ def _score(
     model: MorphableModel, dataset: Dataset, target: Path, info: TargetInfo, span: tuple[int, int]
 ) -> tuple[_Take, dict[str, float]]:
     """A held-out take, rolled out with both kinds of cameras, and its scores."""
-    network, renderer, rate = onnx_network(target), CpuConditioning(model, info.size), float(dataset.manifest["rate"])
+    network, rate = onnx_network(target), float(dataset.manifest["rate"])
+    renderer = CpuConditioning(model, info.size, TeethPlacement.of(info.teeth))
     first, last = span
     truth = np.asarray(dataset.frames[first:last])
     true_landmarks = watch(truth, rate)
@@ -209,6 +212,8 @@ def main() -> int:
     arguments = parser.parse_args()
     if (arguments.dataset is None) == (arguments.source is None):
         parser.error("give a dataset, or videos with --source")
+    if arguments.report:
+        check_output_folder(arguments.report)
     model = MorphableModel.load()
     networks = options_of(EvaluationOptions, arguments).load()
     if arguments.source:

@@ -44,7 +44,8 @@ class EvaluationOptions:
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Options by the names of ``EvaluationOptions``, besides ``--perceptual-weights``."""
-    parser.add_argument("--lpips-heads", type=Path, metavar="FILE", help="LPIPS' heads for VGG (default: those of the "
-                                                                        "package lpips, if installed)")  # fmt: skip
-    parser.add_argument("--identity-weights", type=Path, metavar="ONNX", help="a face recognizer (ArcFace's crops): "
-                                                                             "is it the same person?")  # fmt: skip
+    group = parser.add_argument_group("evaluation")
+    group.add_argument("--lpips-heads", type=Path, metavar="FILE", help="LPIPS' heads for VGG (default: those of the "
+                                                                       "package lpips, if installed)")  # fmt: skip
+    group.add_argument("--identity-weights", type=Path, metavar="ONNX", help="a face recognizer (ArcFace's crops): "
+                                                                            "is it the same person?")  # fmt: skip

@@ -19,6 +19,7 @@ from pathlib import Path
 
 import torch
 
+from face.files import check_output_folder
 from face.morphable import MorphableModel
 from offline.cli_errors import one_sentence
 from offline.evaluate.identity import FaceRecognizer
@@ -127,6 +128,7 @@ def main() -> int:
     if arguments.serve and arguments.row != study.NAME:
         parser.error("--serve goes with the row study")
     options = options_of(ExperimentOptions, arguments)
+    check_output_folder(options.out)
     setup = options.setup(Ranks(device=_device()))
     if options.serve:
         study.serve(setup, options.host, options.port)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from offline.experiments.comparison import Measure, compare
-from offline.experiments.conditionings import with_teeth, without_gaze
+from offline.experiments.conditionings import without_gaze, without_teeth
 from offline.experiments.identity import identity_kept
 from offline.experiments.scores import APD, EYES_APD, MOUTH_APD, teeth_frames
 from offline.experiments.setup import Setup
@@ -22,7 +22,7 @@ def run(setup: Setup) -> list[Table]:
     variants = [
         Variant("as shipped", profile),
         Variant("without gaze", profile, "no-gaze", without_gaze),
-        Variant("with teeth", profile, "teeth", with_teeth),
+        Variant("without teeth", profile, "no-teeth", without_teeth),
     ]
     measures = [
         Measure("APD", APD),

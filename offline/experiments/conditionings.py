@@ -1,4 +1,4 @@
-"""Other conditionings than the product's: without the gaze image, with teeth, drawn landmarks."""
+"""Other conditionings than the product's: without the gaze image, without teeth, drawn landmarks."""
 
 from __future__ import annotations
 
@@ -9,16 +9,11 @@ import numpy as np
 
 from face.conditioning import CHANNELS, CpuConditioning
 from face.landmarks import LINE_LOOPS, Landmarks
-from face.morphable import MorphableModel, Part
-from face.nmfc import nmfc_box, shade
-from face.parameters import FaceParameters
-from face.raster import rasterize
 from offline.dataset.dataset import Dataset
 from offline.evaluate.face_metrics import watch
 from offline.experiments.setup import Setup
 from offline.experiments.subjects import Subject
 
-_MOUTH_PARTS = (Part.UPPER_TEETH, Part.LOWER_TEETH, Part.TONGUE)
 _SUBPIXEL_BITS = 4
 
 
@@ -30,39 +25,11 @@ def without_gaze(setup: Setup, dataset: Dataset) -> Iterator[np.ndarray]:
         yield image
 
 
-def with_teeth(setup: Setup, dataset: Dataset) -> Iterator[np.ndarray]:
-    """The dataset's conditionings with the model's teeth and tongue in the open mouth."""
-    renderer = TeethConditioning(setup.model, int(dataset.frames.shape[1]))
+def without_teeth(setup: Setup, dataset: Dataset) -> Iterator[np.ndarray]:
+    """The dataset's conditionings, the mouth left black."""
+    renderer = CpuConditioning(setup.model, int(dataset.frames.shape[1]))
     for number in range(len(dataset.frames)):
         yield renderer.render(dataset.face(number))
-
-
-class TeethConditioning:
-    """Draws the NMFC with teeth and tongue behind the lips, each colored by its place in the mean head (Eq. 3).
-
-    Args:
-        model: the morphable model.
-        size: height and width of the image in px.
-    """
-
-    def __init__(self, model: MorphableModel, size: int) -> None:
-        self._face, self._model, self._size = CpuConditioning(model, size), model, size
-        self._inner = np.isin(model.triangle_parts, _MOUTH_PARTS)
-        self._triangles = np.concatenate([model.triangles[self._inner], model.nmfc_triangles]).astype(np.int32)
-        centers = (model.subdivision @ model.mean)[self._triangles].mean(1)
-        low, high = nmfc_box(model)
-        self._colors = (1 + np.round(np.clip((centers - low) / (high - low), 0, 1) * 254)).astype(np.uint8)
-
-    def render(self, parameters: FaceParameters) -> np.ndarray:
-        """Conditioning ``[H, W, 6]`` uint8."""
-        vertices = self._model.subdivision @ self._model.shape(parameters.identity, parameters.expression)
-        points = parameters.camera.project(vertices).astype(np.float32)
-        index, _ = rasterize(points, self._triangles, self._size, self._size)
-        image = self._face.render(parameters)
-        free = ~image[..., :3].any(-1)  # the face keeps its own border
-        index[(index >= int(self._inner.sum())) | ~free] = -1
-        shade(image[..., :3], index, self._colors)
-        return image
 
 
 def drawn_landmarks(setup: Setup, dataset: Dataset) -> Iterator[np.ndarray]:

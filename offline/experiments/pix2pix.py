@@ -1,4 +1,4 @@
-"""``pix2pix``, the paper's Fig. 4: the same generator frame by frame, without past outputs and without D_D."""
+"""``pix2pix``, the paper's Fig. 4: the same generator frame by frame, without previous outputs and without D_D."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ def _newest_only(_: nn.Module, inputs: tuple[Tensor, Tensor]) -> tuple[Tensor, T
 
 
 def frame_by_frame(make: Callable[[int], Generator]) -> Callable[[int], Generator]:
-    """Makes generators that know no past."""
+    """Makes generators without a history."""
     return lambda size: _forget(make(size))
 
 
 def pix2pix_variant(scale: Scale) -> Variant:
-    """The baseline: conditioned on NMFC and gaze, D_I and D_M, no past."""
+    """The baseline: conditioned on NMFC and gaze, D_I and D_M, no history."""
     profile = reweighted(scale.profile, lambda weights: replace(weights, dynamics=0.0, warping=0.0))
     return Variant("pix2pix", replace(profile, generator=frame_by_frame(profile.generator)), "frame-by-frame")
 

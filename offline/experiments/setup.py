@@ -55,7 +55,7 @@ class Setup:
 
     def renderer(self, subject: Subject) -> CpuConditioning:
         """Draws conditionings of a person's size."""
-        return CpuConditioning(self.model, int(subject.dataset.frames.shape[1]))
+        return CpuConditioning(self.model, int(subject.dataset.frames.shape[1]), subject.dataset.teeth)
 
     def pairs(self) -> list[tuple[Subject, Subject]]:
         """Sources and targets: everybody drives everybody else.

@@ -11,6 +11,7 @@ from tqdm import tqdm
 from face.conditioning import CpuConditioning
 from face.errors import UserError
 from face.morphable import MorphableModel
+from face.mouth_parts import TeethPlacement
 from offline.dataset.dataset import Dataset
 from offline.dataset.store import made_by, stack_parameters, write_dataset
 from offline.synthetic.motion import FPS, acted_motion
@@ -101,14 +102,16 @@ def open_subject(model: MorphableModel, description: str, folder: Path, film: Pa
 
 def _render(model: MorphableModel, seed: int, folder: Path, film: PaintedFilm) -> None:
     """Film a painted person as a dataset whose parameters are the true ones."""
-    recipe: dict[str, object] = {"painted": seed, "frames": film.frames, "size": film.size, "model_hash": model.hash}
+    recipe: dict[str, object] = {"painted": seed, "frames": film.frames, "size": film.size, "teeth": True,
+                                 "model_hash": model.hash}  # fmt: skip
     if made_by(folder, recipe):
         return
-    person, renderer = Person(model, seed), CpuConditioning(model, film.size)
+    teeth = TeethPlacement()  # a painted person's are the model's own
+    person, renderer = Person(model, seed), CpuConditioning(model, film.size, teeth)
     acted = act(person, acted_motion(film.frames, seed), film.size)
     frames = np.stack([person.render(face, film.size, film.size) for face in tqdm(acted, desc=folder.name)])
     conditionings = np.stack([renderer.render(face) for face in acted])
     takes = (np.arange(film.frames) >= film.frames - film.frames // 3).astype(int)
-    parameters = stack_parameters(acted, acted, takes, np.zeros((0, 6)))
+    parameters = stack_parameters(acted, acted, takes, np.zeros((0, 6)), teeth)
     folder.parent.mkdir(parents=True, exist_ok=True)
     write_dataset(folder, frames, conditionings, parameters, recipe | {"rate": FPS, "held_out_takes": [1]})

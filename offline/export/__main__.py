@@ -19,6 +19,7 @@ import sys
 from pathlib import Path
 
 from face.errors import UserError
+from face.files import check_output_folder
 from face.morphable import MorphableModel
 from offline.cli_errors import one_sentence
 from offline.dataset.dataset import Dataset
@@ -55,6 +56,7 @@ def main() -> int:
     labels = target_labels(arguments)
     if arguments.run is None:
         raise UserError("To export a run, give --run as well.")
+    check_output_folder(arguments.out)
     export(Dataset(arguments.source, MorphableModel.load()), arguments.run, labels, arguments.out)
     return 0
 

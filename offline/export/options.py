@@ -23,10 +23,12 @@ class TargetLabels:
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Options by the names of ``TargetLabels``."""
-    parser.add_argument("--name", help="short name, as in --target NAME")
-    parser.add_argument("--title", help="name for people to read (default: the name)")
-    parser.add_argument("--provenance", help="who or what is shown; the page shows it")
-    consent = parser.add_argument_group("consent record", "on what ground the likeness is used; part of the target")
+    target = parser.add_argument_group("target", "none is made without a name and a provenance")
+    target.add_argument("--name", help="short name, as in --target NAME")
+    target.add_argument("--title", metavar="TEXT", help="name for people to read (default: the name)")
+    target.add_argument("--provenance", metavar="TEXT", help="who or what is shown; the page shows it")
+    consent = parser.add_argument_group("consent record", "on what ground the likeness is used; "
+                                         "no target is made without")  # fmt: skip
     consent.add_argument("--footage", metavar="TEXT", help="where the footage comes from")
     consent.add_argument("--permission", metavar="TEXT", help="under which permission it is used")
     consent.add_argument("--permitted-by", metavar="NAME", help="who gave the permission")

@@ -12,7 +12,7 @@ import torch
 from scipy.spatial.transform import Rotation
 
 from face.landmarks import UNIT_NAMES
-from face.motion_range import motion_ellipsoid
+from face.motion_range import motion_ellipsoids
 from face.resting_face import activity
 from face.target import TargetInfo
 from offline.dataset.dataset import Dataset
@@ -35,7 +35,7 @@ def describe(dataset: Dataset, profile: str, labels: TargetLabels) -> TargetInfo
     place = p["translation"][chosen] / scale[:, None]
     euler = Rotation.from_matrix(p["rotation"][chosen]).as_euler("YXZ", degrees=True)
     resting = expression[np.argsort(activity(expression))[: max(1, len(expression) // 20)]]
-    center, whitening = motion_ellipsoid(euler, expression)
+    center, whitening = motion_ellipsoids(np.column_stack([euler, np.log(scale), place]), expression)
     first, last = max(dataset.train, key=lambda r: r[1] - r[0])
     motion = slice(first, min(last, first + _MOTION_FRAMES))
     head_motion = np.column_stack([
@@ -55,6 +55,7 @@ def describe(dataset: Dataset, profile: str, labels: TargetLabels) -> TargetInfo
         head_motion=rounded(head_motion),
         versions={"torch": torch.__version__, "onnx": onnx.__version__},
         camera_map=rounded(dataset.camera_map, 6),
+        teeth=rounded(np.array(dataset.teeth.values())) if dataset.teeth else [],
         motion_center=rounded(center), motion_whitening=rounded(whitening, 5),
         portrait=portrait(dataset.frames[chosen[_most_at_rest(expression, euler, p["gaze"][chosen])]]),
     )  # fmt: skip

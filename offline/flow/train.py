@@ -21,6 +21,7 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
+from face.files import check_output_file
 from face.morphable import MorphableModel
 from face.nmfc import NmfcRenderer
 from offline.cli_errors import one_sentence
@@ -156,6 +157,7 @@ def main() -> int:
         torch.set_num_threads(arguments.threads)
     model = MorphableModel.load()
     if not arguments.compare:
+        check_output_file(arguments.out)
         people = tqdm(_LEARNED, desc="filming", unit="person")
         network = learn([example for seed in people for example in film_pairs(model, seed)], arguments.steps)
         network.save(arguments.out)

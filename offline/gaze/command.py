@@ -18,6 +18,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from face.errors import UserError
+from face.files import check_output_file
 from face.gaze_estimation import NETWORK_PATH
 from face.morphable import MorphableModel
 from offline.cli_errors import one_sentence
@@ -39,6 +40,7 @@ def main() -> int:
     parser.add_argument("--steps", type=int, default=6000)
     parser.add_argument("--out", type=Path, default=NETWORK_PATH)
     arguments = parser.parse_args()
+    check_output_file(arguments.out)
     films = sorted(arguments.films.glob("*.npz"))
     if len(films) < 2 or arguments.rendered < 2:
         raise UserError(f"{arguments.films} holds fewer than two filmed people: film them with "

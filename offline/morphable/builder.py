@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from face.errors import UserError
-from face.files import atomic
+from face.files import atomic, check_output_folder
 from face.morphable import DEFAULT_PATH, MorphableModel, Part
 from face.parameters import IDENTITY_SIZE, UNITS, of_units
 from face.raster import BACKGROUND, rasterize
@@ -324,6 +324,8 @@ def main() -> int:
     command.add_argument("--leave-one-out", action="store_true", help="first, fit each clip with what the others teach")
     arguments = parser.parse_args()
     try:
+        if arguments.out:
+            check_output_folder(arguments.out.parent)
         if arguments.command == "build":
             return 0 if rebuild(arguments.wheel, arguments.out) else 1
         learn_correctives(arguments.clips, arguments.leave_one_out, arguments.out)

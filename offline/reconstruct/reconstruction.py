@@ -24,7 +24,7 @@ from tqdm import tqdm
 from face.camera_map import CameraMap
 from face.conditioning import CpuConditioning
 from face.errors import UserError
-from face.files import sha256
+from face.files import check_output_folder, sha256
 from face.fit_joint_identity import fit_identity
 from face.fitting import FitSettings, LandmarkBasis, landmarks_camera, reprojection_error
 from face.landmarks import Landmarks, inner_face
@@ -42,8 +42,9 @@ from offline.reconstruct.checked_tracking import Track, resampled, track_video
 from offline.reconstruct.options import ReconstructionOptions, add_options
 from offline.reconstruct.pose_refinement import align_poses
 from offline.reconstruct.report import write_report
+from offline.reconstruct.teeth import place_teeth
 
-_FORMAT = 4  # of the recipe: another one when the same videos give another dataset
+FORMAT = 5  # of the recipe: another one when the same videos give another dataset
 _SHORTEST_S = 3.0  # of all videos to train on together
 
 
@@ -103,10 +104,11 @@ def reconstruct(out: Path, options: ReconstructionOptions) -> None:
     model = MorphableModel.load()
     paths = [*options.videos, *options.held_out]
     recipe = {
-        "format": _FORMAT,
+        "format": FORMAT,
         "model_hash": model.hash,
         "size": options.size,
         "rate": options.rate,
+        "teeth": options.teeth,
         "videos": [{"name": p.name, "sha256": _hash_of_video(p)} for p in paths],
         "held_out_videos": len(options.held_out),
     }
@@ -146,7 +148,10 @@ def _write(
         weights = learn_camera_map(model, fitted[:count], aligned[:count])
         camera_map = CameraMap(model, weights)
         faces = [camera_map.correct(face) for face in fitted]
-        renderer = CpuConditioning(model, options.size)
+        stages.done("mapping cameras")
+        teeth = place_teeth(model, dataset.frames.read(), aligned[:count]) if options.teeth else None
+        stages.done("placing teeth")
+        renderer = CpuConditioning(model, options.size, teeth)
         for number, face in enumerate(tqdm(faces, desc="rendering", unit="frame")):
             dataset.conditionings[number] = renderer.render(face)
         stages.done("rendering")
@@ -158,7 +163,7 @@ def _write(
             "takes": [asdict(take) for take in footage.takes],
             "held_out_takes": list(range(trained, len(footage.takes))),
         }
-        dataset.finish(stack_parameters(faces, aligned, takes, weights), manifest)
+        dataset.finish(stack_parameters(faces, aligned, takes, weights, teeth), manifest)
     return errors
 
 
@@ -251,6 +256,7 @@ def main() -> int:
     parser.add_argument("out", type=Path, help="folder for the dataset")
     add_options(parser)
     arguments = parser.parse_args()
+    check_output_folder(arguments.out)
     reconstruct(arguments.out, options_of(ReconstructionOptions, arguments))
     return 0
 

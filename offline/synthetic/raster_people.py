@@ -18,7 +18,7 @@ import numpy as np
 from tqdm import tqdm
 
 from face.camera import ScaledOrthographicCamera
-from face.files import atomic
+from face.files import atomic, check_output_file
 from face.landmarks import INNER_LIPS, LEFT_BROW, LEFT_EYE, OUTER_LIPS, RIGHT_BROW, RIGHT_EYE
 from face.morphable import MorphableModel, Part
 from face.parameters import FaceParameters, gaze_rotation, of_units
@@ -321,6 +321,7 @@ def main() -> int:
     parser.add_argument("--size", type=int, default=256, help="height and width in px (default 256)")
     parser.add_argument("--sheet", action="store_true", help="a contact sheet in place of a video")
     arguments = parser.parse_args()
+    check_output_file(arguments.out)
     model = MorphableModel.load()
     if arguments.sheet:
         write_image(arguments.out, contact_sheet(model, arguments.size))

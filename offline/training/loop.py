@@ -13,16 +13,27 @@ from tqdm import tqdm
 
 from face.errors import UserError
 from face.video import VideoWriter
+from offline.export.options import TargetLabels
 from offline.training.options import SAMPLE_EVERY
+from offline.training.preview import Preview
 from offline.training.trainer import Trainer
 
+IN_TRAINING = TargetLabels("preview", "In training", "a person in training")
 _SAVE_SECONDS = 120
 _LOG_EVERY = 20  # steps
 _SHEET_EVERY = 12  # frames of a roll-out between two on the sheet
 
 
-def learn(trainer: Trainer, minutes: float | None, sample_every: int = SAMPLE_EVERY) -> None:
+def learn(
+    trainer: Trainer, minutes: float | None, sample_every: int = SAMPLE_EVERY, labels: TargetLabels = IN_TRAINING
+) -> None:
     """Train to the end of the schedule or for some minutes, saving and sampling on the way, and when interrupted.
+
+    Args:
+        trainer: what is trained.
+        minutes: how long at most.
+        sample_every: steps between two roll-outs over the held-out takes.
+        labels: of the target that shows how far the training is.
 
     Raises:
         UserError: the GPU's memory does not suffice, a loss is not finite, or another process trains this run.
@@ -34,7 +45,7 @@ def learn(trainer: Trainer, minutes: float | None, sample_every: int = SAMPLE_EV
     deadline = time.monotonic() + minutes * 60 if minutes else float("inf")
     with _locked(trainer):
         try:
-            _loop(trainer, deadline, sample_every)
+            _loop(trainer, deadline, sample_every, labels)
         except torch.OutOfMemoryError:
             raise UserError(
                 "The GPU's memory does not suffice: lower --batch, or reconstruct with a smaller --size."
@@ -62,11 +73,12 @@ def _locked(trainer: Trainer) -> Iterator[None]:
         lock.release()
 
 
-def _loop(trainer: Trainer, deadline: float, sample_every: int) -> None:
+def _loop(trainer: Trainer, deadline: float, sample_every: int, labels: TargetLabels) -> None:
     saved = time.monotonic()
     means: dict[str, float] = {}
     speed = Speed(trainer)
     log = SummaryWriter(str(trainer.run)) if trainer.ranks.first else None
+    preview = Preview(trainer, labels)
     with tqdm(total=trainer.last_step, initial=trainer.step, desc="training", unit="sequence", mininterval=5,
               disable=log is None) as bar:  # fmt: skip
         # All processes stop together: one that went on alone would wait for the others for ever.
@@ -82,6 +94,7 @@ def _loop(trainer: Trainer, deadline: float, sample_every: int) -> None:
                 saved = time.monotonic()
             if log is None:
                 continue
+            preview.renew()
             if trainer.step % _LOG_EVERY == 0:
                 for name, value in means.items():
                     log.add_scalar(f"training/{name}", value, trainer.step)

@@ -41,19 +41,24 @@ class TrainingOptions:
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Options by the names of ``TrainingOptions``."""
-    profile = parser.add_mutually_exclusive_group()
+    group = parser.add_argument_group("training")
+    profile = group.add_mutually_exclusive_group()
     profile.add_argument("--profile", choices=sorted(PROFILES), help="(default compact, or the run's own)")
     profile.add_argument("--config", type=Path, metavar="FILE", help="a run's config.json, edited; a weight of 0 "
                                                                      "leaves a loss out")  # fmt: skip
-    parser.add_argument("--init", type=Path, metavar="RUN", help="to start from: another run, its checkpoint.pt, or a "
-                                                                "target NAME.onnx")  # fmt: skip
-    parser.add_argument("--minutes", type=float, help="stop training after this long (default: the schedule's end)")
-    parser.add_argument("--sample-every", type=int, default=SAMPLE_EVERY, metavar="N", help="steps between samples of "
-                        f"held-out takes (default {SAMPLE_EVERY})")  # fmt: skip
-    parser.add_argument("--perceptual-weights", type=Path, metavar="NPZ", help="VGG16 trunk (default: VGG19, fetched)")
-    parser.add_argument(
+    group.add_argument("--init", type=Path, metavar="RUN", help="to start from: another run, its checkpoint.pt, or a "
+                                                               "target NAME.onnx")  # fmt: skip
+    group.add_argument(
+        "--minutes", type=float, metavar="N", help="stop training after this long (default: the schedule's end)"
+    )
+    group.add_argument("--sample-every", type=int, default=SAMPLE_EVERY, metavar="N", help="steps between samples of "
+                       f"held-out takes (default {SAMPLE_EVERY})")  # fmt: skip
+    group.add_argument("--perceptual-weights", type=Path, metavar="NPZ", help="VGG16 trunk (default: VGG19, fetched)")
+    group.add_argument(
         "--precision", choices=list(Precision), type=Precision,
         help="of the features (default: fp32 on a CPU, bf16 on a GPU that has it, else fp16)",
     )  # fmt: skip
-    parser.add_argument("--batch", type=int, default=1, help="sequences of a step, over all processes (default 1)")
-    parser.add_argument("--threads", type=int, help="CPU threads")
+    group.add_argument(
+        "--batch", type=int, default=1, metavar="N", help="sequences of a step, over all processes (default 1)"
+    )
+    group.add_argument("--threads", type=int, metavar="N", help="CPU threads")

@@ -109,14 +109,14 @@ _PIXELS = Weights(l1=1.0, gradient=1.0)
 _FEATURES = Weights(l1=1.0, gradient=1.0, perceptual=0.15)
 _PAPER = Weights(perceptual=10.0, image=1.0, mouth=1.0, dynamics=1.0, warping=10.0)
 
-# The costly losses last: what two cores can do (design §6).
+# The costly losses last: what two cores can do. The adversaries' weights are those that trained the demo person.
 COMPACT = Profile(
     name="compact",
     generator=CompactGenerator,
     phases=(
         Phase(until=6500, length=4, rate=1.5e-4, weights=_PIXELS),
-        Phase(until=10000, length=4, rate=2e-5, weights=_FEATURES),
-        Phase(until=10500, length=4, rate=1e-5, weights=Weights(l1=1.0, gradient=1.0, perceptual=0.15, image=0.01)),
+        Phase(until=8500, length=4, rate=3e-5, weights=_FEATURES),
+        Phase(until=10500, length=4, rate=5e-6, weights=replace(_FEATURES, image=0.05, mouth=0.05)),
     ),
     first_rate=5e-4,
     betas=(0.9, 0.99),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Sequence
 from dataclasses import replace
@@ -272,6 +273,11 @@ class Trainer:
             output, truth = cut(frame.output, frame.crops.drawn), cut(frame.truth, frame.crops.drawn)
             losses["perceptual"] = weights.perceptual * self.perceptual(output, truth)
         return losses
+
+    def snapshot(self) -> Generator:
+        """A copy of the averaged generator, with the first person's textures."""
+        self._textures.load(self.average, 0)
+        return copy.deepcopy(self.average)
 
     def sample(self) -> tuple[np.ndarray, float]:
         """Roll out the averaged generator on the held-out takes, or on the first one of training if there are none.

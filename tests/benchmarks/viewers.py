@@ -1,4 +1,4 @@
-"""What viewers cost: processor time of the server with one and with many, and how soon a late one sees. By hand.
+"""What viewers cost: CPU time of the server with one and with many, and how soon a late one sees. By hand.
 
     PYTHONPATH=tests python -m benchmarks.viewers [--viewers 8] [--seconds 20] [--joins 10]
 
@@ -118,7 +118,7 @@ def main() -> int:
 
 
 def network_s() -> float:
-    """Processor seconds of this process's threads that serve viewers: the event loop and the encoders."""
+    """CPU seconds of this process's threads that serve viewers: the event loop and the encoders."""
     total = 0
     for thread in threading.enumerate():
         if thread.name in NETWORK_THREADS:

@@ -1,7 +1,7 @@
 """A GPU that exists only on paper: buffers are arrays, a stream runs at once, a graph is a list of recorded calls.
 
 It lets ``TensorRtGenerator`` run where there is no GPU, with ONNX Runtime in TensorRT's place. To read a wrong buffer,
-or a graph that was recorded with other addresses than a step needs, shows as another picture.
+or a graph that was recorded with other addresses than a step needs, shows as another image.
 """
 
 from __future__ import annotations

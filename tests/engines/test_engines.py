@@ -146,7 +146,7 @@ def test_a_gpu_that_tensorrt_does_not_run_on_is_known_beforehand(library, monkey
     assert runs or "does not run on NVIDIA H200 (compute capability 9.0): install TensorRT proper" in sentence
 
 
-def test_without_a_gpu_it_is_said_and_the_processor_used(has_gpu):
+def test_without_a_gpu_it_is_said_and_the_cpu_used(has_gpu):
     if has_gpu:
         pytest.skip("there is a GPU")
     gpu, sentence = choose(Device.AUTO)

@@ -1,4 +1,4 @@
-"""The graph that TensorRT gets makes the same pictures."""
+"""The graph that TensorRT gets makes the same images."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from trt_engines.graph import Precision, for_tensorrt
 pytestmark = pytest.mark.fast
 
 
-def pictures(model: onnx.ModelProto) -> np.ndarray:
+def images_of(model: onnx.ModelProto) -> np.ndarray:
     rng = np.random.default_rng(0)
     smooth = np.cumsum(rng.normal(0, 3, (100, 1, 1, 6)), 0) + np.linspace(0, 200, 64)[:, None, None]
     conditionings = np.broadcast_to(smooth.clip(0, 255).astype(np.uint8), (100, 64, 64, 6))
@@ -26,17 +26,17 @@ def pictures(model: onnx.ModelProto) -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def expected(network) -> np.ndarray:
-    return pictures(network)
+    return images_of(network)
 
 
 def test_in_full_precision_nothing_changes(network, expected):
     graph = for_tensorrt(network, Precision.FP32)
-    assert np.array_equal(pictures(graph), expected)
+    assert np.array_equal(images_of(graph), expected)
     assert graph is not network and len(network.graph.node) < len(graph.graph.node)
 
 
 def test_half_precision_is_as_good_over_a_hundred_frames(network, expected):
-    error = ((pictures(for_tensorrt(network, Precision.FP16)).astype(float) - expected) ** 2).mean()
+    error = ((images_of(for_tensorrt(network, Precision.FP16)).astype(float) - expected) ** 2).mean()
     assert 10 * np.log10(255**2 / max(error, 1e-9)) >= 45
 
 

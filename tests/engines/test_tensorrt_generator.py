@@ -59,7 +59,7 @@ def test_a_twin_has_a_past_of_its_own(generators):
         assert np.array_equal(twin.step(mine), on_cpu.step(mine))
 
 
-def test_a_picture_that_was_given_stays_as_it_is(generators):
+def test_an_image_that_was_given_stays_as_it_is(generators):
     on_gpu, _ = generators
     first = on_gpu.step(conditionings(6, 1)[0])
     kept = first.copy()

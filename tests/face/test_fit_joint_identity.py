@@ -32,7 +32,7 @@ def basis(model):
     basis.weights[np.setdiff1d(np.arange(468), SEEN)] = 0
     still = np.setdiff1d(np.arange(basis.expression.shape[2]), UNITS)
     basis.expression[:, :, still] = 0
-    basis.both[:, :, still] = 0
+    basis.moves[:, :, still] = basis.all_moves[:, :, still] = 0
     return basis
 
 

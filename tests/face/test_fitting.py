@@ -190,7 +190,7 @@ def test_frames_without_a_face_stay_empty(model):
     assert fit_video(model, [None, None]) == [None, None]
 
 
-def test_smoothing_minimises_its_energy():
+def test_smoothing_minimizes_its_energy():
     """Against the dense solution of the same quadratic, where no bound is active."""
     rng = np.random.default_rng(0)
     frames, count, weight = 7, 3, 5.0

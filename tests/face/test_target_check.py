@@ -16,7 +16,10 @@ pytestmark = pytest.mark.fast
 
 def test_a_good_target_has_no_problem(target_info):
     assert problem(target_info) is None
-    assert problem(replace(target_info, portrait="/9j/4AAQ", camera_map=[[0.0] * 6] * 82)) is None
+    assert (
+        problem(replace(target_info, portrait="/9j/4AAQ", camera_map=[[0.0] * 6] * 82, teeth=[0.02, 0.0, 1.05, 0.01]))
+        is None
+    )
 
 
 @pytest.mark.parametrize(
@@ -30,6 +33,7 @@ def test_a_good_target_has_no_problem(target_info):
         ("translation_std", [-0.1, 0.1]), ("euler_low_deg", None), ("euler_low_deg", [90.0, 0.0, 0.0]),
         ("head_motion", []), ("head_motion", [[0.0] * 5]), ("head_motion", [[0.0] * 6, [0.0] * 5]),
         ("head_motion", [[0.0] * 6]), ("camera_map", [[0.0] * 5]),
+        ("teeth", [0.1, 0.0]), ("teeth", [0.0] * 4), ("teeth", [0.0, math.nan, 1.0, 0.0]),
     ],
 )  # fmt: skip
 def test_each_field_is_looked_at(tmp_path, target_info, field, value):

@@ -1,4 +1,4 @@
-"""Another person on the stage while live: found by name, changed at once, never two in one picture."""
+"""Another person on the stage while live: found by name, changed at once, never two in one image."""
 
 from __future__ import annotations
 
@@ -88,8 +88,8 @@ def test_twins_share_the_network_and_not_the_state(model, folder):
     assert np.array_equal(twin.generator.step(a), first)
 
 
-def test_no_picture_mixes_two_people(model, module_target):
-    """Each picture comes from the generator of whom its conditioning was drawn for, of another size even."""
+def test_no_image_mixes_two_people(model, module_target):
+    """Each image comes from the generator of whom its conditioning was drawn for, of another size even."""
     person = Person(model, 5)
     portraits = [person.render(p, 192, 192) for p in act(person, natural_motion(12, 5), 192)]
     loop = pipeline(model, module_target, ListSource(portraits))

@@ -35,15 +35,15 @@ def test_follows_torch_over_a_roll_out(exported, model):
     person, renderer = Person(model, 4), CpuConditioning(model, 64)
     conditionings = np.stack([renderer.render(p) for p in act(person, natural_motion(20, 4), 64)])
     generator = OnnxGenerator(path, threads=1)
-    pictures = np.stack([generator.step(c) for c in conditionings])
-    assert pictures.dtype == np.uint8
+    images = np.stack([generator.step(c) for c in conditionings])
+    assert images.dtype == np.uint8
     step, history = ExportedStep(network).eval(), Recurrence()
-    for picture, conditioning in zip(pictures, conditionings, strict=True):
+    for image, conditioning in zip(images, conditionings, strict=True):
         inputs = history.inputs(conditioning)
         with torch.no_grad():
             wanted = step(*(torch.from_numpy(inputs[name].copy()) for name in INPUTS)).numpy()
         history.advance(conditioning, wanted)
-        assert np.abs(picture.astype(int) - wanted).max() <= 1
+        assert np.abs(image.astype(int) - wanted).max() <= 1
 
 
 def test_state_matters_and_reset_forgets_it(exported):

@@ -40,8 +40,17 @@ def run(loop):
     return seen
 
 
+def test_the_look_is_matched_while_it_is_calibrated(model, target_info, portraits):
+    loop = pipeline(model, target_info, ListSource([*portraits, np.zeros_like(portraits[0])]))
+    matches = []
+    loop.sinks.append(lambda _: matches.append(loop.match))
+    run(loop)
+    assert loop.calibration < 1 and all(0 < match.score <= 1 for match in matches[:-1])
+    assert matches[-1] is None  # no face
+
+
 class Elsewhere(NmfcGenerator):
-    """Generates as if not on the processor's cores."""
+    """Generates as if not on the CPU's cores."""
 
     on_cpu = False
 
@@ -59,9 +68,9 @@ def test_every_frame_comes_out_once_when_nothing_may_be_dropped(model, target_in
     assert loop.state is State.CLOSED
 
 
-@pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="the system does not tell processors apart")
+@pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="the system does not tell CPUs apart")
 @pytest.mark.parametrize(("generator", "alone"), [(NmfcGenerator, True), (NmfcGenerator, False), (Elsewhere, True)])
-def test_a_loop_alone_on_the_processor_keeps_to_the_first(model, target_info, portraits, generator, alone):
+def test_a_loop_alone_on_the_cpu_keeps_to_the_first(model, target_info, portraits, generator, alone):
     """Where others run, or a GPU does the work, the system is left to place them."""
     loop = pipeline(model, target_info, ListSource(portraits[:2]), generator(), alone=alone)
     places = []

@@ -16,13 +16,12 @@ pytestmark = pytest.mark.fast
 SIZE, FRAMES, HELD_OUT = 128, 100, 8
 
 
-@pytest.fixture(scope="module")
-def filmed(model):
+def film(model, count):
     """Frames, the faces they were rendered with, and those faces with cameras that are a little off."""
     person = Person(model, 5)
-    true = act(person, natural_motion(FRAMES, 5), SIZE)
+    true = act(person, natural_motion(FRAMES, 5), SIZE)[:count]
     frames = np.stack([person.render(face, SIZE, SIZE) for face in true])
-    moves = np.random.default_rng(0).normal(0, [0.03, 0.03, 0.02, 0.016, 0.024, 0.024], (FRAMES, 6))
+    moves = np.random.default_rng(0).normal(0, [0.03, 0.03, 0.02, 0.016, 0.024, 0.024], (count, 6))
     middle = middle_of_face(model)
     spoilt = [replace(face, camera=moved(face.camera, m, middle)) for face, m in zip(true, moves, strict=True)]
     return frames, true, spoilt
@@ -43,8 +42,8 @@ def errors(model, faces, true):
 
 
 @pytest.mark.slow
-def test_cameras_come_back_to_the_truth(model, filmed):
-    frames, true, spoilt = filmed
+def test_cameras_come_back_to_the_truth(model):
+    frames, true, spoilt = film(model, FRAMES)
     aligned = align_poses(model, frames, spoilt, FRAMES - HELD_OUT)
     before, after = errors(model, spoilt, true), errors(model, aligned, true)
     for part in (slice(0, -HELD_OUT), slice(-HELD_OUT, None)):  # held-out frames too, which the texture lacks
@@ -52,9 +51,9 @@ def test_cameras_come_back_to_the_truth(model, filmed):
     assert all(np.array_equal(a.expression, b.expression) for a, b in zip(aligned, spoilt, strict=True))
 
 
-def test_held_out_frames_teach_nothing(model, filmed):
+def test_held_out_frames_teach_nothing(model):
     shown = 12
-    frames, spoilt = filmed[0][: shown + 2], filmed[2][: shown + 2]
+    frames, _, spoilt = film(model, shown + 2)
     darkened = frames.copy()
     darkened[shown:] //= 3
     aligned, again = (align_poses(model, some, spoilt, shown) for some in (frames, darkened))

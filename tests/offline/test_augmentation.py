@@ -14,12 +14,12 @@ SIZE = 128
 def test_a_quarter_turn_by_hand():
     turn = Similarity(4, 1.0, 90.0, np.zeros(2))
     assert np.allclose(turn.points(np.array([[0.5, 0.5], [3.5, 0.5]])), [[3.5, 0.5], [3.5, 3.5]])
-    picture = np.zeros((4, 4, 3), np.uint8)
-    picture[0, 1] = 200
-    assert np.argwhere(turn.image(picture)[..., 0]).tolist() == [[1, 3]]
+    image = np.zeros((4, 4, 3), np.uint8)
+    image[0, 1] = 200
+    assert np.argwhere(turn.image(image)[..., 0]).tolist() == [[1, 3]]
 
 
-def test_the_moved_face_is_where_the_moved_picture_shows_it(model):
+def test_the_moved_face_is_where_the_moved_image_shows_it(model):
     person = Person(model, 3)
     face = act(person, natural_motion(20, 3), SIZE)[11]
     move = Similarity(

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes.util
+import itertools
 import signal
 from pathlib import Path
 
+import av
 import cv2
 import numpy as np
 import pytest
@@ -15,9 +18,13 @@ from face.landmarks import UNIT_NAMES
 from face.video import VideoReader
 from offline.synthetic.blender import camera, environment, ict
 from offline.synthetic.blender.film import film
+from offline.synthetic.blender.hairstyles import grow_hair
 from offline.synthetic.blender.head import HeadModel
 from offline.synthetic.blender.person import Person, draw_person, shape_of
-from offline.synthetic.blender.takes import HELD_OUT, TAKE_FRAMES, Take, plan
+from offline.synthetic.blender.speech import speech_take
+from offline.synthetic.blender.strands import Skull
+from offline.synthetic.blender.takes import FPS, HELD_OUT, TAKE_FRAMES, Take, plan
+from offline.synthetic.blender.voice import Spoken, speak, write_sound
 
 pytestmark = pytest.mark.slow
 _KIT = Path(__file__).parents[3] / "shared" / "studio2"
@@ -193,3 +200,62 @@ def test_men_have_wider_jaws_and_noses_than_women(head):
     man, woman = landmarks(1), landmarks(0)
     for a, b in ((4, 12), (31, 35)):
         assert np.linalg.norm(man[a] - man[b]) > np.linalg.norm(woman[a] - woman[b])
+
+
+def test_lips_close_for_m_and_open_for_a():
+    phonemes = tuple((0.1 * k, "m" if k % 2 else "ɑː") for k in range(20))
+    take = speech_take(Spoken(np.zeros(2000, np.int16), 1000, phonemes), seed=1)
+    jaw = take.expression[:, UNIT_NAMES.index("jawOpen")]
+    press = take.expression[:, UNIT_NAMES.index("mouthPressLeft")]
+    spoken = slice(round(0.5 * FPS), round(2.2 * FPS))
+    assert jaw[spoken].max() > 0.3 and jaw[spoken].min() < 0.1
+    assert np.corrcoef(jaw[spoken], press[spoken])[0, 1] < -0.8
+    assert max(jaw[0], jaw[-1], np.abs(take.euler_deg[[0, -1]]).max()) < 1e-9  # it loops
+
+
+def test_the_voice_tells_when_it_says_what():
+    if ctypes.util.find_library("espeak-ng") is None:
+        pytest.skip("eSpeak NG is not installed")
+    spoken = speak("mama, papa")
+    assert [p[:1] for _, p in spoken.phonemes if p[:1] in "mp" and p] == ["m", "m", "p", "p"]
+    starts = [start for start, _ in spoken.phonemes]
+    assert starts == sorted(starts) and 0 <= starts[0] and starts[-1] <= spoken.duration_s
+    assert np.abs(spoken.sound).max() > 1000
+
+
+def test_no_voice_is_one_sentence(monkeypatch):
+    monkeypatch.setattr(ctypes.util, "find_library", lambda name: None)
+    with pytest.raises(UserError, match="eSpeak NG"):
+        speak("nothing")
+
+
+def test_a_take_with_sound_gets_it_into_its_video(tmp_path):
+    tone = (8000 * np.sin(np.arange(16_000) / 8)).astype(np.int16)
+    take = speech_take(Spoken(tone, 16_000, ((0.0, "ɑ"),)), seed=1)
+    write_sound(tmp_path / "speech.wav", Spoken(tone, 16_000, ()), 0.36, len(take.expression) / FPS)
+    film(FakeCamera, Person(seed=3), [take], tmp_path, _SIZE)
+    with av.open(str(tmp_path / "speech.mp4")) as file:
+        sound = np.concatenate([frame.to_ndarray()[0] for frame in file.decode(audio=0)])
+    rate = 16_000
+    loud = np.flatnonzero(np.abs(sound) > 0.1) / rate
+    assert loud[0] == pytest.approx(0.36, abs=0.08) and loud[-1] == pytest.approx(1.36, abs=0.1)
+
+
+def test_neighboring_teeth_touch(head):
+    front = [head.base[a:b] for a, b in zip(ict._TOOTH_STARTS[6:9], ict._TOOTH_STARTS[7:10], strict=True)]
+    front.sort(key=lambda tooth: tooth[:, 0].mean())
+    for left, right in itertools.pairwise(front):
+        assert left[:, 0].max() > right[:, 0].min()
+
+
+def test_combed_hair_lies_on_the_skin_not_in_it(head):
+    person = Person(strands=2000, locks=())
+    shape = shape_of(person, head)
+    skull = Skull(head, shape)
+    groups = [g for g in grow_hair(np.random.default_rng(1), head, person, shape) if g.name.startswith("hair")]
+    strands = np.concatenate([g.strands for g in groups])
+    height = skull.above(strands.reshape(-1, 3)).reshape(strands.shape[:2])
+    assert len(strands) == 2000
+    assert np.quantile(height[:, 1:-2], 0.05) > 0.05 and np.quantile(height, 0.99) < 1.6
+    front = strands[(np.abs(strands[:, 0, 0]) < 1.5) & (strands[:, 0, 2] > 5), 0, 1]
+    assert 3 < front.min() - shape[head.landmarks[[19, 24]], 1].mean() < 5  # cm: the forehead

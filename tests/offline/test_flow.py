@@ -38,7 +38,7 @@ def test_the_fitted_face_gives_the_true_flow(model, two_frames):
     assert np.array_equal(both[inside], flow[inside]) and np.abs(both[:20, :20]).max() < 0.5
 
 
-def test_the_flow_carries_the_earlier_picture_along(two_frames):
+def test_the_flow_carries_the_earlier_image_along(two_frames):
     _, _, first, second, truth = two_frames
     face = np.linalg.norm(truth, axis=-1) > 0
     before = np.abs(first.astype(int) - second)[face].mean()

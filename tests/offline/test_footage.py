@@ -24,10 +24,15 @@ def someone(model):
     return portraits(model, 4)
 
 
+@pytest.fixture(scope="module")
+def another(model):
+    return portraits(model, 7)
+
+
 def film(path, images):
     with VideoWriter(path, 25) as writer:
-        for picture in images:
-            writer.write(picture)
+        for image in images:
+            writer.write(image)
     return path
 
 
@@ -86,14 +91,14 @@ def test_a_fast_camera_is_tracked_at_the_rate_that_is_played(someone, tmp_path):
 
 def test_too_few_frames_a_second_say_so(someone, tmp_path):
     with VideoWriter(tmp_path / "a.mp4", 1) as writer:
-        for picture in someone[:3]:
-            writer.write(picture)
+        for image in someone[:3]:
+            writer.write(image)
     with pytest.raises(UserError, match="has 1 frames a second, too few to be shown at 25"):
         track_video(tmp_path / "a.mp4", RATE)
 
 
-def test_scenes_are_named(model, someone, tmp_path):
-    bright = [np.clip(p.astype(int) + 90, 0, 255).astype(np.uint8) for p in portraits(model, 7)]
+def test_scenes_are_named(someone, another, tmp_path):
+    bright = [np.clip(p.astype(int) + 90, 0, 255).astype(np.uint8) for p in another]
     with pytest.raises(UserError, match=r"cut into scenes at 0\.3 s"):
         track_video(film(tmp_path / "a.mp4", [*someone, *bright]), RATE)
 
@@ -105,8 +110,8 @@ def test_fast_motion_is_no_cut():
     assert find_cuts(changes).tolist() == [50, 120]
 
 
-def test_several_people(model, someone, tmp_path):
-    both = [np.hstack([a, b]) for a, b in zip(someone, portraits(model, 7), strict=True)]
+def test_several_people(someone, another, tmp_path):
+    both = [np.hstack([a, b]) for a, b in zip(someone, another, strict=True)]
     with pytest.raises(UserError, match=r"several people at 0\.0 s"):
         track_video(film(tmp_path / "a.mp4", both), RATE)
 
@@ -122,10 +127,10 @@ def test_a_face_that_wanders(someone, tmp_path):
     wide = np.full((2 * SIZE, 3 * SIZE, 3), 90, np.uint8)
     images = []
     for k in range(60):
-        picture = wide.copy()
+        image = wide.copy()
         left = max(0, k - 22) * 10
-        picture[:SIZE, left : left + SIZE] = someone[0]
-        images.append(picture)
+        image[:SIZE, left : left + SIZE] = someone[0]
+        images.append(image)
     with pytest.raises(UserError, match="wanders far"):
         track_video(film(tmp_path / "a.mp4", images), RATE)
 

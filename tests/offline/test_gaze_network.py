@@ -26,7 +26,7 @@ def test_the_unvaried_frame_is_what_the_live_loop_cuts_out():
     assert np.abs(cropped(wide, varied=False)[0].numpy() - eye_crops(eyes, points, 17.0, WIDTH, HEIGHT)).max() < 1.01
 
 
-def test_a_mirrored_face_is_what_a_mirrored_picture_gives():
+def test_a_mirrored_face_is_what_a_mirrored_image_gives():
     """Places of a face and of its mirror image, eyes exchanged."""
     points = np.zeros((COUNT, 2))
     for left, right in ((263, 33), (362, 133), (386, 159), (374, 145), (473, 468)):

@@ -49,7 +49,7 @@ def test_lpips_by_hand():
     assert lpips.distance(image, image) == pytest.approx(0.75 + 2.0)
 
 
-def test_same_pictures_are_not_apart_and_others_are(files):
+def test_same_images_are_not_apart_and_others_are(files):
     rng = np.random.default_rng(0)
     lpips = load_lpips(*files)
     assert lpips is not None and lpips.name == "lpips_like"

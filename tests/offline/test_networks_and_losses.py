@@ -45,8 +45,8 @@ def test_the_papers_networks_have_its_numbers_of_parameters():
         assert millions(PaperGenerator()) == pytest.approx(70.8, abs=0.05)
         assert millions(MultiScaleDiscriminator(9, width=64)) == pytest.approx(5.54, abs=0.01)
     with torch.no_grad():
-        picture = PaperGenerator(64, width=8)(torch.zeros(1, 18, 64, 64), torch.zeros(1, 6, 64, 64))
-    assert picture.shape == (1, 3, 64, 64)
+        image = PaperGenerator(64, width=8)(torch.zeros(1, 18, 64, 64), torch.zeros(1, 6, 64, 64))
+    assert image.shape == (1, 3, 64, 64)
 
 
 def test_the_papers_first_frame_does_not_hang_on_rounding():

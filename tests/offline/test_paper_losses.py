@@ -156,10 +156,11 @@ def test_training_feeds_outputs_back_in_the_exported_steps_order(seen_by_the_gen
 
     inputs = {name: np.zeros((8, 8, 6 if name.startswith("c") else 3), np.uint8) for name in INPUTS}
     inputs["output_1"] += 255
-    picture = ExportedStep(Shows())(*(torch.from_numpy(inputs[name]) for name in INPUTS))
-    assert int(picture.float().mean()) == round((0.5 - 0.25 + 1) * 127.5)
+    image = ExportedStep(Shows())(*(torch.from_numpy(inputs[name]) for name in INPUTS))
+    assert int(image.float().mean()) == round((0.5 - 0.25 + 1) * 127.5)
 
 
+@pytest.mark.slow
 def test_the_conditionings_are_those_of_the_frame_and_the_two_before(seen_by_the_generator):
     calls, _, clip = seen_by_the_generator
     x = torch.from_numpy(clip.conditionings).permute(0, 3, 1, 2).float() / 127.5 - 1
@@ -168,6 +169,7 @@ def test_the_conditionings_are_those_of_the_frame_and_the_two_before(seen_by_the
         assert torch.equal(conditioning[0], x[t : t + 3].flatten(0, 1))
 
 
+@pytest.mark.slow
 def test_the_perceptual_loss_counts_tenfold(seen_by_the_generator):
     calls, losses, clip = seen_by_the_generator
     truth = torch.from_numpy(clip.frames).permute(0, 3, 1, 2).float() / 127.5 - 1

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.slow
 SIZE = 256
 
 
-def test_the_same_seed_gives_the_same_picture(model):
+def test_the_same_seed_gives_the_same_image(model):
     parameters = act(Person(model, 3), natural_motion(10, 3), 128)[4]
     first, second = (Person(model, 3).render(parameters, 128, 128) for _ in range(2))
     assert np.array_equal(first, second)

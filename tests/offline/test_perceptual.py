@@ -41,7 +41,7 @@ def trunk(tmp_path_factory):
 
 
 @pytest.mark.parametrize("which", ["vgg16", "vgg19", "pyramid"])
-def test_zero_for_the_same_picture_and_differentiable(which, trunk):
+def test_zero_for_the_same_image_and_differentiable(which, trunk):
     torch.manual_seed(0)
     loss = {
         "vgg16": lambda: Vgg16Perceptual(trunk),

@@ -92,7 +92,7 @@ def test_what_is_no_checkpoint_says_so(people, tmp_path):
         Trainer(people[:1], tmp_path / "a", QUICK, PyramidDistance(), init=tmp_path / "letter.pt")
 
 
-def test_pictures_of_one_size_are_wanted(people, dataset_folder, model, tmp_path):
+def test_images_of_one_size_are_wanted(people, dataset_folder, model, tmp_path):
     with pytest.raises(UserError, match="differ in image size"):
         Trainer([people[0], Dataset(dataset_folder, model)], tmp_path, QUICK, PyramidDistance())
 

@@ -71,7 +71,7 @@ def test_where_the_recording_paused_another_take_begins():
     assert train_takes == [Take(0, 0, 20), Take(0, 20, 60)] and test_takes == [Take(0, 60, 75), Take(0, 75, 90)]
 
 
-def test_crop_moves_parameters_and_pictures_alike(model):
+def test_crop_moves_parameters_and_images_alike(model):
     person = Person(model, 1)
     parameters = act(person, natural_motion(5, 1), 256)[2]
     image = person.render(parameters, 256, 256)
@@ -80,7 +80,7 @@ def test_crop_moves_parameters_and_pictures_alike(model):
     assert np.abs(direct.astype(int) - crop.image(image))[20:80, 20:80].mean() < 4
 
 
-def test_crop_stays_in_the_picture(model):
+def test_crop_stays_in_the_image(model):
     from conftest import true_landmarks
 
     person = Person(model, 1)

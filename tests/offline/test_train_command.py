@@ -93,7 +93,7 @@ def test_one_command_from_video_to_target(model, tmp_path, monkeypatch, capsys, 
     assert (tmp_path / "work" / "dataset" / "frames.npy").stat().st_mtime_ns == made
 
 
-def test_another_networks_eight_bits_do_not_stay(dataset_folder, model, tmp_path, monkeypatch):
+def test_another_networks_int8_does_not_stay(dataset_folder, model, tmp_path, monkeypatch):
     monkeypatch.setitem(PROFILES, "paper", SMALL_PAPER)
     dataset = Dataset(dataset_folder, model)
     Trainer([dataset], tmp_path / "run", SMALL_PAPER, PyramidDistance()).save()

@@ -196,8 +196,8 @@ def test_training_learns_and_a_target_comes_out(dataset_folder, model, tmp_path,
     info = describe(dataset, "compact", TargetLabels("someone", "Someone", "invented"))
     assert info.size == 128 and len(info.head_motion[0]) == 6
     assert info.euler_low_deg[0] < info.euler_high_deg[0]
-    picture = cv2.imdecode(np.frombuffer(base64.b64decode(info.portrait), np.uint8), cv2.IMREAD_COLOR)
-    assert picture.shape == (160, 160, 3)
+    image = cv2.imdecode(np.frombuffer(base64.b64decode(info.portrait), np.uint8), cv2.IMREAD_COLOR)
+    assert image.shape == (160, 160, 3)
     from face.target import write_onnx
 
     exported = export_onnx(trainer.average, 128)

@@ -59,12 +59,15 @@ export class CameraCard {
   /**
    * Guide through calibration: an outline to put the face in, and the seconds left.
    * @param {number | null} progress 0 to 1; null outside of calibration
+   * @param {boolean} good whether the look is near enough to rest
    */
-  guide(progress) {
+  guide(progress, good) {
     const calibrates = progress !== null && this.active;
-    element('ghost', SVGSVGElement).toggleAttribute('hidden', !calibrates);
+    const ghost = element('ghost', SVGSVGElement);
+    ghost.toggleAttribute('hidden', !calibrates);
+    ghost.dataset.match = good ? 'good' : 'poor';
     const left = Math.max(1, Math.ceil((1 - (progress ?? 0)) * CALIBRATION_S));
-    say(element('preview-caption', HTMLElement), calibrates ? `Fill the outline, relaxed: ${left} s` : 'Only you see this');
+    say(element('preview-caption', HTMLElement), calibrates ? `Fill the outline: ${left} s` : 'Only you see this');
   }
 
   /** @param {string | null | undefined} publisher ETag of the camera that the server shows */

@@ -8,6 +8,24 @@ const AGAIN_MS = 5000; // between attempts at a list that could not be had
 
 /** @typedef {import('./messages.js').Target & {portrait: boolean}} Entry */
 
+/**
+ * A target's consent record in words; of targets from before there was one, the provenance.
+ * @param {import('./messages.js').Target} target
+ * @returns {[string, string][]} what, and what the record says of it
+ */
+export function consentRows({ provenance, consent }) {
+  if (!consent) return [['Provenance', provenance], ['Permission', 'Not recorded: this target is older than such records.']];
+  const day = new Date(`${consent.permitted_on}T00:00`).toLocaleDateString('en', { dateStyle: 'long' });
+  return [
+    ['Shown', consent.subject],
+    ['Footage', consent.footage],
+    ['Permission', consent.permission],
+    ['Given by', consent.permitted_by],
+    ['Given on', day],
+    ['Label', consent.label_optional ? 'May be left off.' : 'Always on.'],
+  ];
+}
+
 export class Gallery {
   #box = element('gallery', HTMLFieldSetElement);
   #sheet = element('about', HTMLDialogElement);
@@ -40,13 +58,24 @@ export class Gallery {
   }
 
   #describe() {
-    const { name, title, provenance } = this.#target ?? { name: '', title: '', provenance: '' };
+    if (!this.#target) return;
+    const { name, title } = this.#target;
     say(element('about-title', HTMLElement), title);
-    say(element('provenance', HTMLElement), provenance);
+    this.#fillRecord(consentRows(this.#target));
     const portrait = element('about-portrait', HTMLImageElement);
     const address = this.#portraits.get(name) ?? '';
     portrait.hidden = !address;
     if (address && portrait.src !== address) portrait.src = address;
+  }
+
+  /** @param {[string, string][]} rows */
+  #fillRecord(rows) {
+    const list = element('consent', HTMLDListElement);
+    const words = rows.flat();
+    if ([...list.children].map(({ textContent }) => textContent).join() === words.join()) return;
+    list.replaceChildren(...words.map((text, k) => {
+      return Object.assign(document.createElement(k % 2 ? 'dd' : 'dt'), { textContent: text });
+    }));
   }
 
   async #fill() {

@@ -10,9 +10,9 @@ import { LipSync } from './lipsync.js';
 import { ImageStream } from './mjpeg.js';
 import { Recording } from './recording.js';
 import { SettingsForm } from './settings.js';
+import { Status } from './socket.js';
 import { Stage } from './stage.js';
-import { describe } from './state.js';
-import { Status } from './status.js';
+import { describe, isGood } from './state.js';
 import { Viewer } from './viewer.js';
 
 const SAY_MS = 250;
@@ -63,7 +63,7 @@ function showMessage(message) {
   if (message.target) gallery.show(message.target);
   recording.allow(allowed);
   recording.show(message.recording);
-  camera.guide(message.state === 'calibrating' ? message.progress ?? 0 : null);
+  camera.guide(message.state === 'calibrating' ? message.progress ?? 0 : null, isGood(message.match));
   if (message.settings) settings.show(message.settings, message.target?.name ?? '');
   if (message.target) showFigures(message);
   update();
@@ -111,8 +111,17 @@ function update() {
   const bar = element('progress', HTMLProgressElement);
   bar.hidden = progress === null;
   if (progress !== null) bar.value = progress;
+  showMatch(word === 'calibrating' ? figures?.match : null);
   if (word !== announced.word) announced = { word, since: now };
   if (now - announced.since > SETTLED_MS) say(element('announcement', HTMLElement), sentence || word);
+}
+
+/** @param {import('./messages.js').Match | null | undefined} match of a look that is being calibrated */
+function showMatch(match) {
+  element('match', HTMLElement).hidden = !match;
+  if (!match) return;
+  say(element('match-words', HTMLElement), `${Math.round(100 * match.score)} % neutral`);
+  element('match-bar', HTMLMeterElement).value = match.score;
 }
 
 const tokenForm = element('token-form', HTMLFormElement);

@@ -25,6 +25,24 @@
  * @property {string} name
  * @property {string} title
  * @property {string} provenance on what ground the likeness is used
+ * @property {Consent | null} [consent]
+ */
+
+/**
+ * @typedef {object} Consent
+ * @property {string} subject who or what is shown
+ * @property {string} footage where it comes from
+ * @property {string} permission under which it is used
+ * @property {string} permitted_by
+ * @property {string} permitted_on as in 2026-11-27
+ * @property {boolean} label_optional
+ */
+
+/**
+ * @typedef {object} Match how close the source is to a neutral look, 0 to 1 each
+ * @property {number} score
+ * @property {number} expression
+ * @property {number} head
  */
 
 /**
@@ -32,6 +50,7 @@
  * @property {string} state
  * @property {string | null} [detail] a sentence about the state
  * @property {number | null} [progress] 0 to 1 while getting ready or calibrating
+ * @property {Match | null} [match] while calibrating
  * @property {'viewer' | 'operator'} [role]
  * @property {Target | null} target
  * @property {string | null} source

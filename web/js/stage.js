@@ -3,8 +3,6 @@
 import { element, press } from './elements.js';
 import { choices } from './storage.js';
 
-const MARK = 'AI-generated';
-
 export class Stage {
   #screen = element('screen', HTMLElement);
   #video = element('video', HTMLVideoElement);
@@ -34,6 +32,7 @@ export class Stage {
   /** @param {boolean} fresh whether the image moves; one that does not is dimmed */
   showFresh(fresh) {
     this.#screen.dataset.fresh = String(fresh);
+    this.#screen.dataset.empty = String(!this.#plain && !this.#video.videoWidth);
   }
 
   /** @param {boolean} camera whether the source is this page's camera; else its landmarks are shown */
@@ -64,22 +63,14 @@ export class Stage {
     document.addEventListener('fullscreenchange', () => press(button, document.fullscreenElement !== null));
   }
 
-  /** The image as a file, with the mark in it. */
+  /** The image as a file; label and watermark are in it. */
   async #saveSnapshot() {
     const shown = this.#plain ? this.#still : this.#video;
     const width = shown instanceof HTMLVideoElement ? shown.videoWidth : shown.width;
     const height = shown instanceof HTMLVideoElement ? shown.videoHeight : shown.height;
     if (!width) return;
     const canvas = new OffscreenCanvas(width, height);
-    const context = canvas.getContext('2d');
-    if (!context) return;
-    context.drawImage(shown, 0, 0);
-    const size = Math.max(10, Math.round(height / 24));
-    context.font = `${size}px sans-serif`;
-    context.fillStyle = '#000b';
-    context.fillRect(size / 2, height - 2 * size, context.measureText(MARK).width + size, 1.5 * size);
-    context.fillStyle = '#fff';
-    context.fillText(MARK, size, height - 0.9 * size);
+    canvas.getContext('2d')?.drawImage(shown, 0, 0);
     const address = URL.createObjectURL(await canvas.convertToBlob({ type: 'image/png' }));
     const time = new Date().toISOString().slice(0, 19).replaceAll(':', '-');
     Object.assign(document.createElement('a'), { href: address, download: `head2head-${time}.png` }).click();

@@ -1,6 +1,6 @@
 // What the page says of the stream, from all that it knows. "Live" only while the video element itself shows new frames.
 
-import { SILENCE_MS } from './status.js';
+import { SILENCE_MS } from './socket.js';
 
 const FROZEN_MS = 1500; // without a new frame; a source of one frame a second still counts as moving
 const PATIENCE_MS = 3000; // before a first image is missed
@@ -19,6 +19,26 @@ const SENTENCES = {
 };
 const BAD = new Set(['face lost', 'stalled', 'camera gone', 'closed']);
 const MAKES_FRAMES = new Set(['live', 'calibrating', 'face lost']);
+
+/** @typedef {import('./messages.js').Match} Match */
+
+const GOOD_MATCH = 0.8;
+
+/**
+ * Whether a look is near enough to rest.
+ * @param {Match | null | undefined} match
+ */
+export const isGood = (match) => (match?.score ?? 0) >= GOOD_MATCH;
+
+/**
+ * What to change to look neutral.
+ * @param {Match | null | undefined} match
+ */
+function advice(match) {
+  if (!match) return SENTENCES.calibrating;
+  if (isGood(match)) return 'Good. Hold it.';
+  return match.head < match.expression ? 'Look straight at the camera.' : 'Relax your face, close your mouth.';
+}
 
 /**
  * @typedef {object} Knowledge
@@ -57,5 +77,6 @@ export function describe({ tokenWanted, openFor, silentFor, figures, frozenFor, 
     return plain('no image', 'bad', trouble || 'No image arrives; trying again.');
   }
   const tone = state === 'live' ? 'good' : BAD.has(state) ? 'bad' : 'wait';
-  return { word: state, tone, sentence: detail || SENTENCES[state] || '', progress: progress ?? null };
+  const usual = state === 'calibrating' ? advice(figures.match) : SENTENCES[state];
+  return { word: state, tone, sentence: detail || usual || '', progress: progress ?? null };
 }

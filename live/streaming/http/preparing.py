@@ -25,9 +25,9 @@ class Preparation:
         """The status message of ``/live`` meanwhile."""
         return {
             "type": "status", "state": "getting ready", "detail": self.detail, "progress": round(self.progress, 2),
-            "role": role, "target": None, "watermark": None, "source": None, "publisher": None, "fps": 0.0,
-            "frames": {"in": 0, "out": 0, "dropped": 0}, "ms": {}, "latency_ms": None, "sound_ahead_ms": None,
-            "viewers": 0, "recording": None, "settings": None,
+            "match": None, "role": role, "target": None, "watermark": None, "source": None, "publisher": None,
+            "fps": 0.0, "frames": {"in": 0, "out": 0, "dropped": 0}, "ms": {}, "latency_ms": None,
+            "sound_ahead_ms": None, "viewers": 0, "recording": None, "settings": None,
         }  # fmt: skip
 
 

@@ -54,7 +54,7 @@ class ServerSettings:
         servers: STUN and TURN servers.
         most_viewers: how many may watch at a time.
         most_sessions: how many publishers may have a loop of their own; with one, it takes the main loop.
-        bit_rate: of the video, bits per second; ``None`` for what its size wants.
+        bitrate: of the video, bits per second; ``None`` for what its size wants.
         udp_ports: those that media may use; ``None`` for any.
         publish: WHIP endpoint of an SFU that is sent the main session's stream.
         publish_token: the SFU's bearer token.
@@ -68,7 +68,7 @@ class ServerSettings:
     servers: Sequence[IceServer] = ()
     most_viewers: int = 100
     most_sessions: int = 1
-    bit_rate: int | None = None
+    bitrate: int | None = None
     udp_ports: range | None = None
     publish: str | None = None
     publish_token: str | None = None
@@ -118,7 +118,7 @@ class Server:
             gallery: targets to choose from.
         """
         settings = self._settings
-        sessions = Sessions(pipeline, asyncio.get_running_loop(), settings.bit_rate, settings.most_sessions)
+        sessions = Sessions(pipeline, asyncio.get_running_loop(), settings.bitrate, settings.most_sessions)
         peers = Peers(sessions, settings.servers, settings.most_viewers, settings.udp_ports)
         self._open = _Open(gallery, sessions, peers)
         if settings.output is not None:

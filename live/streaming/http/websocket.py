@@ -62,6 +62,7 @@ def status(
         "state": pipeline.state,
         "detail": trouble or (pipeline.gone if pipeline.state is State.CAMERA_GONE else _DETAILS.get(pipeline.state)),
         "progress": round(pipeline.calibration, 2) if calibrating else None,
+        "match": _match(pipeline) if calibrating else None,
         "role": role,
         "target": {
             "name": target.name,
@@ -81,6 +82,13 @@ def status(
         "recording": recording if role == Role.OPERATOR else None,
         "settings": {**asdict(settings), "freeze": pipeline.frozen, "mirror": pipeline.mirrored},
     }
+
+
+def _match(pipeline: Pipeline) -> dict[str, float] | None:
+    match = pipeline.match
+    if match is None:
+        return None
+    return {"score": round(match.score, 2), "expression": round(match.expression, 2), "head": round(match.head, 2)}
 
 
 def apply_setting(pipeline: Pipeline, name: str, value: object) -> None:

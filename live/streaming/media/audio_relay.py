@@ -59,10 +59,10 @@ class SoundRelay:
     @property
     def ahead_ms(self) -> float | None:
         """By how much sound leaves before the frame of the same time, negative if after; ``None`` without either."""
-        pictures_s = self._metrics.latency_s()
-        if pictures_s is None or self._left_s is None or time.monotonic() - self._left_s > _SILENT_S:
+        frames_s = self._metrics.latency_s()
+        if frames_s is None or self._left_s is None or time.monotonic() - self._left_s > _SILENT_S:
             return None
-        return round((pictures_s - self._age_s) * 1000, 1)
+        return round((frames_s - self._age_s) * 1000, 1)
 
     def put(self, sound: Sound) -> None:
         """Take a piece of the source's sound; may be called from any thread."""
@@ -111,9 +111,9 @@ class SoundRelay:
         now = time.monotonic()
         if self._latency_s is None or now - self._looked_s >= _LATENCY_EVERY_S:
             self._looked_s = now
-            pictures_s = self._metrics.latency_s()
-            if pictures_s is not None:
-                wanted_s, heard_s = pictures_s - _PLAYER_S, self._latency_s
+            frames_s = self._metrics.latency_s()
+            if frames_s is not None:
+                wanted_s, heard_s = frames_s - _PLAYER_S, self._latency_s
                 if heard_s is None or abs(wanted_s - heard_s) > _JUMP_S:
                     self._latency_s = wanted_s
                 else:

@@ -43,7 +43,7 @@ def h264_encoder() -> str:
     return "libx264"
 
 
-def open_video(codec: Codec, width: int, height: int, rate: int, bit_rate: int) -> av.VideoCodecContext:
+def open_video(codec: Codec, width: int, height: int, rate: int, bitrate: int) -> av.VideoCodecContext:
     """An encoder of yuv420p frames.
 
     Args:
@@ -51,33 +51,33 @@ def open_video(codec: Codec, width: int, height: int, rate: int, bit_rate: int) 
         width: px.
         height: px.
         rate: frames per second that rate control assumes.
-        bit_rate: bits per second, held over a quarter of a second: a frame never waits behind a large one.
+        bitrate: bits per second, held over a quarter of a second: a frame never waits behind a large one.
     """
     if codec is Codec.VP8:
-        return _prepare("libvpx", width, height, rate, bit_rate, _VPX)
+        return _prepare("libvpx", width, height, rate, bitrate, _VPX)
     name = h264_encoder()
-    context = _prepare(name, width, height, rate, bit_rate, _NVENC if name == "h264_nvenc" else _X264)
+    context = _prepare(name, width, height, rate, bitrate, _NVENC if name == "h264_nvenc" else _X264)
     context.profile = "Baseline"
     return context
 
 
 def _prepare(
-    name: str, width: int, height: int, rate: int, bit_rate: int, options: dict[str, str]
+    name: str, width: int, height: int, rate: int, bitrate: int, options: dict[str, str]
 ) -> av.VideoCodecContext:
     context = av.CodecContext.create(name, "w")
     assert isinstance(context, av.VideoCodecContext)
     context.width, context.height, context.pix_fmt = width, height, "yuv420p"
-    context.bit_rate, context.gop_size, context.thread_count = bit_rate, _LONGEST_GOP, 1
+    context.bit_rate, context.gop_size, context.thread_count = bitrate, _LONGEST_GOP, 1
     context.framerate, context.time_base = Fraction(rate, 1), Fraction(1, CLOCK)
-    context.options = {"maxrate": str(bit_rate), "bufsize": str(bit_rate // 4), **options}
+    context.options = {"maxrate": str(bitrate), "bufsize": str(bitrate // 4), **options}
     return context
 
 
-def open_sound(bit_rate: int = 96_000) -> av.AudioCodecContext:
+def open_sound(bitrate: int = 96_000) -> av.AudioCodecContext:
     """An Opus encoder of 20-ms pieces, stereo, 48 kHz, 16 bit."""
     context = av.CodecContext.create("libopus", "w")
     assert isinstance(context, av.AudioCodecContext)
-    context.bit_rate, context.format, context.layout = bit_rate, "s16", "stereo"
+    context.bit_rate, context.format, context.layout = bitrate, "s16", "stereo"
     context.sample_rate, context.time_base = SOUND_RATE, Fraction(1, SOUND_RATE)
     context.options = {"application": "lowdelay", "frame_duration": "20"}
     return context

@@ -82,21 +82,22 @@ class SharedEncoder:
         metrics: gets the stages ``convert`` and ``encode``, the age of what is sent, and the count of bytes.
         fail: told why, on the encoder's thread, when it cannot go on.
         codec: H.264 or VP8.
-        bit_rate: bits per second; by default as many as the frame's size wants.
+        bitrate: bits per second; by default as many as the frame's size wants.
         rate: frames per second that rate control assumes.
         newest: gives the last frame, for who joins while there are no new ones.
+        drop: a frame replaces one that still waits. Otherwise ``put`` waits until it is taken.
     """
 
     def __init__(
         self, loop: asyncio.AbstractEventLoop, metrics: Metrics, fail: Callable[[Exception], None],
-        codec: Codec = Codec.H264, bit_rate: int | None = None, rate: int = 25,
-        newest: Callable[[], Generated | None] = lambda: None,
+        codec: Codec = Codec.H264, bitrate: int | None = None, rate: int = 25,
+        newest: Callable[[], Generated | None] = lambda: None, drop: bool = True,
     ) -> None:  # fmt: skip
         self._loop, self._metrics, self._fail = loop, metrics, fail
-        self._codec, self._bit_rate, self._rate, self._newest = codec, bit_rate, rate, newest
+        self._codec, self._bitrate, self._rate, self._newest = codec, bitrate, rate, newest
         self._begin_s, self._last_pts = time.monotonic(), -1
         self._put_s = -math.inf  # when a new frame last came
-        self._mailbox: Mailbox[Generated] = Mailbox()
+        self._mailbox: Mailbox[Generated] = Mailbox(drop)
         self._subscriptions: set[Subscription] = set()
         self._sinks: list[PacketSink] = []  # who take packets and do not watch
         self._want_key = threading.Event()
@@ -104,7 +105,7 @@ class SharedEncoder:
         self._thread.start()
 
     def put(self, generated: Generated) -> None:
-        """Encode this frame unless a newer one comes first; never blocks."""
+        """Encode this frame, or, where frames are dropped, a newer one that comes first."""
         self._put_s = time.monotonic()
         if self._subscriptions or self._sinks:
             with contextlib.suppress(Closed):
@@ -182,8 +183,8 @@ class SharedEncoder:
                 frame = yuv_frame(generated.image)
             with self._metrics.stage("encode"):
                 if context is None or (context.width, context.height) != (width, height):
-                    bit_rate = self._bit_rate or round(_BITS_PER_PIXEL_S * width * height)
-                    context = open_video(self._codec, width, height, self._rate, bit_rate)
+                    bitrate = self._bitrate or round(_BITS_PER_PIXEL_S * width * height)
+                    context = open_video(self._codec, width, height, self._rate, bitrate)
                 self._last_pts = max(self._last_pts + 1, int((time.monotonic() - self._begin_s) * CLOCK))
                 frame.pts, frame.time_base = self._last_pts, context.time_base
                 now = time.monotonic()

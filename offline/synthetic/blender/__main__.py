@@ -13,6 +13,7 @@ import sys
 from pathlib import Path
 
 from face.errors import UserError
+from face.files import check_output_folder
 from offline.cli_errors import one_sentence
 from offline.synthetic.blender import environment
 
@@ -32,6 +33,7 @@ def main() -> int:
     who.add_argument("--person", help="one of the gallery's people")
     film.add_argument("--out", type=Path, required=True, metavar="DIR")
     film.add_argument("--minutes", type=float, default=1.0, help="at 25 frames a second (default 1)")
+    film.add_argument("--clip", choices=["speech"], help="instead of takes: 15 s of speech with a synthetic voice")
     film.add_argument("--size", type=int, default=576, help="height and width in px, even (default 576)")
     film.add_argument("--samples", type=int, default=12, help="paths a pixel (default 12)")
     film.add_argument("--threads", type=int, default=1, help="of the renderer (default 1)")
@@ -40,6 +42,7 @@ def main() -> int:
     film.add_argument("--environment", type=Path, default=environment.default_folder(), metavar="DIR",
                       help="where Blender's environment is, or is made (default %(default)s)")  # fmt: skip
     arguments = parser.parse_args()
+    check_output_folder(arguments.out)
     if arguments.size < 64 or arguments.size % 2:
         raise UserError("--size must be even, and 64 or more.")
     environment.enter(arguments.environment)
@@ -52,8 +55,10 @@ def _film(arguments: argparse.Namespace) -> int:
     from offline.synthetic.blender import film, ict, makehuman_head
     from offline.synthetic.blender.cast import CAST
     from offline.synthetic.blender.person import draw_person
+    from offline.synthetic.blender.speech import START_S, TEXT, speech_take
     from offline.synthetic.blender.studio import Studio
     from offline.synthetic.blender.takes import FPS, plan
+    from offline.synthetic.blender.voice import speak, write_sound
 
     if arguments.person is not None and arguments.person not in CAST:
         raise UserError(f"There is no {arguments.person}: the gallery has {', '.join(sorted(CAST))}.")
@@ -73,7 +78,14 @@ def _film(arguments: argparse.Namespace) -> int:
     if arguments.preview:
         film.preview(set_up(), arguments.out / "preview.png")
         return 0
-    film.film(set_up, person, plan(person.seed, round(arguments.minutes * 60 * FPS)), arguments.out, arguments.size)
+    if arguments.clip:
+        spoken = speak(TEXT)
+        takes = [speech_take(spoken, person.seed)]
+        arguments.out.mkdir(parents=True, exist_ok=True)
+        write_sound(arguments.out / "speech.wav", spoken, START_S, len(takes[0].expression) / FPS)
+    else:
+        takes = plan(person.seed, round(arguments.minutes * 60 * FPS))
+    film.film(set_up, person, takes, arguments.out, arguments.size)
     return 0
 
 

@@ -51,7 +51,7 @@ def _brows(rng: np.random.Generator, head: HeadModel, person: Person, shape: np.
     roots = Roots(np.concatenate([r.triangles for r in sides]), np.concatenate([r.weights for r in sides]))
     length = np.concatenate(lengths)
     s = surface_hairs(rng, shape, roots, np.concatenate(directions), length, np.full(len(length), 0.14), 6, 0.14, 0.2)
-    radius = np.linspace(0.0072, 0.0028, 6)[None]
+    radius = np.linspace(0.0095, 0.004, 6)[None]
     return Group("brows", s, radius, person.brow_melanin, 0.3, roots=roots, shape=shape)
 
 
@@ -78,7 +78,7 @@ def _lashes(rng: np.random.Generator, head: HeadModel, person: Person, shape: np
             weights.append(shares)
             thickness.append(1.0 if upper else 0.55)
     at, share = np.array(vertices), np.array(weights)
-    radius = np.linspace(0.0135, 0.0035, points)[None] * np.array(thickness)[:, None]
+    radius = np.linspace(0.015, 0.0035, points)[None] * np.array(thickness)[:, None]
     return Group("lashes", (shape[at] * share[..., None]).sum(2), radius, 0.97, 0.05, vertices=at, weights=share)
 
 

@@ -47,7 +47,8 @@ def film(set_up: Callable[[], Camera], person: Person, takes: list[Take], out: P
 
     Frames wait in ``out/TAKE.frames`` until their take is complete. The truth of a take is an npz: ``expression``
     ``[F, 52]``, what the face shows, with ``unit_names``; ``euler_deg`` ``[F, 3]``, ``gaze_deg`` ``[F, 2]``,
-    ``translation_dm`` ``[F, 3]``, and ``landmarks_px`` ``[F, 68, 2]``, the iBUG landmarks in the image.
+    ``translation_dm`` ``[F, 3]``, and ``landmarks_px`` ``[F, 68, 2]``, the iBUG landmarks in the image. If
+    there is ``out/TAKE.wav``, the take's video gets its sound.
 
     Raises:
         UserError: the folder holds frames of another size or person, or a frame cannot be written.
@@ -108,7 +109,8 @@ def _film_take(studio: Camera, take: Take, out: Path, size: int, progress: tqdm,
             translation_dm=take.translation_dm, unit_names=np.array(UNIT_NAMES),
             landmarks_px=np.stack([np.load(path.with_suffix(".npy")) for path in paths]),
         )  # fmt: skip
-    with VideoWriter(_video(out, take), FPS, _QUALITY) as video:
+    sound = out / f"{take.name}.wav"
+    with VideoWriter(_video(out, take), FPS, _QUALITY, sound if sound.exists() else None) as video:
         for path in paths:
             with VideoReader(path) as image:
                 video.write(next(iter(image))[0])

@@ -11,6 +11,7 @@ from offline.synthetic.blender.strands import (
     Group,
     Skull,
     clump,
+    leaders_of,
     scatter,
     surface_hairs,
     unit,
@@ -19,8 +20,8 @@ from offline.synthetic.blender.strands import (
 
 # From the middle of the forehead over temple, ear and neck to the nape: points on the mean face.
 _HAIRLINES = {
-    "round": [(0, 11.3, 8.8), (2.6, 11.0, 8.4), (4.7, 10.3, 6.7), (5.8, 8.3, 6.2), (6.6, 5.9, 5.6), (7.0, 4.2, 4.7),
-              (7.3, 2.9, 3.4), (7.6, 3.9, 1.8), (7.8, 4.3, -0.2), (7.4, 1.0, -3.0), (5.6, -3.5, -6.0), (3, -5.0, -7.0),
+    "round": [(0, 10.5, 9.2), (2.6, 10.4, 8.8), (4.6, 9.6, 7.7), (5.7, 7.8, 6.8), (6.5, 6.0, 5.9), (7.0, 4.4, 5.0),
+              (7.3, 3.2, 3.5), (7.6, 3.5, 1.8), (7.8, 3.9, -0.2), (7.4, 1.0, -3.0), (5.6, -3.5, -6.0), (3, -5.0, -7.0),
               (0, -5.2, -7.4)],
     "angular": [(0, 11.6, 8.5), (3, 11.7, 7.6), (5.0, 10.6, 6.2), (5.9, 8.6, 5.8), (6.7, 6.3, 5.0), (7.2, 3.9, 3.9),
                 (7.4, 1.6, 3.0), (7.5, 4.0, 1.7), (7.7, 4.4, -0.2), (7.4, 1.2, -3.0), (5.6, -4.5, -6.0),
@@ -32,6 +33,8 @@ _HAIRLINES = {
                  (0, -6.2, -7.0)],
 }  # fmt: skip
 _PARTING = 2.3  # cm to the image's right
+_SHADES = (0.74, 0.88, 1.0, 1.12)  # melanin of locks, of the person's
+_THICK_CM = 0.75  # of hair that is combed back
 
 
 def scalp_weight(line: str, points: np.ndarray, low: float = -0.1, high: float = 1.1) -> np.ndarray:
@@ -68,55 +71,70 @@ def _pulled_back(
 
     def density(p: np.ndarray) -> np.ndarray:
         share = 0.6 + 0.4 * smoothstep(-8, -3, p[:, 2])  # fewer where the camera never looks
-        return scalp_weight(line, p, -0.9, 2.2) ** 2.2 * share
+        return scalp_weight(line, p, -0.8, 0.9) ** 1.3 * share
 
     roots = scatter(rng, head, shape, count, density)
     p = roots.on(shape)
-    inside = scalp_weight(line, roots.on(head.base), 0.0, 3.0)
-    peak = (rng.beta(2.2, 1.6, count) * 1.35 + 0.1) * (0.8 + 0.35 * smoothstep(6.5, 12, p[:, 1]))
+    inside = scalp_weight(line, roots.on(head.base), -0.6, 2.0)
+    leader = leaders_of(rng, p, 1800)
+    layer = 0.5 * rng.beta(1.5, 1.3, count) + 0.5 * rng.random(count)[leader]  # locks lie above one another
+    above = skull.above(p)
     goal = unit(knot - SKULL_MIDDLE)
-    path, traveled = [p], np.zeros(count)
+    path, traveled = [p + 0.02 * unit(p - SKULL_MIDDLE)], np.zeros(count)
     for k in range(1, points):
         d = unit(p - SKULL_MIDDLE)
         ahead = np.arccos(np.clip(d @ goal, -1, 1)) * skull.radius(d)
         step = np.maximum(ahead - 1.2, 0.05) / (points - k)
-        side = np.where(p[:, 0] > _PARTING, 1.0, -1.0)
-        lateral = smoothstep(3.5, 6.5, np.abs(p[:, 0]))
-        over_ear = np.stack([np.sign(p[:, 0]) * 7.6, np.full(count, 7.2), np.full(count, -3.0)], 1)
-        w = (lateral * smoothstep(-2.5, 1.0, p[:, 2]))[:, None]
-        to = unit(knot - p) * (1 - w) + unit(over_ear - p) * w
-        top = np.exp(-(((p[:, 0] - _PARTING) / 2.4) ** 2)) * smoothstep(-4, 2, p[:, 2]) * smoothstep(8, 11, p[:, 1])
-        # The fringe is combed up and outwards before it goes back.
-        spread = 0.45 * smoothstep(4, 9, p[:, 2]) * (1 - lateral)
-        fringe = np.stack([np.sign(p[:, 0] - _PARTING) * 0.5, np.full(count, 0.6), np.full(count, -0.3)], 1)
-        to = to + (top * 0.75 * side)[:, None] * [1, 0, 0] + spread[:, None] * fringe
-        to = unit(to - (to * d).sum(1, keepdims=True) * d)
         traveled = traveled + step
-        swell = peak * (1 - np.exp(-traveled / 2.2)) * (1 - 0.45 * (k / (points - 1)) ** 3)
-        swell *= 1 - 0.5 * smoothstep(2.0, 5.0, np.abs(p[:, 0])) * smoothstep(5.5, 9, p[:, 1])  # no corners
-        parting = np.exp(-(((p[:, 0] - _PARTING) / 0.6) ** 2)) * smoothstep(0, 3, p[:, 2]) * 0.1
-        p = skull.on(p + to * step[:, None], swell * (1 - parting) + 0.02)
+        # Flat at the root, lower in the parting and towards the knot.
+        thick = _THICK_CM * (1 - 0.5 * smoothstep(5.0, 7.0, np.abs(p[:, 0])) * smoothstep(-4, 0, p[:, 2]))
+        height = 0.10 * (1 - np.exp(-traveled / 0.4)) + layer * thick * (1 - np.exp(-traveled / 2.6)) * (
+            1 - 0.4 * (k / (points - 1)) ** 3
+        )
+        parting = np.exp(-(((p[:, 0] - _PARTING) / 0.7) ** 2)) * smoothstep(0, 3, p[:, 2]) * 0.3
+        p = skull.on(p + _combed(p, d, knot) * step[:, None], height * (1 - parting) + above * np.exp(-traveled / 1.5))
         path.append(p)
-    s = clump(rng, np.stack(path, 1), 480, 0.85)
-    s += wobble(rng, count, points, 0.07) + wobble(rng, count, points, 0.02, 8)
-    loose = rng.random(count) < 0.03
+    s = clump(rng, np.stack(path, 1), leader, 0.75)
+    s += wobble(rng, count, points, 0.05) + wobble(rng, count, points, 0.008, 8)
+    loose = rng.random(count) < 0.012
     lift = np.linspace(0, 1, points)[None, :, None] ** 1.3
-    stray = unit(s - SKULL_MIDDLE) * rng.uniform(0.2, 0.9, (count, 1, 1)) * lift + wobble(rng, count, points, 0.35)
+    stray = unit(s - SKULL_MIDDLE) * rng.uniform(0.1, 0.6, (count, 1, 1)) * lift + wobble(rng, count, points, 0.3)
     s[loose] += stray[loose]
-    thick = (0.011 + 0.007 * rng.random((count, 1))) * (0.35 + 0.65 * inside[:, None])
-    taper = np.minimum(1, 0.4 + 4 * np.linspace(0, 1, points)) * np.linspace(1, 0.8, points)
+    thick = (0.018 + 0.014 * rng.random((count, 1))) * (0.45 + 0.55 * inside[:, None])
+    taper = np.minimum(1, 0.6 + 4 * np.linspace(0, 1, points)) * np.linspace(1, 0.8, points)
     radius = taper[None] * thick
     bun = _knot(rng, knot)
+    # Locks differ in color, or the whole looks like felt.
+    shade = leader % len(_SHADES)
     groups = [
-        Group("hair", s, radius, person.melanin, person.gray_variety),
+        *(
+            Group(f"hair {k}", s[shade == k], radius[shade == k], person.melanin * tone, person.gray_variety)
+            for k, tone in enumerate(_SHADES)
+        ),
         Group("knot", bun, np.full(bun.shape[:2], 0.016), person.melanin, person.gray_variety),
     ]
     if person.locks:
         w = _locks(rng, person.locks)
         groups.append(
-            Group("locks", w, np.linspace(0.010, 0.005, w.shape[1])[None], person.melanin, person.gray_variety)
+            Group("locks", w, np.linspace(0.014, 0.006, w.shape[1])[None], person.melanin, person.gray_variety)
         )
     return groups
+
+
+def _combed(p: np.ndarray, d: np.ndarray, knot: np.ndarray) -> np.ndarray:
+    """Directions ``[n, 3]`` along the scalp: from the parting aside and back, over the ears, to the knot."""
+    count = len(p)
+    lateral = smoothstep(3.5, 6.5, np.abs(p[:, 0]))
+    over_ear = np.stack([np.sign(p[:, 0]) * 7.6, np.full(count, 7.2), np.full(count, -3.0)], 1)
+    w = (lateral * smoothstep(-2.5, 1.0, p[:, 2]))[:, None]
+    to = unit(knot - p) * (1 - w) + unit(over_ear - p) * w
+    top = np.exp(-(((p[:, 0] - _PARTING) / 2.4) ** 2)) * smoothstep(-4, 2, p[:, 2]) * smoothstep(8, 11, p[:, 1])
+    side = np.where(p[:, 0] > _PARTING, 1.0, -1.0)
+    # The fringe is combed up and outwards before it goes back.
+    spread = 0.45 * smoothstep(4, 9, p[:, 2]) * (1 - lateral)
+    fringe = np.stack([np.sign(p[:, 0] - _PARTING) * 0.5, np.full(count, 0.6), np.full(count, -0.3)], 1)
+    to = to + (top * 0.75 * side)[:, None] * [1, 0, 0] + spread[:, None] * fringe
+    return unit(to - (to * d).sum(1, keepdims=True) * d)
 
 
 def _knot(rng: np.random.Generator, middle: np.ndarray, count: int = 3200, points: int = 16) -> np.ndarray:
@@ -167,16 +185,16 @@ def _short(
     fall = np.stack([zero, zero - 0.8, zero - 0.55], 1) * (1 - top)[:, None]  # sides lie down and back
     flow = sweep + fall + rng.normal(0, 0.13, (count, 3))
     lift = 0.55 + 0.35 * top * front + rng.normal(0, 0.08, count)
-    path, height = [p], zero
+    path, height, above = [p], zero, skull.above(p)
     for k in range(1, points):
         d = unit(p - SKULL_MIDDLE)
         along = unit(flow - (flow * d).sum(1, keepdims=True) * d)
         rise = np.clip(lift * (1 - 1.15 * k / (points - 1)), -0.3, 0.95)
         step = length / (points - 1)
         height = np.maximum(height + step * rise, 0.03)
-        p = skull.on(p + along * (step * np.sqrt(1 - np.minimum(rise**2, 0.95)))[:, None], height)
+        p = skull.on(p + along * (step * np.sqrt(1 - np.minimum(rise**2, 0.95)))[:, None], height + above)
         path.append(p)
-    s = clump(rng, np.stack(path, 1), 1500, 0.6)
+    s = clump(rng, np.stack(path, 1), leaders_of(rng, path[0], 1500), 0.6)
     s += wobble(rng, count, points, 0.06) + wobble(rng, count, points, 0.03, 6)
     radius = np.linspace(1, 0.45, points)[None] * (0.012 + 0.006 * rng.random((count, 1)))
     return [Group("hair", s, radius, person.melanin, person.gray_variety)]
@@ -202,7 +220,7 @@ def _curly(
         + grow[:, None] * length[:, None, None] * t
         + np.array([0, -1, 0]) * (0.16 * length[:, None, None] * t**2)
     )
-    leaders = clump(rng, s, 1300, 0.9)
+    leaders = clump(rng, s, leaders_of(rng, p, 1300), 0.9)
     first = unit(np.cross(grow, rng.normal(size=(count, 3))))
     second = np.cross(grow, first)
     # Neighbors wind alike: the phase comes from the place, not from the strand.
@@ -218,7 +236,7 @@ def _curly(
 def _baby_hairs(rng: np.random.Generator, head: HeadModel, person: Person, shape: np.ndarray) -> Group:
     """Short fine hairs that soften the hairline."""
     back = person.hair == "pulled back"
-    count, reach = (4200, (0.5, 2.2)) if back else (1400, (0.35, 1.1))
+    count, reach = (3600, (0.8, 2.8)) if back else (1400, (0.35, 1.1))
 
     def density(p: np.ndarray) -> np.ndarray:
         inside = 1 - scalp_weight(person.hairline, p, 0.7, 2.4)
@@ -234,6 +252,6 @@ def _baby_hairs(rng: np.random.Generator, head: HeadModel, person: Person, shape
         flow = np.stack([np.full(count, 0.4), np.interp(p[:, 1], [6, 11], [-0.8, 0.8]), np.full(count, -0.4)], 1)
     grown = scalp_weight(person.hairline, roots.on(head.base), -0.8, 0.8)
     length = rng.uniform(*reach, count) * (0.3 + 0.7 * grown)
-    s = surface_hairs(rng, shape, roots, flow, length, rng.uniform(0.05, 0.3, count), 7, 0.35, 0.35)
-    radius = np.linspace(0.0065, 0.003, 7)[None]
-    return Group("baby", s, radius, person.melanin * 0.92, roots=roots, shape=shape)
+    s = surface_hairs(rng, shape, roots, flow, length, rng.uniform(0.03, 0.2, count), 7, 0.2, 0.2)
+    radius = np.linspace(0.005, 0.002, 7)[None]
+    return Group("baby", s, radius, person.melanin * 0.8, roots=roots, shape=shape)

@@ -117,10 +117,10 @@ def distance_inside(points: np.ndarray, polygon: np.ndarray) -> np.ndarray:
 def brow_line(landmarks: np.ndarray) -> np.ndarray:
     """Middle line of a brow in the image plane, ``[60, 2]``, head to tail, for x > 0.
 
-    The landmarks follow the brow's upper edge on the scans, some 7 mm above where the hairs grow.
+    The landmarks follow the brow's upper edge on the scans, some 9 mm above where the hairs grow.
     """
     points = landmarks[17:22, :2] * [-1, 1]
-    return curve(points[::-1] + [[0.05, -0.76], [0, -0.80], [0.0, -0.82], [0.0, -0.76], [-0.1, -0.56]], 60)
+    return curve(points[::-1] + [[0.05, -0.86], [0, -0.94], [0.0, -1.0], [0.0, -0.94], [-0.1, -0.70]], 60)
 
 
 def _regions(b: np.ndarray, lm: np.ndarray) -> dict[str, np.ndarray]:
@@ -137,10 +137,13 @@ def _regions(b: np.ndarray, lm: np.ndarray) -> dict[str, np.ndarray]:
     cheeks = np.maximum(blob(4.3, 0.3, 8.6, 1.7), 0.7 * blob(5.8, 0.6, 6.5, 1.5))
     nose = np.maximum.reduce([blob(0, 0.3, 13.0, 0.95), blob(1.6, -0.4, 11.2, 0.8)])
     chin = blob(0, -6.4, 10.8, 1.0)
-    lid_rim = np.zeros(len(b))
+    lid_rim, crease = np.zeros(len(b)), np.zeros(len(b))
     for eye in (lm[36:42], lm[42:48]):
         outline = curve(eye[:, :2], 60, True)
-        lid_rim = np.maximum(lid_rim, np.exp(-0.5 * (distance_inside(b[:, :2], outline) / 0.16) ** 2) * (b[:, 2] > 7))
+        depth_eye = distance_inside(b[:, :2], outline)
+        over = smoothstep(-0.1, 0.25, b[:, 1] - np.interp(b[:, 0], *np.sort(eye[[0, 3], :2], 0).T))
+        crease = np.maximum(crease, np.exp(-0.5 * ((depth_eye + 0.42) / 0.10) ** 2) * over * (b[:, 2] > 7))
+        lid_rim = np.maximum(lid_rim, np.exp(-0.5 * (depth_eye / 0.16) ** 2) * (b[:, 2] > 7))
     line = brow_line(lm)
     to_brow = np.sqrt(((np.stack([wide, b[:, 1]], 1)[:, None] - line[None]) ** 2).sum(-1))
     brow = (
@@ -162,6 +165,6 @@ def _regions(b: np.ndarray, lm: np.ndarray) -> dict[str, np.ndarray]:
     freckled = np.clip(np.maximum(blob(3.6, 1.0, 9.6, 2.0), blob(0, 1.8, 12, 1.6)) + 0.3 * (b[:, 2] > 4), 0, 1)
     return dict(
         lips=lips, lip_rim=lip_rim, ear=ear, cheeks=cheeks, nose=nose, chin=chin, under_eye=blob(2.9, 2.2, 9.6, 0.75),
-        lid=blob(3.1, 4.2, 9.6, 0.62), lid_rim=lid_rim, brow=brow, t_zone=t_zone, beard=beard, freckled=freckled,
-        nostril=np.maximum(blob(0.75, -0.75, 11.7, 0.35), 0), hollow=blob(5.2, -2.2, 7.6, 1.6),
+        lid=blob(3.1, 4.2, 9.6, 0.62), lid_rim=lid_rim, crease=crease, brow=brow, t_zone=t_zone, beard=beard,
+        freckled=freckled, nostril=np.maximum(blob(0.75, -0.75, 11.7, 0.35), 0), hollow=blob(5.2, -2.2, 7.6, 1.6),
     )  # fmt: skip

@@ -74,6 +74,7 @@ _DIRECTIONS = {
 }  # fmt: skip
 # The landmarks tell only part of a direction, so it is taken further.
 _DIRECTION_GAINS = {"male": 2.2, "african": 1.6, "asian": 1.4, "caucasian": 1.4, "old": 1.2}
+_WIDER = 0.10  # of each tooth
 _TEETH_DOWN_CM = 0.10  # the scans' upper teeth sit too high to be seen
 
 
@@ -128,6 +129,8 @@ def _from_clone(folder: Path) -> HeadModel:
 def _model(base: np.ndarray, faces: Faces, corner_uv: np.ndarray, shapes: dict, identity: np.ndarray) -> HeadModel:
     base, identity = base.copy(), identity[:_MODES]
     base[_TOOTH_STARTS[0] : _LOWER_TEETH, 1] -= _TEETH_DOWN_CM
+    gaps = _gaps(base)
+    _close_teeth(base)
     parts = {name: faces[slice(*span)] for name, span in _PARTS.items()}
     corners = sum(len(face) for face in parts["skin"])
     vertex_uv = np.zeros((_SKIN_VERTICES, 2))
@@ -140,7 +143,7 @@ def _model(base: np.ndarray, faces: Faces, corner_uv: np.ndarray, shapes: dict, 
         name="the scanned-face kit", base=base, parts=parts, skin_vertices=_SKIN_VERTICES, skin_uv=corner_uv[:corners],
         vertex_uv=vertex_uv, units={name: _unit(name, shapes) for name in UNIT_NAMES if name != "tongueOut"},
         identity=identity, directions=directions, landmarks=_LANDMARKS, eyes=_EYES, lashes=_lashes(base, faces),
-        tooth_gap=_gaps(base),
+        tooth_gap=gaps,
     )  # fmt: skip
 
 
@@ -161,6 +164,15 @@ def _unit(name: str, shapes: dict) -> tuple[np.ndarray, np.ndarray]:
     return np.array(list(total), int), np.array(list(total.values())).reshape(-1, 3)
 
 
+def _close_teeth(base: np.ndarray) -> None:
+    """Widen each tooth along the arch, so that neighbors touch: smoothed, they would stand apart."""
+    for start, stop in zip(_TOOTH_STARTS[:-1], _TOOTH_STARTS[1:], strict=True):
+        middle = base[start:stop].mean(0)
+        along = np.array([max(middle[2] - 5, 0.5), 0, -middle[0]])
+        along /= np.linalg.norm(along)
+        base[start:stop] += _WIDER * ((base[start:stop] - middle) @ along)[:, None] * along
+
+
 def _gaps(base: np.ndarray) -> np.ndarray:
     """Darkness between neighboring teeth and at the gums, ``[V]``: so that seams survive few samples."""
     out = np.zeros(len(base))
@@ -174,7 +186,9 @@ def _gaps(base: np.ndarray) -> np.ndarray:
         outwards = np.array([middle[0], 0, max(middle[2] - 5, 0.5)])
         behind = smoothstep(0.0, -0.25, (tooth - middle) @ (outwards / np.linalg.norm(outwards)))
         root = smoothstep(0.25, 0.55, (tooth[:, 1] - middle[1]) * (1 if start < _LOWER_TEETH else -1))
-        out[start:stop] = np.clip(smoothstep(0.11, 0.03, distance) * 0.85 + 0.35 * behind + 0.3 * root, 0, 1)
+        corner = smoothstep(1.1, 2.6, abs(middle[0]))  # the lips shade the back teeth
+        seam = smoothstep(0.09, 0.03, distance)
+        out[start:stop] = np.clip(0.30 * seam + 0.5 * corner + 0.35 * behind + 0.3 * root, 0, 1)
     return out
 
 

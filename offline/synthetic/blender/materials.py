@@ -46,7 +46,7 @@ def skin(head: HeadModel, person: Person) -> tuple[Any, dict[str, Any]]:
         {
             "Base Color": color,
             "Roughness": rough,
-            "Subsurface Weight": 1.0,
+            "Subsurface Weight": n.math("SUBTRACT", 1.0, n.math("MULTIPLY", n.attribute("ear"), 0.7)),  # else they glow
             "Subsurface Scale": 0.022,
             "Subsurface Radius": (1.0, 0.36, 0.18),
             "Specular IOR Level": 0.45,
@@ -82,7 +82,7 @@ def eye(person: Person) -> Any:
     corner = n.ramp(n.math("ABSOLUTE", x), 0.6, 1.45)
     # Beside dark skin the whites would glow.
     white = float(np.interp(sum(person.tone), [0.3, 1.2], [0.68, 1.0]))
-    pale, pink = np.array([0.66, 0.615, 0.585]) * white, np.array([0.54, 0.35, 0.30]) * white
+    pale, pink = np.array([0.57, 0.53, 0.505]) * white, np.array([0.54, 0.35, 0.30]) * white
     sclera = n.mix(n.math("MULTIPLY", corner, 0.6), rgb(tuple(pale)), rgb(tuple(pink)))
     # The lid and its lashes shade the upper white more than so few samples of so small a gap show.
     sclera = n.mix(n.ramp(y, 0.15, 0.75), sclera, n.mix(1.0, sclera, (0.55, 0.46, 0.44, 1), "MULTIPLY"))
@@ -94,7 +94,7 @@ def eye(person: Person) -> Any:
     color = n.mix(n.ramp(r, _IRIS_CM - 0.05, _IRIS_CM + 0.05), iris, sclera)
     bsdf = n.node("BsdfPrincipled", {
         "Base Color": color, "Roughness": 0.32, "Specular IOR Level": 0.2, "Coat Weight": 1.0, "Coat Roughness": 0.015,
-        "Coat IOR": 1.45,
+        "Coat IOR": 1.7,  # catchlights are a few pixels wide: brighter than a cornea's
     })  # fmt: skip
     return n.finish(bsdf.outputs[0])
 
@@ -102,7 +102,7 @@ def eye(person: Person) -> Any:
 def teeth() -> Any:
     """Enamel, darker in the gaps (attribute ``gap``)."""
     n = Nodes("teeth")
-    color = n.mix(n.attribute("gap"), (0.80, 0.72, 0.60, 1), (0.36, 0.22, 0.16, 1))
+    color = n.mix(n.attribute("gap"), (0.70, 0.61, 0.48, 1), (0.30, 0.17, 0.12, 1))
     bsdf = n.node("BsdfPrincipled", {
         "Base Color": color, "Roughness": 0.22, "Subsurface Weight": 0.5, "Coat Weight": 0.5, "Coat Roughness": 0.08,
         "Subsurface Radius": (1, 0.8, 0.6), "Subsurface Scale": 0.008,
@@ -165,8 +165,8 @@ def hair(group: Group, person: Person) -> Any:
     """Strands of a group."""
     n = Nodes(group.name)
     bsdf = n.node("BsdfHairPrincipled", {
-        "Melanin": group.melanin, "Melanin Redness": person.redness, "Roughness": 0.30, "Radial Roughness": 0.6,
-        "Random Roughness": 0.0, "Random Color": group.variety, "Coat": 0.0,
+        "Melanin": group.melanin, "Melanin Redness": person.redness, "Roughness": 0.24, "Radial Roughness": 0.4,
+        "Random Roughness": 0.0, "IOR": 1.45, "Random Color": group.variety, "Coat": 0.0,
         "Random": n.node("HairInfo").outputs["Random"],
     }, parametrization="MELANIN")  # fmt: skip
     return n.finish(bsdf.outputs[0])

@@ -14,7 +14,7 @@ _MODES = 40
 _TONES = np.array(
     [(0.66, 0.42, 0.325), (0.56, 0.345, 0.25), (0.42, 0.245, 0.165), (0.27, 0.148, 0.095), (0.135, 0.070, 0.045)]
 )
-_IRISES: dict[str, tuple[Color, Color, Color]] = {  # rim, fibers, around the pupil
+IRISES: dict[str, tuple[Color, Color, Color]] = {  # rim, fibers, around the pupil
     "brown": ((0.030, 0.013, 0.006), (0.13, 0.062, 0.026), (0.12, 0.05, 0.016)),
     "dark": ((0.018, 0.009, 0.005), (0.060, 0.028, 0.014), (0.05, 0.022, 0.010)),
     "hazel": ((0.045, 0.032, 0.014), (0.17, 0.115, 0.045), (0.16, 0.07, 0.02)),
@@ -28,9 +28,9 @@ _CLOTHS: tuple[Color, ...] = (
 )  # fmt: skip
 _RELAXED = {
     "mouthSmileLeft": 0.34, "mouthSmileRight": 0.31, "cheekSquintLeft": 0.14, "cheekSquintRight": 0.12,
-    "eyeSquintLeft": 0.12, "eyeSquintRight": 0.12, "eyeBlinkLeft": 0.08, "eyeBlinkRight": 0.07,
+    "eyeSquintLeft": 0.08, "eyeSquintRight": 0.08, "eyeBlinkLeft": 0.09, "eyeBlinkRight": 0.08,
 }  # fmt: skip
-_LOCKS = (
+LOCKS = (
     ([(5.6, 9.3, 6.9), (7.2, 7.6, 7.2), (7.9, 4.0, 6.6), (7.6, 0.0, 6.6),
       (7.2, -4.0, 7.0), (6.4, -7.0, 6.9)], 50, 0.45),
     ([(-5.6, 9.2, 6.9), (-7.1, 7.6, 7.4), (-8.0, 4.2, 6.8), (-7.9, 0.4, 6.3),
@@ -77,7 +77,7 @@ class Person:
     wrinkles: float = 0.1
     lid: float = 0.7
     asymmetry: float = 0.08
-    iris: tuple[Color, Color, Color] = _IRISES["brown"]
+    iris: tuple[Color, Color, Color] = IRISES["brown"]
     pupil: float = 0.255
     hair: str = "pulled back"
     hairline: str = "round"
@@ -92,9 +92,9 @@ class Person:
     brow_melanin: float = 0.76
     brow_hairs: int = 1200
     brow_width: float = 1.0
-    upper_lashes: int = 130
+    upper_lashes: int = 170
     lower_lashes: int = 50
-    lash_reach: float = 0.64
+    lash_reach: float = 0.70
     beard: float = 0.0
     beard_melanin: float = 0.8
     cloth: Color = (0.10, 0.14, 0.17)
@@ -123,22 +123,27 @@ def shape_of(person: Person, head: HeadModel) -> np.ndarray:
         shape += weight * head.directions[name]
     female, old = 1 - person.male, max(0.0, (person.age - 35) / 30)
     return _sculpt(
-        shape, head, jaw=0.045 * female, neck=0.13 * female - 0.03 * person.male, ears=0.3,
+        shape, head, jaw=0.09 * female, chin=0.36 * female, crown=0.5 * female,
+        neck=0.15 * female - 0.03 * person.male, ears=0.3 + 0.1 * female,
         lips=0.45 * female - 0.05 - 0.25 * old,
-        eyes=0.07 * female, nose=0.10 * female - 0.03 * old, brow=0.22 * female - 0.08 * person.male,
+        eyes=0.09 * female, nose=0.10 * female - 0.03 * old, brow=0.22 * female - 0.08 * person.male,
         asymmetry=person.asymmetry, sag=0.25 * old,
     )  # fmt: skip
 
 
 def _sculpt(
-    shape: np.ndarray, head: HeadModel, *, jaw: float, neck: float, ears: float, lips: float, eyes: float, nose: float,
-    brow: float, asymmetry: float, sag: float,
+    shape: np.ndarray, head: HeadModel, *, jaw: float, chin: float, crown: float, neck: float, ears: float,
+    lips: float, eyes: float, nose: float, brow: float, asymmetry: float, sag: float,
 ) -> np.ndarray:  # fmt: skip
     """What the modes leave out, as shares or centimeters, placed by the mean face's coordinates."""
     v, (x, y, z) = shape.copy(), head.base.T
-    v[:, 0] *= 1 - jaw * smoothstep(1.0, -5.0, y) * smoothstep(2, 6, z)
-    v[:, 0] *= 1 - neck * smoothstep(-6.5, -11, y) * smoothstep(-17, -12.5, y) * (z < 8.5)
+    v[:, 0] *= 1 - jaw * smoothstep(1.0, -5.0, y) * smoothstep(0, 5, z)
+    v[:, 1] += chin * smoothstep(-3.8, -6.8, y) * smoothstep(-13, -9.5, y) * smoothstep(1, 6, z)
+    v[:, 1] -= crown * smoothstep(7, 14, y)
+    v[:, 0] *= 1 - neck * smoothstep(-5.5, -10, y) * smoothstep(-17, -12.5, y) * (z < 8.5)
     v[:, 0] -= np.sign(x) * ears * smoothstep(7.4, 9.0, np.abs(x)) * smoothstep(-4, -2, y) * (y < 8)
+    ear = smoothstep(7.4, 8.4, np.abs(x)) * smoothstep(-4, -2, y) * (y < 8) * (z < 4.5)
+    v[:, 1:] -= 0.3 * ears * ear[:, None] * (v[:, 1:] - [2.6, 1.0])
     marks = head.base[head.landmarks]
     for middle, up in ((marks[51] - [0, 0.25, 0], 1), (marks[57] + [0, 0.3, 0], -1)):
         near = ((x - middle[0]) / 1.5) ** 2 + ((y - middle[1]) / 0.42) ** 2 + ((z - middle[2]) / 1.3) ** 2
@@ -203,17 +208,17 @@ def draw_person(seed: int) -> Person:
         tone=tuple(np.clip(tone, 0.03, 0.8)), lip_tone=tuple(lip),
         flush=float(rng.uniform(0.5, 1.2) * (1 - 0.5 * dark)), freckles=float(rng.beta(1.2, 2) * (0.4 + fair)),
         pores=float(rng.uniform(0.35, 0.65) * (1.2 if man else 0.9)), wrinkles=float(np.clip((age - 24) / 38, 0.05, 1)),
-        lid=float(rng.uniform(0.5, 0.9)), asymmetry=float(rng.normal(0, 0.09)), iris=_IRISES[str(eyes)],
+        lid=float(rng.uniform(0.5, 0.9)), asymmetry=float(rng.normal(0, 0.09)), iris=IRISES[str(eyes)],
         pupil=float(rng.uniform(0.21, 0.28)), hair=hair, hairline=hairline,
         strands=26_000 if hair == "curly" else 30_000,
         hair_length=float(rng.uniform(0.55, 1.15) if man else rng.uniform(0.85, 1.2)),
         sweep=float(rng.choice([-0.75, 0.75])),
-        curl=float(rng.uniform(0.5, 1.1)), locks=_LOCKS if rng.random() < 0.6 else (), melanin=hair_melanin,
+        curl=float(rng.uniform(0.5, 1.1)), locks=LOCKS if rng.random() < 0.6 else (), melanin=hair_melanin,
         redness=float(rng.beta(1.2, 3) * (1 - gray)), gray_variety=0.10 + 0.5 * gray * (1 - gray) * 4 * 0.5,
         brow_melanin=float(np.clip(melanin * (1 - 0.5 * gray) - 0.05, 0.2, 0.88)),
         brow_hairs=int(rng.uniform(1300, 1900)),
-        brow_width=float(rng.uniform(1.0, 1.3) if man else rng.uniform(0.8, 1.05)), upper_lashes=95 if man else 130,
-        lower_lashes=40 if man else 50, lash_reach=0.5 if man else 0.64, beard=beard,
+        brow_width=float(rng.uniform(1.0, 1.3) if man else rng.uniform(0.8, 1.05)), upper_lashes=95 if man else 170,
+        lower_lashes=40 if man else 50, lash_reach=0.5 if man else 0.70, beard=beard,
         beard_melanin=float(melanin * (1 - 0.8 * gray)), cloth=_CLOTHS[rng.integers(len(_CLOTHS))],
         collar=float(rng.choice([0.0, 0.7])), backdrop=int(rng.integers(10_000)), light=seed, ease=ease,
     )  # fmt: skip

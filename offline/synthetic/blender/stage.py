@@ -8,6 +8,7 @@ from typing import Any
 import bpy
 import numpy as np
 from mathutils import Vector
+from scipy.ndimage import gaussian_filter
 
 from offline.synthetic.blender.camera import DISTANCE_DM, HEIGHT_DM, LENS_MM, SENSOR_MM
 from offline.synthetic.blender.nodes import Nodes, image
@@ -15,8 +16,8 @@ from offline.synthetic.blender.person import Person
 
 _FACE = (0, -0.8, 6.3)  # where the lamps point, dm
 _LAMPS = (  # place (dm), side (dm), energy (W), color: key, fill, and two from behind
-    ((-6.0, -10.5, 9.4), 4.5, 2100, (1, 0.95, 0.89)), ((7.5, -8.5, 6.4), 6, 400, (0.92, 0.95, 1)),
-    ((5.0, 4.5, 9.2), 6, 140, (1, 0.97, 0.94)), ((-6, 4.5, 8.0), 5, 60, (0.88, 0.94, 1)),
+    ((-8.0, -9.5, 9.6), 7, 2150, (1, 0.95, 0.89)), ((6.0, -11.0, 6.6), 7, 560, (0.92, 0.95, 1)),
+    ((4.5, 5.0, 11.0), 4, 300, (1, 0.96, 0.91)), ((-5.5, 5.0, 10.5), 4, 150, (0.92, 0.96, 1)),
 )  # fmt: skip
 _NOISE_THRESHOLD, _FEWEST_SAMPLES = 0.03, 6
 
@@ -44,7 +45,7 @@ def build(scene: Any, person: Person) -> None:
     world = bpy.data.worlds.new("world")
     world.use_nodes = True
     world.node_tree.nodes["Background"].inputs[0].default_value = (0.45, 0.43, 0.42, 1)
-    world.node_tree.nodes["Background"].inputs[1].default_value = 0.4
+    world.node_tree.nodes["Background"].inputs[1].default_value = 0.3
     scene.world = world
     _hang_backdrop(_room(person.backdrop))
 
@@ -54,7 +55,7 @@ def settle_rendering(scene: Any, person: Person, size: int, samples: int, thread
     cycles = scene.cycles
     scene.render.engine = "CYCLES"
     cycles.samples, cycles.use_denoising, cycles.denoiser = samples, True, "OPENIMAGEDENOISE"
-    cycles.denoising_prefilter = "NONE"  # prefiltered guides smear the strands
+    cycles.denoising_prefilter = "ACCURATE"
     cycles.use_adaptive_sampling = True
     cycles.adaptive_threshold, cycles.adaptive_min_samples = _NOISE_THRESHOLD, min(_FEWEST_SAMPLES, samples)
     cycles.use_light_tree = False  # four lamps: choosing among them costs more than it saves
@@ -100,7 +101,7 @@ def _room(seed: int, size: int = 256) -> np.ndarray:
         cx, cy, r = *rng.uniform(0.3, 0.7, 2), rng.uniform(0.008, 0.018)
         disc = soft(r - np.hypot(x - cx, y - cy), 0.0025) * rng.uniform(0.15, 0.6)
         room += disc[..., None] * [1, 0.75, 0.45]
-    return room
+    return gaussian_filter(room, (size * 0.02, size * 0.02, 0))
 
 
 def _hang_backdrop(room: np.ndarray) -> None:

@@ -135,6 +135,11 @@ class Skull:
         low = t[j, i] * (1 - fu) + t[j, i + 1] * fu
         return low * (1 - fv) + (t[j + 1, i] * (1 - fu) + t[j + 1, i + 1] * fu) * fv
 
+    def above(self, points: np.ndarray) -> np.ndarray:
+        """How far points ``[n, 3]`` of the skin stand above the map, which is smoother than the skin."""
+        d = points - SKULL_MIDDLE
+        return np.linalg.norm(d, axis=-1) - self.radius(unit(d))
+
     def on(self, points: np.ndarray, height: np.ndarray | float) -> np.ndarray:
         """Points moved radially to some height above the scalp."""
         d = unit(points - SKULL_MIDDLE)
@@ -152,16 +157,20 @@ def wobble(rng: np.random.Generator, count: int, points: int, size: float, waves
     return out * size * t**0.7
 
 
-def clump(rng: np.random.Generator, strands: np.ndarray, leaders: int, strength: float) -> np.ndarray:
-    """Pull strands ``[n, k, 3]`` towards some leaders with neighboring roots, more towards the tips."""
-    roots = strands[:, 0]
+def leaders_of(rng: np.random.Generator, roots: np.ndarray, leaders: int) -> np.ndarray:
+    """Some of the strands with roots ``[n, 3]`` lead others: of each the nearest leader's number, ``[n]``."""
     lead = rng.choice(len(roots), min(leaders, len(roots)), replace=False)
     nearest = np.concatenate([
         ((roots[k : k + 2000, None] - roots[lead][None]) ** 2).sum(-1).argmin(1) for k in range(0, len(roots), 2000)
     ])  # fmt: skip
+    return lead[nearest]
+
+
+def clump(rng: np.random.Generator, strands: np.ndarray, leader: np.ndarray, strength: float) -> np.ndarray:
+    """Pull strands ``[n, k, 3]`` towards their leaders ``[n]``, more towards the tips."""
     t = np.linspace(0, 1, strands.shape[1])[None, :, None]
-    own = rng.uniform(0.3, 1, (len(roots), 1, 1)) * strength
-    return strands + (strands[lead][nearest] - strands) * own * smoothstep(0.02, 0.6, t)
+    own = rng.uniform(0.3, 1, (len(strands), 1, 1)) * strength
+    return strands + (strands[leader] - strands) * own * smoothstep(0.02, 0.6, t)
 
 
 def surface_hairs(

@@ -117,8 +117,9 @@ class Studio:
             corner += len(face)
         skin, self._folds = materials.skin(head, person)
         self._add_part("skin", kept, skin, 1, {
-            "tone": vertex_colors(head, person), "lips": whole(r["lips"]), "oil": whole(r["t_zone"]),
-            "freckled": whole(r["freckled"]), "fine": 0.15 + 0.85 * smoothstep(-9.0, -6.5, head.base[:, 1]),
+            "tone": vertex_colors(head, person), "lips": whole(r["lips"]), "ear": whole(r["ear"]),
+            "oil": whole(r["t_zone"]), "freckled": whole(r["freckled"]),
+            "fine": 0.15 + 0.85 * smoothstep(-9.0, -6.5, head.base[:, 1]),
         }, np.concatenate(uv))  # fmt: skip
         self._add_part("socket", head.parts["socket"], materials.socket(), 0)
         x, y, z = head.base.T

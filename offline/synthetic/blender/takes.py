@@ -25,16 +25,17 @@ _GAZE_DEG = np.array([25.0, 20.0])  # of an eyeLook unit at full strength
 _PATTERN = ("natural", "grins", "frowns", "acted", "speech", "rounds", "natural", "gazes", "acted", "natural")
 
 
-def _both(**weights: float) -> dict[str, float]:
+def both(**weights: float) -> dict[str, float]:
+    """Units of the left and the right side alike."""
     return {name + side: weight for name, weight in weights.items() for side in ("Left", "Right")}
 
 
 _GRINS: tuple[dict[str, float], ...] = (
-    _both(mouthSmile=0.9, cheekSquint=0.7, mouthUpperUp=0.5, mouthLowerDown=0.4),
-    _both(mouthSmile=0.85, cheekSquint=0.5, mouthUpperUp=0.3) | {"jawOpen": 0.35},
-    _both(mouthSmile=0.8, mouthUpperUp=0.6, mouthLowerDown=0.6, mouthStretch=0.4),
-    _both(mouthSmile=0.6, mouthDimple=0.4),
-    _both(mouthSmile=0.9, cheekSquint=0.8, eyeSquint=0.5) | {"jawOpen": 0.6}, {},
+    both(mouthSmile=0.9, cheekSquint=0.7, mouthUpperUp=0.5, mouthLowerDown=0.4),
+    both(mouthSmile=0.85, cheekSquint=0.5, mouthUpperUp=0.3) | {"jawOpen": 0.35},
+    both(mouthSmile=0.8, mouthUpperUp=0.6, mouthLowerDown=0.6, mouthStretch=0.4),
+    both(mouthSmile=0.6, mouthDimple=0.4),
+    both(mouthSmile=0.9, cheekSquint=0.8, eyeSquint=0.5) | {"jawOpen": 0.6}, {},
 )  # fmt: skip
 _ROUNDS: tuple[dict[str, float], ...] = (
     {"mouthFunnel": 0.9, "jawOpen": 0.3}, {"mouthFunnel": 0.7, "jawOpen": 0.55}, {"mouthPucker": 0.9},
@@ -42,20 +43,20 @@ _ROUNDS: tuple[dict[str, float], ...] = (
     {"jawOpen": 0.4}, {},
 )  # fmt: skip
 _FROWNS: tuple[dict[str, float], ...] = (
-    _both(browDown=0.9, noseSneer=0.6, mouthPress=0.5), _both(browDown=0.7, eyeSquint=0.6),
-    _both(mouthFrown=0.8) | {"browInnerUp": 0.6, "mouthShrugLower": 0.5}, _both(mouthFrown=0.7, browDown=0.6),
-    {"browInnerUp": 0.9} | _both(browOuterUp=0.8, eyeWide=0.7), {"browInnerUp": 0.8} | _both(mouthStretch=0.4), {},
+    both(browDown=0.9, noseSneer=0.6, mouthPress=0.5), both(browDown=0.7, eyeSquint=0.6),
+    both(mouthFrown=0.8) | {"browInnerUp": 0.6, "mouthShrugLower": 0.5}, both(mouthFrown=0.7, browDown=0.6),
+    {"browInnerUp": 0.9} | both(browOuterUp=0.8, eyeWide=0.7), {"browInnerUp": 0.8} | both(mouthStretch=0.4), {},
 )  # fmt: skip
 _SPEECH: tuple[dict[str, float], ...] = (  # lips that hardly part
-    _both(mouthPress=0.5), {"mouthRollLower": 0.5, "mouthRollUpper": 0.4}, {"mouthClose": 0.15, "jawOpen": 0.15},
-    {"mouthPucker": 0.45}, {"jawOpen": 0.12} | _both(mouthStretch=0.3),
+    both(mouthPress=0.5), {"mouthRollLower": 0.5, "mouthRollUpper": 0.4}, {"mouthClose": 0.15, "jawOpen": 0.15},
+    {"mouthPucker": 0.45}, {"jawOpen": 0.12} | both(mouthStretch=0.3),
     {"mouthShrugUpper": 0.4, "mouthShrugLower": 0.4},
-    {"jawOpen": 0.1, "mouthFunnel": 0.25}, _both(mouthLowerDown=0.3) | {"jawOpen": 0.06},
+    {"jawOpen": 0.1, "mouthFunnel": 0.25}, both(mouthLowerDown=0.3) | {"jawOpen": 0.06},
     {"mouthClose": 0.25, "jawOpen": 0.25}, {},
 )  # fmt: skip
 _OTHERS: tuple[dict[str, float], ...] = (  # with those above, every unit occurs
-    _both(eyeSquint=0.9), _both(eyeBlink=1.0), {"eyeBlinkLeft": 1.0, "mouthSmileLeft": 0.4},
-    {"eyeBlinkRight": 1.0, "mouthSmileRight": 0.4}, _both(mouthLowerDown=0.8), _both(mouthUpperUp=0.8, noseSneer=0.4),
+    both(eyeSquint=0.9), both(eyeBlink=1.0), {"eyeBlinkLeft": 1.0, "mouthSmileLeft": 0.4},
+    {"eyeBlinkRight": 1.0, "mouthSmileRight": 0.4}, both(mouthLowerDown=0.8), both(mouthUpperUp=0.8, noseSneer=0.4),
     {"mouthLeft": 0.7}, {"mouthRight": 0.7}, {"jawLeft": 0.7}, {"jawRight": 0.7}, {"jawForward": 0.6},
     {"cheekPuff": 0.8},
     {"mouthRollLower": 0.8, "mouthRollUpper": 0.8}, {"mouthSmileLeft": 0.8, "mouthDimpleLeft": 0.5},
@@ -112,9 +113,11 @@ def _take(seed: int, number: int) -> Take:
     rare = iter(range(8 * (number // len(_PATTERN) * 2 + (number % len(_PATTERN) > 5)), 10**6))
 
     def face() -> np.ndarray:
-        units = _units(faces[rng.integers(len(faces))]) * rng.uniform(0.6, 1.1)
+        units = units_vector(faces[rng.integers(len(faces))]) * rng.uniform(0.6, 1.1)
         if faces is _ALL:
-            units = units * rng.choice([0, 0.5, 1]) + _units(_OTHERS[next(rare) % len(_OTHERS)]) * rng.uniform(0.8, 1.2)
+            units = units * rng.choice([0, 0.5, 1]) + units_vector(_OTHERS[next(rare) % len(_OTHERS)]) * rng.uniform(
+                0.8, 1.2
+            )
         return units.clip(0, 1)
 
     calm = kind in ("speech", "gazes")
@@ -132,7 +135,7 @@ def _take(seed: int, number: int) -> Take:
 
     euler = _path(0.45, turn)
     shift = _path(0.5, lambda: np.clip(rng.normal(0, [0.10, 0.06, 0.15]), -_LIMIT_DM, _LIMIT_DM))
-    return _finish(name, _with_blinks(rng, expression), euler, shift, np.clip(gaze, -_GAZE_DEG, _GAZE_DEG))
+    return finish(name, _with_blinks(rng, expression), euler, shift, np.clip(gaze, -_GAZE_DEG, _GAZE_DEG))
 
 
 def _held_out(number: int) -> Take:
@@ -155,10 +158,10 @@ def _natural(name: str, clip: int, start: int, gain: float, turned_deg: np.ndarr
     gaze = np.stack([right, up], 1) * _GAZE_DEG
     expression[:, [k for k, unit in enumerate(UNIT_NAMES) if unit.startswith("eyeLook")]] = 0  # as the gaze has it
     turn = np.clip(euler * gain + turned_deg, -_LIMIT_DEG, _LIMIT_DEG)
-    return _finish(name, expression, turn, np.clip(shift * 0.07, -_LIMIT_DM, _LIMIT_DM), gaze)
+    return finish(name, expression, turn, np.clip(shift * 0.07, -_LIMIT_DM, _LIMIT_DM), gaze)
 
 
-def _finish(name: str, expression: np.ndarray, euler: np.ndarray, shift: np.ndarray, gaze: np.ndarray) -> Take:
+def finish(name: str, expression: np.ndarray, euler: np.ndarray, shift: np.ndarray, gaze: np.ndarray) -> Take:
     """The take, its lids following the gaze."""
     right, up = (gaze / _GAZE_DEG).T
     open_eyes = 1 - expression[:, [UNIT_NAMES.index("eyeBlinkLeft"), UNIT_NAMES.index("eyeBlinkRight")]]
@@ -184,7 +187,8 @@ def _path(every_s: float, draw: object) -> np.ndarray:
     return PchipInterpolator(times, np.array([draw() for _ in range(keys)]))(np.arange(TAKE_FRAMES))  # type: ignore[operator]
 
 
-def _units(weights: dict[str, float]) -> np.ndarray:
+def units_vector(weights: dict[str, float]) -> np.ndarray:
+    """Strengths by name as a vector ``[52]``."""
     vector = np.zeros(len(UNIT_NAMES))
     for name, weight in weights.items():
         vector[UNIT_NAMES.index(name)] = weight

@@ -33,11 +33,13 @@ static void launch(int threads, void (*kernel)(Arguments...), Given... given) {
 }
 
 extern "C" void render(
-    const Face* face, const float* neutral, const float* expression, int vertices, const int* triangles, int count,
-    const unsigned char* colors, int size, float* points, Key* keys, unsigned char* conditioning
+    const Face* face, const float* neutral, const float* expression, int vertices, int face_vertices,
+    const int* triangles, int count, int face_triangles, const unsigned char* colors, int size, float* points, Key* keys,
+    unsigned char* conditioning
 ) {
-    launch(max(vertices, size * size), project, face, neutral, expression, vertices, points, size * size, keys);
+    launch(max(vertices, size * size), project, face, neutral, expression, vertices, face_vertices, points, size * size,
+           keys);
     launch(count, rasterize, points, triangles, count, size, keys);
-    const float* outlines = points + 3 * (vertices - 2 * EYE_POINTS);
-    launch(size * size, compose, face, keys, colors, outlines, size, conditioning);
+    const float* outlines = points + 3 * (vertices - LIP_POINTS - 2 * EYE_POINTS);
+    launch(size * size, compose, face, keys, colors, face_triangles, outlines, size, conditioning);
 }

@@ -12,6 +12,7 @@ import pytest
 from conftest import camera, units
 
 from face.conditioning import CpuConditioning
+from face.mouth_parts import TeethPlacement
 from face.parameters import EXPRESSION_SIZE, UNITS, FaceParameters, of_units
 from live.renderers.packing import FACE, FaceMesh
 from offline.synthetic.motion import natural_motion
@@ -42,8 +43,8 @@ def draw(library: ctypes.CDLL, mesh: FaceMesh, parameters: FaceParameters, size:
     at = lambda array: array.ctypes.data_as(ctypes.c_void_p)  # noqa: E731
     triangles = np.ascontiguousarray(mesh.triangles)
     library.render(
-        at(face), at(neutral), at(mesh.expression), len(neutral), at(triangles), len(triangles), at(mesh.colors), size,
-        at(points), at(keys), at(image),
+        at(face), at(neutral), at(mesh.expression), len(neutral), mesh.face_vertices, at(triangles), len(triangles),
+        mesh.face_triangles, at(mesh.colors), size, at(points), at(keys), at(image),
     )  # fmt: skip
     return image
 
@@ -60,8 +61,9 @@ def faces(model, size: int, count: int):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("size", [256, 512])
-def test_the_kernels_draw_what_the_cpu_draws(model, library, size):
-    mesh, reference = FaceMesh(model), CpuConditioning(model, size)
+@pytest.mark.parametrize("teeth", [None, TeethPlacement(0.02, -0.01, 1.05)])
+def test_the_kernels_draw_what_the_cpu_draws(model, library, size, teeth):
+    mesh, reference = FaceMesh(model, teeth), CpuConditioning(model, size, teeth)
     for parameters in faces(model, size, 30):
         expected, drawn = reference.render(parameters), draw(library, mesh, parameters, size)
         other = np.abs(expected.astype(int) - drawn).max(2)
@@ -73,7 +75,19 @@ def test_the_kernels_draw_what_the_cpu_draws(model, library, size):
             assert np.abs(around - drawn[y, x]).max(2).min() <= 8
 
 
-def test_a_face_beyond_the_picture_is_cut_off(model, library):
+@pytest.mark.parametrize("jaw", [0.0, 0.3, 1.0])
+def test_the_kernels_draw_teeth_where_the_cpu_draws_them(model, library, jaw):
+    teeth, size = TeethPlacement(), 256
+    mesh, reference = FaceMesh(model, teeth), CpuConditioning(model, size, teeth)
+    grin = units(jawOpen=jaw, mouthUpperUpLeft=0.8 * (jaw > 0), mouthUpperUpRight=0.8 * (jaw > 0))
+    parameters = FaceParameters(np.zeros(80), grin, camera(20, 10, 5, scale=110), np.zeros(2))
+    drawn, expected = (draw(library, mesh, parameters, size), reference.render(parameters))
+    bare = CpuConditioning(model, size).render(parameters)
+    assert (expected != bare).any(2).sum() > 100 * (jaw > 0)
+    assert np.abs(expected.astype(int) - drawn).max(2).astype(bool).sum() <= 3
+
+
+def test_a_face_beyond_the_image_is_cut_off(model, library):
     mesh, size = FaceMesh(model), 128
     parameters = FaceParameters(np.zeros(80), units(), camera(10, 5, 3, scale=200, size=size), np.array([5.0, 3]))
     assert (draw(library, mesh, parameters, size) != CpuConditioning(model, size).render(parameters)).mean() <= 0.001

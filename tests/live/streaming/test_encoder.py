@@ -65,6 +65,19 @@ def test_a_slow_listener_loses_the_oldest_and_goes_on():
     assert all(listener.push(packet()) for _ in range(10)) and waiting(listener) <= 3
 
 
+def test_where_no_frame_may_be_dropped_a_slow_encoder_is_waited_for():
+    loop = asyncio.new_event_loop()
+    metrics = Metrics()
+    encoder = SharedEncoder(loop, metrics, unexpected, drop=False)
+    encoder.subscribe()
+    for k in range(20):  # far faster than they can be encoded
+        encoder.put(picture(k, size=512))
+    encoder.close()
+    counts, _ = metrics.histograms()["encode"]
+    assert counts[-1] == 20
+    loop.close()
+
+
 def samples(plane: av.video.plane.VideoPlane) -> np.ndarray:
     return np.frombuffer(plane, np.uint8).reshape(plane.height, plane.line_size)[:, : plane.width]
 

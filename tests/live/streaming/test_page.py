@@ -154,7 +154,7 @@ def test_another_person_is_chosen_from_the_gallery(chromium, model, module_targe
         page.locator("#target", has_text="Somebody Else").wait_for()
         until(page, "document.getElementById('video').videoWidth === 64")
         page.get_by_role("button", name="About").click()
-        page.locator("#provenance", has_text="an invented person").wait_for()
+        page.locator("#consent", has_text="an invented person").wait_for()
         page.get_by_role("button", name="Close").click()
         until(page, "document.querySelector('#gallery label:last-of-type img').naturalWidth === 16")
     assert loop.error is None

@@ -5,12 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from browser import opened, until
+from browser import fake_camera, opened, until
 from live_parts import pipeline
 from live_serving import serving
 from page_parts import FAKE_LIVE, BlankSource
 
 from face.video import VideoReader
+from live.sources.video_file import DEMO_CLIP
 from live.streaming.http.server import ServerSettings
 
 pytestmark = pytest.mark.browser
@@ -20,6 +21,11 @@ _HELPED = "localStorage.setItem('helped', 'yes');"
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory) -> Path:
     return tmp_path_factory.mktemp("recordings")
+
+
+@pytest.fixture(scope="module")
+def camera(tmp_path_factory) -> Path:
+    return fake_camera(DEMO_CLIP, tmp_path_factory.mktemp("camera") / "camera.y4m", frames=25)
 
 
 @pytest.fixture(scope="module")
@@ -84,3 +90,40 @@ def test_the_clean_page_shows_the_image_alone(chromium, running):
         assert page.evaluate("document.documentElement.scrollHeight <= innerHeight")
         box = page.locator("#video").bounding_box()
         assert box["height"] == pytest.approx(page.viewport_size["height"], abs=1)
+
+
+def test_calibration_says_how_near_the_look_is_to_rest(chromium, running, camera):
+    with opened(chromium, running, camera, script=_HELPED + FAKE_LIVE) as page:
+        page.get_by_role("button", name="Use my camera").click()
+        page.locator("#preview").wait_for()
+        for match, words, outline in [
+            ({"score": 0.3, "expression": 0.9, "head": 0.3}, "Look straight at the camera.", "poor"),
+            ({"score": 0.4, "expression": 0.4, "head": 1.0}, "Relax your face", "poor"),
+            ({"score": 0.92, "expression": 0.92, "head": 1.0}, "Good. Hold it.", "good"),
+        ]:
+            page.evaluate(
+                "match => Object.assign(figures, { state: 'calibrating', progress: 0.5, match })", match
+            )  # fmt: skip
+            page.locator("#badge-text", has_text=words).wait_for()
+            page.locator("#match-words", has_text=f"{round(100 * match['score'])} % neutral").wait_for()
+            assert page.locator("#match-bar").evaluate("bar => bar.value") == match["score"]
+            page.locator(f"#ghost[data-match={outline}]").wait_for()
+        page.evaluate("Object.assign(figures, { state: 'live', match: null })")
+        page.locator("#match").wait_for(state="hidden")
+        page.locator("#ghost").wait_for(state="hidden")
+
+
+def test_the_sheet_shows_the_consent_record(chromium, running):
+    with opened(chromium, running, script=_HELPED + FAKE_LIVE) as page:
+        page.locator("#target", has_text="Test").wait_for()
+        page.get_by_role("button", name="About").click()
+        page.locator("#consent", has_text="an invented person").wait_for()
+        record = {"subject": "Ann Example", "footage": "filmed at home", "permission": "in writing",
+                  "permitted_by": "Ann", "permitted_on": "2026-11-27", "label_optional": False}  # fmt: skip
+        page.evaluate("record => { figures.target.consent = record }", record)
+        page.locator("#consent", has_text="Ann Example").wait_for()
+        rows = page.locator("#consent > *").all_text_contents()
+        assert dict(zip(rows[::2], rows[1::2], strict=True)) == {
+            "Shown": "Ann Example", "Footage": "filmed at home", "Permission": "in writing", "Given by": "Ann",
+            "Given on": "November 27, 2026", "Label": "Always on.",
+        }  # fmt: skip

@@ -16,6 +16,7 @@ from page_parts import FAKE_LIVE, BlankSource
 from live.sources.browser import NoSource
 from live.streaming.http.access import Tokens
 from live.streaming.http.server import ServerSettings
+from live.trust.marking import Marking
 
 pytestmark = pytest.mark.browser
 TOKEN = "a+b/c%41=="  # as `openssl rand -base64` and typing may make it
@@ -117,15 +118,17 @@ def test_toggles_say_what_they_are(chromium, running):
         )
 
 
-def test_a_snapshot_is_saved_with_its_mark(chromium, running, tmp_path):
-    with opened(chromium, running, script=_HELPED) as page:
+def test_a_snapshot_carries_the_label_once(chromium, model, module_target, tmp_path):
+    loop = pipeline(model, module_target, BlankSource(), drop=True, marking=Marking())
+    with serving(loop) as address, opened(chromium, address, script=_HELPED) as page:
         until(page, "document.getElementById('video').videoWidth > 0")
         with page.expect_download() as download:
             page.keyboard.press("s")
         assert download.value.suggested_filename.startswith("head2head-")
         download.value.save_as(tmp_path / "snapshot.png")
         image = cv2.imread(str(tmp_path / "snapshot.png"))
-        assert image.shape == (64, 64, 3) and image[44:64, 5:60].max() > 200  # the mark's letters
+        assert image.shape == (64, 64, 3) and image[:14, 2:60].max() > 200  # the label's letters
+        assert page.get_by_text("AI-generated").count() == 0  # the page does not say it again
 
 
 def test_an_iphone_gets_the_videos_full_screen_or_no_button(chromium, running):

@@ -225,7 +225,7 @@ def test_sound_that_a_file_would_hand_in_late_is_left_out(tmp_path):
         elif media.number == 5:
             time.sleep(_SOUND_AHEAD_S + 0.4)  # the source's thread is held up
 
-    FileSource(film(tmp_path / "a.mp4", 2.0), loop=False).run(emit, threading.Event())
+    FileSource(film(tmp_path / "a.mp4", 1.4), loop=False).run(emit, threading.Event())
     assert np.diff(heard).max() > 0.3 and max(late) < 0.3
 
 

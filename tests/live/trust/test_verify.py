@@ -62,11 +62,20 @@ def test_the_label_stays_legible(attack, place, clean):
     assert read_label(attack(images)) is not None and read_label(clean[:4]) is None
 
 
-def test_the_label_keeps_to_its_corner(clean):
+@pytest.mark.parametrize("gray", [0, 128, 255])
+def test_the_label_is_legible_on_any_ground(gray):
+    images = [np.full((256, 256, 3), gray, np.uint8) for _ in range(4)]
+    for image in images:
+        Label(LabelSettings()).apply(image)
+    assert read_label(coded(images, "libvpx", 500)) is not None
+
+
+def test_the_label_is_small_and_keeps_to_its_corner(clean):
     image = clean[0].copy()
     Label(LabelSettings(place=Place.TOP_RIGHT)).apply(image)
     changed = np.argwhere((image != clean[0]).any(-1))
-    assert changed[:, 0].max() < 40 and changed[:, 1].min() > 128
+    (top, left), (bottom, right) = changed.min(0), changed.max(0)
+    assert bottom < 26 and left > 160 and (bottom - top) * (right - left) < 0.03 * 256 * 256
 
 
 def test_a_label_that_does_not_fit_is_a_sentence():

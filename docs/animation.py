@@ -1,6 +1,6 @@
-"""Make ``docs/demo.webp``, the README's moving picture: the demo clip, what is told to the network, the demo person.
+"""Make ``docs/demo.webp``, the README's animation: the demo clip, what is told to the network, the demo person.
 
-    python docs/moving_picture.py
+    python docs/animation.py
 
 Both people are invented and ship with the program.
 """

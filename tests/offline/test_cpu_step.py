@@ -1,4 +1,4 @@
-"""The step arranged for a CPU paints what the trained network paints, exactly and in int8."""
+"""The step arranged for a CPU renders what the trained network renders, exactly and in int8."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from face.compact_constants import SEAMS
+from face.conditioning import CpuConditioning
 from face.recurrence import NO_OUTPUT, Recurrence
 from live.generators.cpu_int8 import CpuInt8Generator
 from offline.dataset.dataset import Dataset
@@ -18,6 +19,8 @@ from offline.export.onnx_step import to_onnx
 from offline.networks.compact_generator import CompactGenerator
 from offline.networks.exported_step import ExportedStep
 from offline.rollout import onnx_network, roll_out
+from offline.synthetic.motion import natural_motion
+from offline.synthetic.raster_people import Person, act
 
 pytestmark = pytest.mark.fast
 
@@ -44,9 +47,11 @@ def generator():
 
 
 @torch.no_grad()
-def test_arranged_for_a_processor_it_paints_the_same(generator, dataset):
-    x = [torch.from_numpy(np.array(dataset.conditionings[k])) for k in (2, 1, 0)]
-    y = [torch.from_numpy(np.array(dataset.frames[k])) for k in (1, 0)]
+def test_arranged_for_a_cpu_it_renders_the_same(generator, model):
+    person, renderer = Person(model, 7), CpuConditioning(model, 128)
+    faces = act(person, natural_motion(10, 7), 128)[:3]
+    x = [torch.from_numpy(renderer.render(face)) for face in reversed(faces)]
+    y = [torch.from_numpy(person.render(face, 128, 128)) for face in reversed(faces[:2])]
     before = {name: value.clone() for name, value in generator.state_dict().items()}
     exact, arranged = ExportedStep(generator), CpuStep(generator)
     first, second = exact(*x, *y).int(), arranged(*x, *y)[0].int()
@@ -80,7 +85,7 @@ def test_rows_are_shuffled_as_pixels_are(level):
 
 
 @pytest.mark.slow
-def test_eight_bits_paint_nearly_the_same(generator, dataset):
+def test_int8_renders_nearly_the_same(generator, dataset):
     conditionings = dataset.conditionings[:6]
     exact, rough = (
         np.stack(list(roll_out(onnx_network(one.SerializeToString()), conditionings))).astype(float)
@@ -92,7 +97,7 @@ def test_eight_bits_paint_nearly_the_same(generator, dataset):
 
 
 @pytest.mark.slow
-def test_cut_at_its_seams_it_paints_the_same(generator, dataset):
+def test_cut_at_its_seams_it_renders_the_same(generator, dataset):
     small = quantize(to_onnx(CpuStep(generator), 128, SEAMS), dataset)
     whole = ort.InferenceSession(small.SerializeToString())
     conditioning = dataset.conditionings[3]
@@ -103,7 +108,7 @@ def test_cut_at_its_seams_it_paints_the_same(generator, dataset):
 
 
 @pytest.mark.slow
-def test_in_eight_bits_pictures_are_read_as_they_are(generator, dataset):
+def test_int8_reads_images_as_they_are(generator, dataset):
     small = quantize(to_onnx(CpuStep(generator), 128, SEAMS), dataset)
     makers = {output: node.op_type for node in small.graph.node for output in node.output}
     quantized = [node for node in small.graph.node if node.op_type == "QuantizeLinear"]
