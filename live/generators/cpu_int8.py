@@ -18,10 +18,11 @@ from google.protobuf.message import DecodeError
 from onnx import numpy_helper
 from onnx.utils import Extractor
 
-from face.compact_constants import CONSIDER, CORRECT, FINE_PATCH, HALVED, LOOK_BACK, PATCH, SEAMS
+from face.compact_constants import CONSIDER, CORRECT, FINE_PATCH, HALVED, LAYERED_SEAMS, LOOK_BACK, PATCH, SEAMS
 from face.errors import UserError
 from face.recurrence import CONDITIONING_FRAMES, NO_OUTPUT, PREVIOUS_FRAMES
 from live.generators.cpu_compositing import composite, head_sampling_grid, implied_camera, push_frame, sample_layers
+from live.generators.layered_int8 import LayeredInt8Generator
 from live.generators.onnx_runtime import OnnxGenerator, open_session
 
 
@@ -68,6 +69,7 @@ class CpuInt8Generator:
         self._outputs = np.full((side, side, PREVIOUS_FRAMES * 3 * PATCH**2), NO_OUTPUT, np.uint8)
         half = self.size // FINE_PATCH
         self._layers = np.empty((half, half, FINE_PATCH, FINE_PATCH, 6 + 4 + 4), np.uint8)
+        self._unrefined = np.zeros((4, self.size, self.size), np.float32)
         self._started = False
         self._encode_outputs()
 
@@ -91,13 +93,17 @@ class CpuInt8Generator:
             },
         )
         grid = head_sampling_grid(camera[0], depth_map[0], warp[0])
-        sample_layers(conditioning, grid, self._head, self._face, self._layers)
+        rows = 0, self.size
+        sample_layers(conditioning, grid, self._head, None, self._face, None, self._layers, rows)
         half = len(self._layers)
         (corrections,) = self._correct.run(
             list(CORRECT[1]), {"features": features, "seen": self._layers.reshape(half, half, -1)}
         )
         corrections = corrections.reshape(half, half, FINE_PATCH, FINE_PATCH, -1)
-        image = composite(self._layers, corrections, self._background, *self._steps, self._no_correction)
+        image = np.empty((self.size, self.size, 3), np.uint8)
+        composite(
+            self._layers, corrections, self._unrefined, self._background, *self._steps, self._no_correction, image, rows
+        )
         push_frame(self._outputs, image)
         self._encode_outputs()
         return image
@@ -109,7 +115,7 @@ class CpuInt8Generator:
         )
 
 
-def open_on_cpu(path: Path) -> OnnxGenerator | CpuInt8Generator:
+def open_on_cpu(path: Path) -> OnnxGenerator | CpuInt8Generator | LayeredInt8Generator:
     """The generator of a target file, or of the int8 network beside it, which takes half the time or less.
 
     Raises:
@@ -122,9 +128,12 @@ def open_on_cpu(path: Path) -> OnnxGenerator | CpuInt8Generator:
         model = onnx.load(str(chosen))
     except DecodeError:
         raise UserError(f"{chosen} is damaged: export the target again.") from None
-    # Targets exported by earlier versions have none, or others.
-    has_seams = {value.name for value in model.graph.value_info}.issuperset(SEAMS)
-    return CpuInt8Generator(model, chosen.name) if has_seams else OnnxGenerator(chosen)
+    seams = {value.name for value in model.graph.value_info}
+    if seams.issuperset(LAYERED_SEAMS):
+        return LayeredInt8Generator(model, chosen.name)
+    if seams.issuperset(SEAMS):
+        return CpuInt8Generator(model, chosen.name)
+    return OnnxGenerator(chosen)  # of an earlier version
 
 
 def choose_precision(path: Path) -> Path:

@@ -14,7 +14,7 @@ import onnx
 from onnxruntime.quantization import CalibrationDataReader, CalibrationMethod, QuantFormat, QuantType, quantize_static
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
-from face.compact_constants import HALF_RANGE, MIDDLE, SEAMS
+from face.compact_constants import HALF_RANGE, MIDDLE, PARTS, SEAMS
 from face.recurrence import INPUTS, PREVIOUS_FRAMES
 from offline.dataset.dataset import Dataset
 from offline.export.onnx_graph import bytes_behind, close_seams, halve_maps, keep_bytes
@@ -22,16 +22,17 @@ from offline.export.onnx_graph import bytes_behind, close_seams, halve_maps, kee
 _CALIBRATION_FRAMES = 32
 # What 8 bits are enough for: features, corrections, and images, which are bytes themselves. The layers' geometry and
 # the sums that make the image stay in float: there a rounding step is a step of the image.
-_QUANTISED = ("/conditioning_encoder", "/previous_encoder", "/middle", "/to_eighth", "/at_eighth", "/to_quarter",
-              "/at_quarter", "/to_half", "/detail", "/at_half", "/to_corrections")  # fmt: skip
+_QUANTISED = ("/conditioning_encoder", "/previous_encoder", "/encoder", "/middle", "/to_eighth", "/at_eighth",
+              "/to_quarter", "/at_quarter", "/to_half", "/detail", "/at_half", "/to_corrections",
+              *(f"/{part.name}" for part in PARTS))  # fmt: skip
 _KINDS = ("Conv", "Add", "Relu", "Transpose", "Reshape")
 
 
-def quantize(model: onnx.ModelProto, dataset: Dataset) -> onnx.ModelProto:
-    """Static int8 version of a ``CpuStep`` exported with its seams, calibrated on frames of training takes."""
+def quantize(model: onnx.ModelProto, dataset: Dataset, seams: tuple[str, ...] = SEAMS) -> onnx.ModelProto:
+    """Static int8 version of a step arranged for the CPU, exported with seams, calibrated on training takes."""
     with tempfile.TemporaryDirectory() as folder:
         prepared, result = Path(folder) / "prepared.onnx", Path(folder) / "int8.onnx"
-        quant_pre_process(model, str(prepared))
+        quant_pre_process(model, str(prepared), skip_optimization=True)  # it would turn tables of bytes into floats
         plain = onnx.load(str(prepared))
         behind = bytes_behind(plain)
         scale, middle = np.array(1 / HALF_RANGE, np.float32), np.array(MIDDLE, np.uint8)
@@ -45,7 +46,7 @@ def quantize(model: onnx.ModelProto, dataset: Dataset) -> onnx.ModelProto:
         )  # fmt: skip
         small = onnx.load(str(result))
     keep_bytes(small, behind)
-    close_seams(small, SEAMS)
+    close_seams(small, seams)
     halve_maps(small)
     return small
 

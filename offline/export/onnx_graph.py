@@ -18,6 +18,7 @@ def halve_maps(model: onnx.ModelProto) -> None:
     graph = model.graph
     for tensor in list(graph.initializer):
         is_map = len(tensor.dims) == 4 and tensor.dims[0] == 1 and np.prod(tensor.dims) >= _MAP_SIZE
+        is_map = is_map or tensor.name.endswith("_bases")
         if tensor.data_type != onnx.TensorProto.FLOAT or not is_map:
             continue
         stored = numpy_helper.from_array(numpy_helper.to_array(tensor).astype(np.float16), tensor.name + HALVED)

@@ -48,6 +48,18 @@ def to_onnx(step: nn.Module, size: int, seams: tuple[str, ...] = ()) -> onnx.Mod
             input_names=list(INPUTS),
             output_names=["output", *seams],
             opset_version=_OPSET,
+            do_constant_folding=not seams,  # it would turn tables of bytes into floats
             dynamo=False,
         )
-        return onnx.load(str(path))
+        model = onnx.load(str(path))
+    _declare_inputs(model, shapes)
+    return model
+
+
+def _declare_inputs(model: onnx.ModelProto, shapes: list[tuple[int, int, int]]) -> None:
+    """Give a model all of ``INPUTS``: the exporter leaves out those that nothing reads, and all steps look alike."""
+    used = {value.name: value for value in model.graph.input}
+    del model.graph.input[:]
+    for name, shape in zip(INPUTS, shapes, strict=True):
+        declared = onnx.helper.make_tensor_value_info(name, onnx.TensorProto.UINT8, shape)
+        model.graph.input.append(used.get(name, declared))

@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import onnx
 import torch
 
-from face.compact_constants import SEAMS
+from face.compact_constants import LAYERED_SEAMS, SEAMS
 from face.errors import UserError
 from face.files import sha256
 from face.morphable import MorphableModel
@@ -16,12 +17,14 @@ from offline.dataset.dataset import Dataset
 from offline.export.check import check
 from offline.export.cpu_step import CpuStep
 from offline.export.int8 import quantize
+from offline.export.layered_step import LayeredStep
 from offline.export.onnx_step import export_onnx, to_onnx
 from offline.export.options import TargetLabels
 from offline.export.target_info import describe
 from offline.networks.compact_generator import CompactGenerator
+from offline.networks.layered_generator import LayeredGenerator
 from offline.rollout import onnx_network, roll_out
-from offline.training.profiles import PROFILES
+from offline.training.profiles import PROFILES, Generator
 
 _CHECK_FRAMES = 100
 
@@ -48,7 +51,7 @@ def export(dataset: Dataset, run: Path, labels: TargetLabels, out: Path) -> Path
     size = int(dataset.frames.shape[1])
     generator = PROFILES[state["profile"]].generator(size)
     path, small_path = out / f"{labels.name}.onnx", out / f"{labels.name}.int8.onnx"
-    files = [path, small_path] if isinstance(generator, CompactGenerator) else [path]
+    files = [path, small_path] if isinstance(generator, CompactGenerator | LayeredGenerator) else [path]
     stamp = sha256(checkpoint)
     if all(_made_of(file, labels, stamp) for file in files):
         print(f"{path} is up to date.")
@@ -64,8 +67,8 @@ def export(dataset: Dataset, run: Path, labels: TargetLabels, out: Path) -> Path
     outputs = check(model, generator, conditionings)
     out.mkdir(parents=True, exist_ok=True)
     # The int8 file first: one that is older than its exact twin would go on being used.
-    if isinstance(generator, CompactGenerator):
-        small = quantize(to_onnx(CpuStep(generator), size, SEAMS), dataset)
+    small = _int8(generator, size, dataset)
+    if small is not None:
         int8_outputs = np.stack(list(roll_out(onnx_network(small.SerializeToString()), conditionings)))
         error = ((outputs.astype(float) - int8_outputs) ** 2).mean()
         print(f"int8 against fp32: PSNR {10 * np.log10(255**2 / error):.1f} dB")
@@ -76,6 +79,15 @@ def export(dataset: Dataset, run: Path, labels: TargetLabels, out: Path) -> Path
     write_onnx(path, model, described)
     print(f"wrote {path} ({path.stat().st_size / 1e6:.1f} MB)")
     return path
+
+
+def _int8(generator: Generator, size: int, dataset: Dataset) -> onnx.ModelProto | None:
+    """The generator's step for a CPU; ``None`` for the paper's."""
+    if isinstance(generator, LayeredGenerator):
+        return quantize(to_onnx(LayeredStep(generator), size, LAYERED_SEAMS), dataset, LAYERED_SEAMS)
+    if isinstance(generator, CompactGenerator):
+        return quantize(to_onnx(CpuStep(generator), size, SEAMS), dataset)
+    return None
 
 
 def _made_of(path: Path, labels: TargetLabels, stamp: str) -> bool:

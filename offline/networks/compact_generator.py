@@ -6,48 +6,18 @@ Only convolutions, grid sampling, resizing and activations, so that TensorRT nee
 
 from __future__ import annotations
 
-from typing import TypeVar
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from face.compact_constants import CAMERA_PIXELS, FINE_PATCH, HEAD_EXTENT, PATCH
+from face.compact_constants import CAMERA_PIXELS, FINE_PATCH, HEAD_EXTENT
 from face.recurrence import CONDITIONING_FRAMES, PREVIOUS_FRAMES
+from offline.networks.blocks import Encoder, ResidualBlock, zeroed
 from offline.networks.head_warp import CAMERA_NUMBERS, face_mask, head_sampling_grid, implied_camera
 
 FACE_TEXELS, HEAD_TEXELS, DEPTH_TEXELS = 256, 352, 32
 _CONTEXT = 96
 _POSES = 16  # numbers by which the depth map depends on the pose
-Layer = TypeVar("Layer", nn.Conv2d, nn.Linear)
-
-
-class ResidualBlock(nn.Module):
-    """Two 3×3 convolutions on a residual path that starts at zero, so that depth does no harm early on."""
-
-    def __init__(self, width: int) -> None:
-        super().__init__()
-        self.first = nn.Conv2d(width, width, 3, padding=1)
-        self.second = _zero(nn.Conv2d(width, width, 3, padding=1))
-
-    def forward(self, x: Tensor) -> Tensor:
-        return x + self.second(F.relu(self.first(x)))
-
-
-class Encoder(nn.Module):
-    """One of Eq. 4's two encoders: image stack to features at a quarter, an eighth and a sixteenth of its size."""
-
-    def __init__(self, channels: int, widths: tuple[int, int, int]) -> None:
-        super().__init__()
-        quarter, eighth, sixteenth = widths
-        self.quarter = nn.Sequential(nn.Conv2d(channels, quarter, PATCH, stride=PATCH), nn.ReLU())
-        self.eighth = nn.Sequential(nn.Conv2d(quarter, eighth, 3, stride=2, padding=1), nn.ReLU())
-        self.sixteenth = nn.Sequential(nn.Conv2d(eighth, sixteenth, 3, stride=2, padding=1), nn.ReLU())
-
-    def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        quarter = self.quarter(x)
-        eighth = self.eighth(quarter)
-        return quarter, eighth, self.sixteenth(eighth)
 
 
 class CompactGenerator(nn.Module):
@@ -80,13 +50,13 @@ class CompactGenerator(nn.Module):
         # What every part of the image must know: the head's pose, and the features' means.
         self.context = nn.Sequential(nn.Linear(sixteenth + CAMERA_NUMBERS, _CONTEXT), nn.ReLU())
         self.to_sixteenth = nn.Linear(_CONTEXT, sixteenth)
-        self.to_camera = _zero(nn.Linear(_CONTEXT, CAMERA_NUMBERS))
+        self.to_camera = zeroed(nn.Linear(_CONTEXT, CAMERA_NUMBERS))
         self.register_buffer("camera_mean", torch.zeros(CAMERA_NUMBERS))
         self.register_buffer("camera_spread", torch.ones(CAMERA_NUMBERS))
         self.middle = ResidualBlock(sixteenth)
         self.to_eighth = nn.Sequential(nn.Conv2d(sixteenth, 4 * eighth, 1), nn.PixelShuffle(2))
         self.at_eighth = ResidualBlock(eighth)
-        self.to_bend = nn.Sequential(nn.Conv2d(eighth, 32, 3, padding=1), nn.ReLU(), _zero(nn.Conv2d(32, 2, 1)))
+        self.to_bend = nn.Sequential(nn.Conv2d(eighth, 32, 3, padding=1), nn.ReLU(), zeroed(nn.Conv2d(32, 2, 1)))
         self.to_quarter = nn.Sequential(nn.Conv2d(eighth, 4 * quarter, 1), nn.PixelShuffle(2))
         self.at_quarter = nn.Sequential(nn.Conv2d(quarter, quarter, 3, padding=1), nn.ReLU())
         self.to_half = nn.Sequential(nn.Conv2d(quarter, 4 * fine, 1), nn.PixelShuffle(2))
@@ -97,10 +67,10 @@ class CompactGenerator(nn.Module):
         # Third coordinate, and shifts of the first two; the second part depends on the pose: perspective, and hair
         # and neck that follow the head by half.
         self.relief = nn.Parameter(torch.zeros(1, 3, DEPTH_TEXELS, DEPTH_TEXELS))
-        self.to_relief = nn.Sequential(nn.Linear(_CONTEXT, _POSES), _zero(nn.Linear(_POSES, self.relief.numel())))
+        self.to_relief = nn.Sequential(nn.Linear(_CONTEXT, _POSES), zeroed(nn.Linear(_POSES, self.relief.numel())))
         self.detail = nn.Conv2d(6 + 4 + 4, fine, FINE_PATCH, stride=FINE_PATCH)
         self.at_half = nn.Sequential(nn.ReLU(), nn.Conv2d(fine, fine, 3, padding=1), nn.ReLU())
-        self.to_corrections = nn.Sequential(_zero(nn.Conv2d(fine, 4 * 4, 3, padding=1)), nn.PixelShuffle(2))
+        self.to_corrections = nn.Sequential(zeroed(nn.Conv2d(fine, 4 * 4, 3, padding=1)), nn.PixelShuffle(2))
 
     def textures(self) -> list[nn.Parameter]:
         """The textures, looked up rather than computed; they bear a higher learning rate than weights."""
@@ -169,11 +139,3 @@ class CompactGenerator(nn.Module):
 def _sample(texture: Tensor, places: Tensor) -> Tensor:
     """Texture [B, C, h, w] at places [B, 2, H, W] (across, down as stored; -1…1), [B, C, H, W]."""
     return F.grid_sample(texture, places.permute(0, 2, 3, 1), padding_mode="border", align_corners=False)
-
-
-def _zero(layer: Layer) -> Layer:
-    """The layer with weights of zero: what it feeds starts without it."""
-    nn.init.zeros_(layer.weight)
-    assert layer.bias is not None
-    nn.init.zeros_(layer.bias)
-    return layer

@@ -9,9 +9,8 @@ from torch import Tensor
 from tqdm import tqdm
 
 from offline.dataset.dataset import Dataset
-from offline.networks.compact_generator import CompactGenerator
 from offline.training.profiles import Generator
-from offline.training.texture_init import TEXTURES, initialize_textures
+from offline.training.texture_init import TEXTURES, TexturedGenerator, initialize_textures
 
 
 class PersonTextures:
@@ -26,7 +25,7 @@ class PersonTextures:
     def __init__(self, people: Sequence[Dataset], networks: Sequence[Generator], quiet: bool) -> None:
         self._textures: list[dict[str, Tensor]] = []
         first = networks[0]
-        if len(people) == 1 or not isinstance(first, CompactGenerator):
+        if len(people) == 1 or not isinstance(first, TexturedGenerator):
             return
         for dataset in tqdm(people, desc="initializing textures", unit="person", disable=quiet):
             initialize_textures(first, dataset)

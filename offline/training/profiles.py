@@ -1,4 +1,4 @@
-"""What is trained and how: the compact profile for two CPU cores, and the paper's."""
+"""What is trained and how: two profiles for two CPU cores, compact and layered, and the paper's."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from dataclasses import dataclass, replace
 from offline.dataset.augmentation import Augmentation
 from offline.flow.optical_flow import FlowKind
 from offline.networks.compact_generator import CompactGenerator
+from offline.networks.layered_generator import LayeredGenerator
 from offline.networks.paper_generator import PaperGenerator
 from offline.training.perceptual import PerceptualKind
 
-Generator = CompactGenerator | PaperGenerator
+Generator = CompactGenerator | LayeredGenerator | PaperGenerator
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -124,6 +125,8 @@ COMPACT = Profile(
     crop=112,
     blank=0.25,
 )
+# No history: a sequence need not begin with outputs of its own.
+LAYERED = replace(COMPACT, name="layered", generator=LayeredGenerator, blank=1.0)
 # 60 epochs over about 4 000 frames, the rate falling over the last third. A sequence is long enough from the start
 # for the dynamics discriminator of the longest stride, which needs 19 frames. Beyond the paper, each named here:
 # ``warping`` (in the authors' code), ``augmentation``, ``warm_up``, ``gradient_clip``, ``average_decay``.
@@ -141,4 +144,4 @@ PAPER = Profile(
     blank=1.0,
     augmentation=Augmentation(zoom=0.03, turn_deg=1.5, shift=0.015),
 )
-PROFILES = {profile.name: profile for profile in (COMPACT, PAPER)}
+PROFILES = {profile.name: profile for profile in (COMPACT, LAYERED, PAPER)}

@@ -15,15 +15,19 @@ from offline.dataset.dataset import Dataset
 from offline.networks.compact_generator import DEPTH_TEXELS, FACE_TEXELS, HEAD_TEXELS, CompactGenerator
 from offline.networks.head_scan import Shots, flat_sheet, gather, mean_of, sweep_depth_map
 from offline.networks.head_warp import implied_camera
+from offline.networks.layered_generator import LayeredGenerator
+
+TexturedGenerator = CompactGenerator | LayeredGenerator
 
 _IMAGES = 200
 _FARTHEST = 0.1  # share of the frames in which a pixel is farthest from the head: those show the background
 _TOLERANCE = 0.06  # of the range -1…1: a pixel nearer than this to the background is taken for it
+# Bases start at zero and are no part of these.
 TEXTURES = ("backdrop", "head", "face", "relief", "camera_mean", "camera_spread")  # of the generator: one person's
 _FADE_TEXELS = 6.0  # over which the face's alpha fades at its border
 
 
-def initialize_textures(generator: CompactGenerator, dataset: Dataset) -> None:
+def initialize_textures(generator: TexturedGenerator, dataset: Dataset) -> None:
     """Set the textures of a new generator from the training takes of a dataset."""
     chosen = np.concatenate([np.arange(a, b) for a, b in dataset.train])
     chosen = chosen[np.unique(np.linspace(0, len(chosen) - 1, _IMAGES).astype(int))]

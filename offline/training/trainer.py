@@ -16,7 +16,6 @@ from torch import Tensor, nn
 from face.errors import UserError
 from offline.dataset.dataset import Dataset
 from offline.dataset.pixel_error import distances
-from offline.networks.compact_generator import CompactGenerator
 from offline.networks.exported_step import NO_OUTPUT_VALUE, torch_network
 from offline.rollout import roll_out
 from offline.training import checkpoint
@@ -35,7 +34,7 @@ from offline.training.pixel_losses import gradient_l1, weighted_l1
 from offline.training.precision import Precision
 from offline.training.profiles import Generator, Profile, Weights
 from offline.training.sequences import Sequences
-from offline.training.texture_init import TEXTURES, initialize_textures
+from offline.training.texture_init import TEXTURES, TexturedGenerator, initialize_textures
 
 
 class Trainer:
@@ -103,7 +102,7 @@ class Trainer:
         """What a new run starts from."""
         if init is not None:
             self._start_from(init)
-        elif len(self.people) == 1 and isinstance(self.generator, CompactGenerator):
+        elif len(self.people) == 1 and isinstance(self.generator, TexturedGenerator):
             initialize_textures(self.generator, self.people[0])
         self.average.load_state_dict(self.generator.state_dict())
         if self.ranks.first:
@@ -111,7 +110,7 @@ class Trainer:
 
     def _start_from(self, init: Path) -> None:
         learned, several = learned_weights(init)
-        if several and isinstance(self.generator, CompactGenerator):
+        if several and isinstance(self.generator, TexturedGenerator):
             initialize_textures(self.generator, self.people[0])
             learned |= {name: getattr(self.generator, name) for name in TEXTURES}
         try:

@@ -41,7 +41,7 @@ def test_what_a_file_leaves_out_is_the_profiles(tmp_path):
     [
         ("{", "is no JSON"),
         ("[]", 'must have a "name"'),
-        ('{"name": "huge"}', "one of compact, paper"),
+        ('{"name": "huge"}', "one of compact, layered, paper"),
         ('{"name": "compact", "batches": 3}', "no setting batches"),
         ('{"name": "compact", "flow": "guess"}', "guess"),
         ('{"name": "compact", "crop": "wide"}', "crop cannot be 'wide'"),

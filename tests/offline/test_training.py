@@ -30,13 +30,13 @@ from offline.training.distributed import Ranks
 from offline.training.options import TrainingOptions
 from offline.training.perceptual import PerceptualKind, PyramidDistance, load_perceptual
 from offline.training.precision import Precision
-from offline.training.profiles import COMPACT, Phase, Weights
+from offline.training.profiles import COMPACT, LAYERED, Phase, Weights
 from offline.training.trainer import Trainer
 
 pytestmark = pytest.mark.slow
 
 
-@pytest.mark.parametrize("base", [COMPACT, SMALL_PAPER], ids=["compact", "paper"])
+@pytest.mark.parametrize("base", [COMPACT, LAYERED, SMALL_PAPER], ids=["compact", "layered", "paper"])
 @pytest.mark.parametrize("name", ["l1", "gradient", "perceptual", "image", "mouth", "eyes", "dynamics", "warping"])
 def test_every_loss_reaches_the_generator(dataset_folder, model, tmp_path, base, name):
     only = profile(base, (9, 5, Weights(**{name: 1.0})))
@@ -48,7 +48,7 @@ def test_every_loss_reaches_the_generator(dataset_folder, model, tmp_path, base,
     assert np.mean(changed) > 0.5
 
 
-@pytest.mark.parametrize("base", [COMPACT, SMALL_PAPER], ids=["compact", "paper"])
+@pytest.mark.parametrize("base", [COMPACT, LAYERED, SMALL_PAPER], ids=["compact", "layered", "paper"])
 def test_training_begins_a_sequence_as_the_exported_step_does(dataset_folder, model, tmp_path, base):
     trainer = Trainer([Dataset(dataset_folder, model)], tmp_path, base, PyramidDistance())
     (first, _), *_ = trainer.people[0].train
