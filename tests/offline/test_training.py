@@ -61,7 +61,9 @@ def test_training_begins_a_sequence_as_the_exported_step_does(dataset_folder, mo
     with torch.no_grad():
         trained = image_bytes(trainer.generator(x[:, :3].flatten(1, 2), previous))
         exported = ExportedStep(trainer.generator)(*(torch.from_numpy(inputs[name].copy()) for name in INPUTS))
-    assert torch.equal(trained, exported)
+    # Convolutions of another memory layout round otherwise: a value in thousands may fall on the other side.
+    difference = (trained.int() - exported.int()).abs()
+    assert difference.max() <= 1 and difference.float().mean() < 1e-3
 
 
 def test_a_run_keeps_its_perceptual_loss(dataset_folder, model, tmp_path, monkeypatch):

@@ -41,7 +41,7 @@ def test_every_row_runs_and_nothing_is_computed_twice(tmp_path, monkeypatch, cap
     for row in entries(tmp_path / "cycle" / "cycle.csv"):
         assert float(row["APD after the cycle"]) > float(row["APD without it"]) and row["note"]
     compared = entries(tmp_path / "conditioning" / "conditioning.csv")
-    assert {row["variant"] for row in compared} == {"as shipped", "without gaze", "with teeth"}
+    assert {row["variant"] for row in compared} == {"as shipped", "without gaze", "without teeth"}
     assert {row["verdict"] for row in compared} <= {"", "one seed", "not significant", "no such frames"}
     written = {path: path.stat().st_mtime_ns for path in (tmp_path / "runs").rglob("*") if path.is_file()}
     before = (tmp_path / "mouth" / "mouth.csv").read_text()
