@@ -21,6 +21,14 @@ CATEGORIES = ("fast", "slow", "server", "browser", "foreign", "gpu")
 DEMO_TARGET = REPOSITORY / "trt_engines" / "demo.onnx"
 
 
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """Two processes for the fast tests; one for all others, which wait for clocks and sockets."""
+    if config.option.markexpr != "fast":
+        return 0
+    config.option.dist = "loadfile"  # modules share what they make
+    return 2
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Give each test its own category, or else its module's: ``-m fast`` leaves out a fast module's slow tests."""
