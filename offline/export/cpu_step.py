@@ -12,10 +12,9 @@ from __future__ import annotations
 import copy
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
-from face.compact_constants import CAMERA_PIXELS, FINE_PATCH, HALF_RANGE, HEAD_EXTENT, MASK_SLOPE, MIDDLE, PATCH
+from face.compact_constants import CAMERA_PIXELS, FINE_PATCH, HALF_RANGE, MASK_SLOPE, PATCH
 from face.recurrence import CONDITIONING_FRAMES, PREVIOUS_FRAMES
 from offline.export.byte_layers import (
     ChannelsLast,
@@ -29,11 +28,10 @@ from offline.export.byte_layers import (
     to_patches,
     to_pixels,
 )
+from offline.export.byte_tables import byte_table, face_rows, finer_maps, head_rows
 from offline.networks.compact_generator import CompactGenerator
 from offline.networks.exported_step import image_bytes
 from offline.networks.head_warp import head_sampling_grid, implied_camera
-
-_FINER = 2  # places per texel of the head's map and direction that a lookup tells apart
 
 
 class CpuStep(nn.Module):
@@ -52,14 +50,12 @@ class CpuStep(nn.Module):
     @torch.no_grad()
     def __init__(self, generator: CompactGenerator) -> None:
         super().__init__()
-        # The NMFC's first two colors are bytes: one row of the table for each pair of them.
-        across = (torch.arange(256) / HALF_RANGE - 1).expand(256, 256)
-        places = torch.stack([across, across.T], -1)[None]
-        face = F.grid_sample(generator.face, places, padding_mode="border", align_corners=False)
-        head = F.interpolate(generator.head, scale_factor=_FINER, mode="bilinear", align_corners=False)
+        head, face = finer_maps(generator)
         self.head_side = head.shape[2]
-        self._add_table("face", face)
-        self._add_table("head", head)
+        for name, layer in (("face", face), ("head", head)):
+            rows, step = byte_table(layer)
+            self.register_buffer(f"{name}_table", rows)
+            self.register_buffer(f"{name}_step", step)
         self.generator = copy.deepcopy(generator)
         for encoder, frames in (
             (self.generator.conditioning_encoder, CONDITIONING_FRAMES),
@@ -77,13 +73,6 @@ class CpuStep(nn.Module):
         layers[1] = ChannelsLast()
         self.register_buffer("corrections_factor", factor)
 
-    def _add_table(self, name: str, layer: Tensor) -> None:
-        """Keep a map [1, C, h, w] as rows of bytes [h·w, C], and what one step of a byte in each channel is worth."""
-        step = layer.abs().amax((0, 2, 3)).clamp(min=1e-6) / HALF_RANGE
-        rows = (layer[0] / step[:, None, None] + MIDDLE).round().clamp(0, 255).permute(1, 2, 0)
-        self.register_buffer(f"{name}_table", rows.reshape(-1, len(step)).to(torch.uint8))
-        self.register_buffer(f"{name}_step", step)
-
     def forward(self, now: Tensor, x1: Tensor, x2: Tensor, y1: Tensor, y2: Tensor) -> tuple[Tensor, ...]:
         """Image [H, W, 3] uint8, and the tensors of ``SEAMS``."""
         height, width = now.shape[:2]
@@ -94,8 +83,8 @@ class CpuStep(nn.Module):
             implied, self.generator.conditioning_encoder(byte_values(conditioning_patches)), history
         )
         places = head_sampling_grid(camera, depth_map, warp_field, height)
-        head = self.head_table[self._head_rows(places).flatten()].view(height, width, 4)
-        face = self.face_table[now[..., 0].int() + 256 * now[..., 1].int()]
+        head = self.head_table[head_rows(places, self.head_side).flatten()].view(height, width, 4)
+        face = self.face_table[face_rows(now)]
         detail_patches = to_patches(FINE_PATCH, torch.cat([now, head, face], 2))
         corrections = self.generator.correct(features, byte_values(detail_patches))
         mask = torch.clamp(now[..., :3].sum(2) * (MASK_SLOPE / HALF_RANGE), 0, 1)
@@ -118,9 +107,3 @@ class CpuStep(nn.Module):
             corrections,
         )
         return image_bytes(image), *seams
-
-    def _head_rows(self, places: Tensor) -> Tensor:
-        """Rows [H, W] int32 of the head's table for places [1, 2, H, W]."""
-        half = self.head_side / 2
-        nearest = (places[0] * (half / HEAD_EXTENT) + half).clamp(0, self.head_side - 1).int()
-        return nearest[0] + self.head_side * nearest[1]

@@ -25,12 +25,11 @@ from offline.export.byte_layers import (
     to_patches,
     to_pixels,
 )
+from offline.export.byte_tables import byte_table, face_rows, finer_maps, head_rows
 from offline.networks.exported_step import image_bytes
 from offline.networks.head_warp import head_sampling_grid, implied_camera
 from offline.networks.layered_generator import BASES, LayeredGenerator, mix
 from offline.networks.part_window import PartWindow
-
-_FINER = 2  # places per texel of the head's map and direction that a lookup tells apart
 
 
 class LayeredStep(nn.Module):
@@ -48,11 +47,7 @@ class LayeredStep(nn.Module):
     @torch.no_grad()
     def __init__(self, generator: LayeredGenerator) -> None:
         super().__init__()
-        # The NMFC's first two colors are bytes: one row of the table for each pair of them.
-        across = (torch.arange(256) / HALF_RANGE - 1).expand(256, 256)
-        places = torch.stack([across, across.T], -1)[None]
-        face = F.grid_sample(generator.face, places, padding_mode="border", align_corners=False)
-        head = F.interpolate(generator.head, scale_factor=_FINER, mode="bilinear", align_corners=False)
+        head, face = finer_maps(generator)
         self.head_side = head.shape[2]
         self._add_table("face", face, generator.face_bases)
         self._add_table("head", head, generator.head_bases)
@@ -86,9 +81,8 @@ class LayeredStep(nn.Module):
             bases: [K, 4·h'·h'], kept as signed bytes ``NAME_bases`` [K, h', h', 4]; ``NAME_worth`` [K] says how many
                 steps of the table one of theirs is worth.
         """
-        step = mean.abs().amax((0, 2, 3)).clamp(min=1e-6) / HALF_RANGE
-        rows = (mean[0] / step[:, None, None] + MIDDLE).round().clamp(0, 255).permute(1, 2, 0)
-        self.register_buffer(f"{name}_table", rows.reshape(-1, len(step)).to(torch.uint8))
+        rows, step = byte_table(mean)
+        self.register_buffer(f"{name}_table", rows)
         self.register_buffer(f"{name}_step", step)
         maps = mix(bases, torch.eye(len(bases))) / step[:, None, None]
         worth = maps.abs().amax((1, 2, 3)).clamp(min=1e-6) / (MIDDLE - 1)
@@ -120,14 +114,12 @@ class LayeredStep(nn.Module):
 
     def _head(self, places: Tensor, weights: Tensor) -> Tensor:
         """The head's layer [H, W, 4] in bytes at places [1, 2, H, W]."""
-        half = self.head_side / 2
-        nearest = (places[0] * (half / HEAD_EXTENT) + half).clamp(0, self.head_side - 1).int()
-        mean = self.head_table[(nearest[0] + self.head_side * nearest[1]).flatten()].view(*places.shape[2:], 4)
+        mean = self.head_table[head_rows(places, self.head_side).flatten()].view(*places.shape[2:], 4)
         return self._with_bases("head", mean, places / HEAD_EXTENT, weights)
 
     def _face(self, now: Tensor, weights: Tensor) -> Tensor:
         """The face's layer [H, W, 4] in bytes at the NMFC's colors."""
-        mean = self.face_table[now[..., 0].int() + 256 * now[..., 1].int()]
+        mean = self.face_table[face_rows(now)]
         return self._with_bases("face", mean, now[..., :2].permute(2, 0, 1)[None].float() / HALF_RANGE - 1, weights)
 
     def _with_bases(self, name: str, mean: Tensor, places: Tensor, weights: Tensor) -> Tensor:

@@ -25,6 +25,7 @@ from offline.networks.compact_generator import CompactGenerator
 from offline.networks.layered_generator import LayeredGenerator
 from offline.rollout import onnx_network, roll_out
 from offline.training.profiles import PROFILES, Generator
+from offline.training.texture_init import TexturedGenerator
 
 _CHECK_FRAMES = 100
 
@@ -51,7 +52,7 @@ def export(dataset: Dataset, run: Path, labels: TargetLabels, out: Path) -> Path
     size = int(dataset.frames.shape[1])
     generator = PROFILES[state["profile"]].generator(size)
     path, small_path = out / f"{labels.name}.onnx", out / f"{labels.name}.int8.onnx"
-    files = [path, small_path] if isinstance(generator, CompactGenerator | LayeredGenerator) else [path]
+    files = [path, small_path] if isinstance(generator, TexturedGenerator) else [path]
     stamp = sha256(checkpoint)
     if all(_made_of(file, labels, stamp) for file in files):
         print(f"{path} is up to date.")

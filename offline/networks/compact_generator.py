@@ -7,20 +7,19 @@ Only convolutions, grid sampling, resizing and activations, so that TensorRT nee
 from __future__ import annotations
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from face.compact_constants import CAMERA_PIXELS, FINE_PATCH, HEAD_EXTENT
 from face.recurrence import CONDITIONING_FRAMES, PREVIOUS_FRAMES
 from offline.networks.blocks import Encoder, ResidualBlock, zeroed
 from offline.networks.head_warp import CAMERA_NUMBERS, face_mask, head_sampling_grid, implied_camera
+from offline.networks.layer_painter import DEPTH_TEXELS, FACE_TEXELS, HEAD_TEXELS, LAYER_CHANNELS, LayerPainter, sample
 
-FACE_TEXELS, HEAD_TEXELS, DEPTH_TEXELS = 256, 352, 32
 _CONTEXT = 96
 _POSES = 16  # numbers by which the depth map depends on the pose
 
 
-class CompactGenerator(nn.Module):
+class CompactGenerator(LayerPainter):
     """Eq. 4 for two CPU cores: ``ỹ_t = G(x_{t-2:t}, ỹ_{t-2:t-1})`` at about 1.7 GFLOP a frame (256²).
 
     Two encoders whose features are added, one decoder with skips. What need not be computed is a learned
@@ -68,7 +67,7 @@ class CompactGenerator(nn.Module):
         # and neck that follow the head by half.
         self.relief = nn.Parameter(torch.zeros(1, 3, DEPTH_TEXELS, DEPTH_TEXELS))
         self.to_relief = nn.Sequential(nn.Linear(_CONTEXT, _POSES), zeroed(nn.Linear(_POSES, self.relief.numel())))
-        self.detail = nn.Conv2d(6 + 4 + 4, fine, FINE_PATCH, stride=FINE_PATCH)
+        self.detail = nn.Conv2d(LAYER_CHANNELS, fine, FINE_PATCH, stride=FINE_PATCH)
         self.at_half = nn.Sequential(nn.ReLU(), nn.Conv2d(fine, fine, 3, padding=1), nn.ReLU())
         self.to_corrections = nn.Sequential(zeroed(nn.Conv2d(fine, 4 * 4, 3, padding=1)), nn.PixelShuffle(2))
 
@@ -84,9 +83,8 @@ class CompactGenerator(nn.Module):
         history_features = self.previous_encoder(previous)
         features, camera, depth_map, warp_field = self.consider(implied, conditioning_features, history_features)
         places = head_sampling_grid(camera, depth_map, warp_field, now.shape[2])
-        batch = now.shape[0]
-        head = _sample(self.head.expand(batch, -1, -1, -1), places / HEAD_EXTENT)
-        face = _sample(self.face.expand(batch, -1, -1, -1), now[:, :2])
+        head = sample(self.head, places / HEAD_EXTENT)
+        face = sample(self.face, now[:, :2])
         corrections = self.correct(features, torch.cat([now, head, face], dim=1))
         return self.composite(face_mask(now), corrections, head, face)
 
@@ -112,30 +110,3 @@ class CompactGenerator(nn.Module):
         warp_field = self.to_bend(features)
         features = self.to_quarter(features) + x_quarter + y_quarter + self.place_quarter
         return self.at_quarter(features), camera, depth_map, warp_field
-
-    def correct(self, features: Tensor, layers: Tensor) -> Tensor:
-        """What to add to the layers' colors and alphas (before the sigmoid), [B, 4, H, W].
-
-        Args:
-            features: as ``consider`` gives them.
-            layers: the newest conditioning, head and face, [B, 6 + 4 + 4, H, W].
-        """
-        return self.to_corrections(self.at_half(self.to_half(features) + self.detail(layers)))
-
-    def composite(self, mask: Tensor, corrections: Tensor, head: Tensor, face: Tensor) -> Tensor:
-        """Image [B, 3, H, W]: the corrected layers, composited.
-
-        Args:
-            mask: 1 where there is a face, [B, 1, H, W].
-            corrections: as ``correct`` gives them.
-            head: color and alpha of that layer, [B, 4, H, W].
-            face: the same of that one.
-        """
-        image = self.backdrop + torch.sigmoid(head[:, 3:] + corrections[:, 3:]) * (head[:, :3] - self.backdrop)
-        face_coverage = torch.sigmoid(face[:, 3:] + corrections[:, 3:]) * mask
-        return image + face_coverage * (face[:, :3] - image) + corrections[:, :3]
-
-
-def _sample(texture: Tensor, places: Tensor) -> Tensor:
-    """Texture [B, C, h, w] at places [B, 2, H, W] (across, down as stored; -1…1), [B, C, H, W]."""
-    return F.grid_sample(texture, places.permute(0, 2, 3, 1), padding_mode="border", align_corners=False)

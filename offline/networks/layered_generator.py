@@ -9,24 +9,22 @@ from __future__ import annotations
 import math
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from face.compact_constants import CAMERA_PIXELS, FINE_PATCH, HEAD_EXTENT, PARTS
 from offline.networks.blocks import Encoder, ResidualBlock, zeroed
 from offline.networks.head_warp import CAMERA_NUMBERS, face_mask, head_sampling_grid, implied_camera
+from offline.networks.layer_painter import DEPTH_TEXELS, FACE_TEXELS, HEAD_TEXELS, LAYER_CHANNELS, LayerPainter, sample
 from offline.networks.part_window import PartWindow
 
-FACE_TEXELS, HEAD_TEXELS, DEPTH_TEXELS = 256, 352, 32
 FACE_BASIS_TEXELS, HEAD_BASIS_TEXELS = FACE_TEXELS // 2, HEAD_TEXELS // 2
 BASES = 12  # of either texture
 _CONTEXT = 96
 _POSES = 16  # numbers by which the depth map depends on the pose
 _POOLED = 4  # cells along either axis whose features the context sees
-_LAYER_CHANNELS = 6 + 4 + 4  # conditioning, head, face
 
 
-class LayeredGenerator(nn.Module):
+class LayeredGenerator(LayerPainter):
     """A generator for two CPU cores: ``ỹ_t = G(x_t)`` at about 1.6 GFLOP a frame (256²).
 
     What need not be computed is a learned texture, in three layers that are composited by their alpha: a background
@@ -39,7 +37,7 @@ class LayeredGenerator(nn.Module):
     quantization stays simple.
 
     Of Eq. 4's history it takes nothing: what it was given of it did not make images better or steadier
-    (``docs/benchmarks/2026-11-27-compact-generator.md``).
+    (``docs/benchmarks/2026-11-27-layered-generator.md``).
 
     Args:
         size: height and width of the image, a multiple of 16.
@@ -87,11 +85,11 @@ class LayeredGenerator(nn.Module):
         # and neck that follow the head by half.
         self.relief = nn.Parameter(torch.zeros(1, 3, DEPTH_TEXELS, DEPTH_TEXELS))
         self.to_relief = nn.Sequential(nn.Linear(_CONTEXT, _POSES), zeroed(nn.Linear(_POSES, self.relief.numel())))
-        self.detail = nn.Conv2d(_LAYER_CHANNELS, fine, FINE_PATCH, stride=FINE_PATCH)
+        self.detail = nn.Conv2d(LAYER_CHANNELS, fine, FINE_PATCH, stride=FINE_PATCH)
         self.at_half = nn.Sequential(nn.ReLU(), nn.Conv2d(fine, fine, 3, padding=1), nn.ReLU())
         self.to_corrections = nn.Sequential(zeroed(nn.Conv2d(fine, 4 * 4, 3, padding=1)), nn.PixelShuffle(2))
         self.windows = nn.ModuleDict(
-            {part.name: PartWindow(part, size, quarter, _LAYER_CHANNELS, window) for part in PARTS}
+            {part.name: PartWindow(part, size, quarter, LAYER_CHANNELS, window) for part in PARTS}
         )
 
     def textures(self) -> list[nn.Parameter]:
@@ -106,8 +104,8 @@ class LayeredGenerator(nn.Module):
         features, camera, depth_map, warp_field, mixture = self.consider(implied, self.encoder(now))
         places = head_sampling_grid(camera, depth_map, warp_field, now.shape[2]) / HEAD_EXTENT
         for_head, for_face = mixture.chunk(2, dim=1)
-        head = _sample(self.head, places) + _sample(mix(self.head_bases, for_head), places)
-        face = _sample(self.face, now[:, :2]) + _sample(mix(self.face_bases, for_face), now[:, :2])
+        head = sample(self.head, places) + sample(mix(self.head_bases, for_head), places)
+        face = sample(self.face, now[:, :2]) + sample(mix(self.face_bases, for_face), now[:, :2])
         layers = torch.cat([now, head, face], dim=1)
         corrections = self.correct(features, layers)
         for window in self.windows.values():
@@ -137,37 +135,8 @@ class LayeredGenerator(nn.Module):
         features = self.to_quarter(features) + x_quarter + self.place_quarter
         return self.at_quarter(features), camera, depth_map, warp_field, self.to_mixture(context)
 
-    def correct(self, features: Tensor, layers: Tensor) -> Tensor:
-        """What to add to the layers' colors and alphas (before the sigmoid), [B, 4, H, W].
-
-        Args:
-            features: as ``consider`` gives them.
-            layers: conditioning, head and face, [B, 6 + 4 + 4, H, W].
-        """
-        corrections: Tensor = self.to_corrections(self.at_half(self.to_half(features) + self.detail(layers)))
-        return corrections
-
-    def composite(self, mask: Tensor, corrections: Tensor, head: Tensor, face: Tensor) -> Tensor:
-        """Image [B, 3, H, W]: the corrected layers, composited.
-
-        Args:
-            mask: 1 where there is a face, [B, 1, H, W].
-            corrections: as ``correct`` gives them.
-            head: color and alpha of that layer, [B, 4, H, W].
-            face: the same of that one.
-        """
-        image = self.backdrop + torch.sigmoid(head[:, 3:] + corrections[:, 3:]) * (head[:, :3] - self.backdrop)
-        face_coverage = torch.sigmoid(face[:, 3:] + corrections[:, 3:]) * mask
-        return image + face_coverage * (face[:, :3] - image) + corrections[:, :3]
-
 
 def mix(bases: Tensor, weights: Tensor) -> Tensor:
     """Square maps [B, 4, h, h] that are sums of bases [K, 4·h·h], weighted [B, K]."""
     side = math.isqrt(bases.shape[1] // 4)
     return (weights @ bases).view(-1, 4, side, side)
-
-
-def _sample(texture: Tensor, places: Tensor) -> Tensor:
-    """Texture [1 or B, C, h, w] at places [B, 2, H, W] (across, down as stored; -1…1), [B, C, H, W]."""
-    texture = texture.expand(places.shape[0], -1, -1, -1)
-    return F.grid_sample(texture, places.permute(0, 2, 3, 1), padding_mode="border", align_corners=False)

@@ -12,9 +12,10 @@ import torch
 
 from face.compact_constants import CAMERA_PIXELS
 from offline.dataset.dataset import Dataset
-from offline.networks.compact_generator import DEPTH_TEXELS, FACE_TEXELS, HEAD_TEXELS, CompactGenerator
+from offline.networks.compact_generator import CompactGenerator
 from offline.networks.head_scan import Shots, flat_sheet, gather, mean_of, sweep_depth_map
 from offline.networks.head_warp import implied_camera
+from offline.networks.layer_painter import DEPTH_TEXELS, FACE_TEXELS, HEAD_TEXELS
 from offline.networks.layered_generator import LayeredGenerator
 
 TexturedGenerator = CompactGenerator | LayeredGenerator
