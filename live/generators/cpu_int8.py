@@ -15,15 +15,14 @@ import numpy as np
 import onnx
 import onnxruntime as ort
 from google.protobuf.message import DecodeError
-from onnx import numpy_helper
-from onnx.utils import Extractor
 
-from face.compact_constants import CONSIDER, CORRECT, FINE_PATCH, HALVED, LAYERED_SEAMS, LOOK_BACK, PATCH, SEAMS
+from face.compact_constants import CONSIDER, CORRECT, FINE_PATCH, LAYERED_SEAMS, LOOK_BACK, PATCH, SEAMS
 from face.errors import UserError
 from face.recurrence import CONDITIONING_FRAMES, NO_OUTPUT, PREVIOUS_FRAMES
 from live.generators.cpu_compositing import composite, head_sampling_grid, implied_camera, push_frame, sample_layers
+from live.generators.cut_network import background_of, constants, open_parts
 from live.generators.layered_int8 import LayeredInt8Generator
-from live.generators.onnx_runtime import OnnxGenerator, open_session
+from live.generators.onnx_runtime import OnnxGenerator
 
 
 class CpuInt8Generator:
@@ -41,22 +40,17 @@ class CpuInt8Generator:
     on_cpu = True
 
     def __init__(self, model: onnx.ModelProto, name: str, threads: int = 0) -> None:
-        extractor = Extractor(model)
         # The first runs in the background, where one thread is enough.
-        self._look_back, self._consider, self._correct = (
-            open_session(extractor.extract_model(list(inputs), list(outputs)).SerializeToString(), name, count)
-            for (inputs, outputs), count in ((LOOK_BACK, 1), (CONSIDER, threads), (CORRECT, threads))
+        self._look_back, self._consider, self._correct = open_parts(
+            model, name, ((LOOK_BACK, 1), (CONSIDER, threads), (CORRECT, threads))
         )
         self._background_thread = ThreadPoolExecutor(1, "look back")
-        values = {tensor.name: tensor for tensor in model.graph.initializer}
-        read = lambda name: numpy_helper.to_array(values[name])  # noqa: E731
-        self._head, self._face = read("head_table"), read("face_table")
-        background = read("generator.backdrop" + HALVED)[0].astype(np.float32)
-        # The exporter lays it out as suits its graph.
-        self._background = np.ascontiguousarray(background if len(background) == 3 else background.transpose(2, 0, 1))
+        values = constants(model)
+        self._head, self._face = values["head_table"], values["face_table"]
+        self._background = background_of(values)
         (corrections,) = (node for node in model.graph.node if "corrections" in node.input)
-        step, middle = (read(name) for name in corrections.input[1:])
-        self._steps = read("head_step"), read("face_step"), read("corrections_factor") * step
+        step, middle = (values[name] for name in corrections.input[1:])
+        self._steps = values["head_step"], values["face_step"], values["corrections_factor"] * step
         self._no_correction = np.float32(middle)
         self.size = self._background.shape[1]
         self.description = f"ONNX Runtime {ort.__version__} on the CPU, {name}"

@@ -13,10 +13,8 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import onnx
 import onnxruntime as ort
-from onnx import numpy_helper
-from onnx.utils import Extractor
 
-from face.compact_constants import FINE_PATCH, HALVED, LAYERED_SEAMS, PARTS, PATCH, REFINE, RETOUCH, WEIGH, Part
+from face.compact_constants import FINE_PATCH, LAYERED_SEAMS, PARTS, PATCH, REFINE, RETOUCH, WEIGH, Part
 from live.generators.cpu_compositing import (
     composite,
     head_sampling_grid,
@@ -25,7 +23,7 @@ from live.generators.cpu_compositing import (
     push_frame,
     sample_layers,
 )
-from live.generators.onnx_runtime import open_session
+from live.generators.cut_network import background_of, constants, open_parts
 
 _CHANNELS = 6 + 4 + 4  # conditioning, head, face
 _LAYERS = ("head", "face")  # in the order of their bases' weights
@@ -46,21 +44,17 @@ class LayeredInt8Generator:
     on_cpu = True
 
     def __init__(self, model: onnx.ModelProto, name: str, threads: int = 0) -> None:
-        extractor = Extractor(model)
-        counts = threads, threads, *(1 for _ in REFINE)  # windows are refined on the second core alone
-        self._consider, self._correct, *windows = (
-            open_session(extractor.extract_model(list(inputs), list(outputs)).SerializeToString(), name, count)
-            for (inputs, outputs), count in zip((WEIGH, RETOUCH, *REFINE.values()), counts, strict=True)
+        on_second_core = [(part, 1) for part in REFINE.values()]
+        self._consider, self._correct, *windows = open_parts(
+            model, name, ((WEIGH, threads), (RETOUCH, threads), *on_second_core)
         )
         self._refine = dict(zip(REFINE, windows, strict=True))
         self._second_core = ThreadPoolExecutor(1, "second core")
-        values = {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
+        values = constants(model)
         self._head, self._face = values["head_table"], values["face_table"]
         self._bases = [values[f"{layer}_bases"] for layer in _LAYERS]
         self._worth = np.concatenate([values[f"{layer}_worth"] for layer in _LAYERS])
-        background = values["generator.backdrop" + HALVED][0].astype(np.float32)
-        # The exporter lays it out as suits its graph.
-        self._background = np.ascontiguousarray(background if len(background) == 3 else background.transpose(2, 0, 1))
+        self._background = background_of(values)
         # What a byte of each stands for: one step, and the byte of zero.
         self._bytes = {
             node.input[0]: (values[node.input[1]], values[node.input[2]])
