@@ -6,6 +6,7 @@ import numpy as np
 import onnxruntime as ort
 import pytest
 import torch
+from untrained import give_layers
 
 from face.compact_constants import SEAMS
 from face.conditioning import CpuConditioning
@@ -34,15 +35,7 @@ def dataset(dataset_folder, model):
 def generator():
     """An untrained network with layers to see, each of whose parts has its say."""
     made = CompactGenerator(128, widths=(16, 24, 32), fine=8)
-    chance = torch.Generator().manual_seed(0)
-    with torch.no_grad():
-        for parameter in made.parameters():
-            if parameter.dim() > 1 and not parameter.any():
-                parameter.normal_(0, 0.01, generator=chance)
-        for layer in (made.backdrop, made.head, made.face):  # smooth: at most 8 of 255 from texel to texel
-            rough = torch.rand(1, layer.shape[1], *(n // 32 for n in layer.shape[2:]), generator=chance) * 2 - 1
-            layer.copy_(torch.nn.functional.interpolate(rough, layer.shape[2:], mode="bilinear"))
-        made.head[:, 3] += 2
+    give_layers(made, torch.Generator().manual_seed(0))
     return made.eval()
 
 

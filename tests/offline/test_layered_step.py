@@ -9,6 +9,7 @@ import numpy as np
 import onnxruntime as ort
 import pytest
 import torch
+from untrained import give_layers
 
 from face.compact_constants import CAMERA_PIXELS, LAYERED_SEAMS, PARTS
 from face.recurrence import INPUTS, Recurrence
@@ -37,14 +38,8 @@ def generator():
     """An untrained network with layers to see, each of whose parts has its say."""
     made = LayeredGenerator(128, widths=(16, 24, 32), fine=8, window=8)
     chance = torch.Generator().manual_seed(0)
+    give_layers(made, chance)
     with torch.no_grad():
-        for parameter in made.parameters():
-            if parameter.dim() > 1 and not parameter.any():
-                parameter.normal_(0, 0.01, generator=chance)
-        for layer in (made.backdrop, made.head, made.face):  # smooth: at most 8 of 255 from texel to texel
-            rough = torch.rand(1, layer.shape[1], *(n // 32 for n in layer.shape[2:]), generator=chance) * 2 - 1
-            layer.copy_(torch.nn.functional.interpolate(rough, layer.shape[2:], mode="bilinear"))
-        made.head[:, 3] += 2
         for bases in (made.head_bases, made.face_bases):
             rough = torch.rand(len(bases), 4, 6, 6, generator=chance) * 0.2 - 0.1
             side = math.isqrt(bases.shape[1] // 4)
