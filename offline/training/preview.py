@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
+from functools import cached_property
 
 import numpy as np
 
-from face.target import PREVIEW, write_onnx
+from face.target import PREVIEW, TargetInfo, write_onnx
 from offline.export.onnx_step import export_onnx
 from offline.export.options import TargetLabels
 from offline.export.target_info import describe
@@ -60,6 +61,10 @@ class Preview:
 
     def _write_target(self, generator: CompactGenerator) -> None:
         trainer = self._trainer
-        info = describe(trainer.people[0], trainer.profile.name, self._labels)
-        info.versions["trained_sequences"] = str(trainer.step)
-        write_onnx(trainer.run / PREVIEW, export_onnx(generator.cpu(), info.size), info)
+        self._info.versions["trained_sequences"] = str(trainer.step)
+        write_onnx(trainer.run / PREVIEW, export_onnx(generator.cpu(), self._info.size), self._info)
+
+    @cached_property
+    def _info(self) -> TargetInfo:
+        """What the target says of the person, which training does not change."""
+        return describe(self._trainer.people[0], self._trainer.profile.name, self._labels)
