@@ -24,7 +24,9 @@ export class CameraCard {
   #publisher;
   /** @type {Record<'device' | 'connection' | 'action', string>} what is wrong with each, in a sentence; '' if nothing */
   #troubles = { device: '', connection: '', action: '' };
-  #busy = false;
+  /** @type {Set<string>} ids of the elements whose action waits or runs */
+  #pending = new Set();
+  #last = Promise.resolve(); // ends with the last of these actions
   #placeAt = 0; // when the server last showed this page's camera
 
   /**
@@ -38,10 +40,10 @@ export class CameraCard {
       this.#placeAt = performance.now();
       watch(endpoint);
     }, (sentence) => this.#say('connection', sentence));
-    this.#button.addEventListener('click', () => this.#exclusively(() => (this.#camera ? this.stop() : this.#start())));
-    this.#microphoneButton.addEventListener('click', () => this.#exclusively(() => this.#toggleMicrophone()));
-    this.#cameras.addEventListener('change', () => this.#exclusively(() => this.#turnTo('camera', this.#cameras.value)));
-    this.#microphones.addEventListener('change', () => this.#exclusively(() => this.#turnTo('microphone', this.#microphones.value)));
+    this.#button.addEventListener('click', () => this.#inTurn(this.#button, () => (this.#camera ? this.stop() : this.#start())));
+    this.#microphoneButton.addEventListener('click', () => this.#inTurn(this.#microphoneButton, () => this.#toggleMicrophone()));
+    this.#cameras.addEventListener('change', () => this.#inTurn(this.#cameras, () => this.#turnTo('camera', this.#cameras.value)));
+    this.#microphones.addEventListener('change', () => this.#inTurn(this.#microphones, () => this.#turnTo('microphone', this.#microphones.value)));
     navigator.mediaDevices?.addEventListener('devicechange', () => this.#list());
     addEventListener('pagehide', () => this.stop());
   }
@@ -104,6 +106,7 @@ export class CameraCard {
   }
 
   async #toggleMicrophone() {
+    if (!this.#camera) return; // it stopped while this waited
     if (this.#microphone) {
       this.#microphone.stop(); // the browser's own sign that it listens goes out, too
       this.#microphone = null;
@@ -128,7 +131,8 @@ export class CameraCard {
       await this.#publisher.replace('video', track);
     } else {
       this.#microphone = track;
-      track.addEventListener('ended', () => track === this.#microphone && this.#exclusively(() => this.#toggleMicrophone()));
+      const button = this.#microphoneButton;
+      track.addEventListener('ended', () => track === this.#microphone && this.#inTurn(button, () => this.#toggleMicrophone()));
       await this.#publisher.replace('audio', track);
       this.#show();
     }
@@ -164,20 +168,24 @@ export class CameraCard {
   }
 
   /**
-   * Do one thing at a time, and tell the user why it failed. Buttons are not disabled meanwhile: they would lose focus.
+   * Do one thing after another, and tell the user why one failed. A second click on the same button, while what the first
+   * began goes on, is a double click. Buttons are not disabled meanwhile: they would lose focus.
+   * @param {HTMLElement} asked the element that the user used
    * @param {() => void | Promise<void>} action
    */
-  async #exclusively(action) {
-    if (this.#busy) return;
-    this.#busy = true;
-    this.#say('action', '');
-    try {
-      await action();
-    } catch (error) {
-      this.#say('action', error instanceof Error ? error.message : String(error));
-    }
-    this.#busy = false;
-    this.#show();
+  #inTurn(asked, action) {
+    if (this.#pending.has(asked.id)) return;
+    this.#pending.add(asked.id);
+    this.#last = this.#last.then(async () => {
+      this.#say('action', '');
+      try {
+        await action();
+      } catch (error) {
+        this.#say('action', error instanceof Error ? error.message : String(error));
+      }
+      this.#pending.delete(asked.id);
+      this.#show();
+    });
   }
 
   #show() {

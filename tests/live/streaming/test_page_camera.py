@@ -69,6 +69,25 @@ def test_the_microphone_is_asked_for_separately(chromium, served, camera):
         assert page.evaluate("document.getElementById('preview').srcObject") is None
 
 
+def test_a_click_while_the_camera_still_connects_is_not_lost(chromium, served, camera):
+    _, address = served
+    holds = """
+    const held = new Promise((release) => { window.release = release; });
+    const own = window.fetch;
+    window.fetch = async (...what) => {
+      if (String(what[0]).endsWith('whip')) await held;
+      return own(...what);
+    };
+    """
+    with opened(chromium, address, camera, script=holds) as page:
+        page.get_by_role("button", name="Use my camera").click()
+        page.get_by_role("button", name="Microphone").click()
+        assert page.locator("#microphone").get_attribute("aria-pressed") == "false"  # the camera still connects
+        page.evaluate("release()")
+        page.locator("#microphone[aria-pressed=true]").wait_for()
+        page.locator("#source", has_text="browser's camera").wait_for()
+
+
 def test_each_refusal_has_its_sentence(chromium, served):
     _, address = served
     with opened(chromium, address, script=_DEVICES) as page:
