@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+_Y_DOWN = np.array([1.0, -1.0, 1.0])
+
 
 @dataclass(frozen=True)
 class ScaledOrthographicCamera:
@@ -24,8 +26,9 @@ class ScaledOrthographicCamera:
 
     def project(self, vertices: np.ndarray) -> np.ndarray:  # [..., 3] model frame
         """Image coordinates ``[..., 3]``: x right px, y down px, depth to the viewer px; as precise as they came."""
-        to_image = self.scale * self.rotation.T * [1.0, -1.0, 1.0]
-        return vertices @ to_image.astype(vertices.dtype) + np.append(self.translation, 0.0).astype(vertices.dtype)
+        to_image = self.scale * self.rotation.T * _Y_DOWN
+        offset = np.array([*self.translation, 0.0], vertices.dtype)
+        return vertices @ to_image.astype(vertices.dtype) + offset
 
     @property
     def euler_deg(self) -> np.ndarray:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import cv2
 import numpy as np
 from scipy.spatial.transform import Rotation
 
@@ -42,7 +43,7 @@ def moved(
     middle: np.ndarray,  # [3] model frame
 ) -> ScaledOrthographicCamera:
     """The camera after a move."""
-    rotation = Rotation.from_rotvec(move[:3]).as_matrix() @ camera.rotation
+    rotation = cv2.Rodrigues(move[:3])[0] @ camera.rotation  # SciPy's rotation takes ten times as long
     turned = ScaledOrthographicCamera(rotation, camera.scale * float(np.exp(move[3])), camera.translation)
     place = camera.project(middle)[:2] + camera.scale * move[4:]
     return replace(turned, translation=camera.translation + place - turned.project(middle)[:2])

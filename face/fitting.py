@@ -10,6 +10,7 @@ scale is held while it is solved for: otherwise a smaller head, seen larger, wou
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field, replace
 
 import cv2
@@ -108,7 +109,8 @@ class LandmarkBasis:
 
     Attributes:
         mean: ``[468, 3]`` float64, model units.
-        expression, identity: ``[468, 3, K]`` float64, directions.
+        middle: ``[3]`` float64, of the landmarks.
+        identity: ``[468, 3, K]`` float64, directions.
         moves: ``[468, 3, K]`` float32, directions of expression; ``all_moves``: and of identity.
         low, high: ``[EXPRESSION_SIZE]`` float64, the box of expression.
         weights: ``[468]`` float64.
@@ -116,8 +118,9 @@ class LandmarkBasis:
 
     def __init__(self, model: MorphableModel) -> None:
         self.mean, identity, expression = model.landmark_bases
-        self.identity, self.expression = (np.ascontiguousarray(b.transpose(1, 2, 0)) for b in (identity, expression))
-        self.moves = self.expression.astype(np.float32)
+        self.identity = np.ascontiguousarray(identity.transpose(1, 2, 0))
+        self.moves = np.ascontiguousarray(expression.transpose(1, 2, 0), np.float32)
+        self.middle: np.ndarray = self.mean.mean(0)
         self.all_moves = np.concatenate([self.moves, self.identity.astype(np.float32)], axis=2)
         self.low, self.high = model.expression_box.astype(np.float64).T
         self.weights = fit_weights()
@@ -125,7 +128,7 @@ class LandmarkBasis:
 
     def shape(self, identity: np.ndarray, expression: np.ndarray) -> np.ndarray:
         """Landmarks of a face in the model frame, ``[468, 3]``."""
-        return self._neutral(identity) + self.expression @ expression
+        return self._neutral(identity) + self.moves @ expression.astype(np.float32)
 
     def visible_weights(self, landmarks: Landmarks) -> np.ndarray:
         """Weights ``[468]`` of a frame's landmarks."""
@@ -160,28 +163,43 @@ class NormalEquations:
 
 
 @njit(cache=True, nogil=True)
-def _jacobian(
-    rows: np.ndarray,  # [2, 3] float64, of the camera's rotation
-    turned: np.ndarray,  # [468, 3] float64, landmarks in the camera frame, model units
+def _weighted_jacobian(
+    shape: np.ndarray,  # [468, 3] float64, landmarks in the model frame
     directions: np.ndarray,  # [468, 3, K] float32
-    root: np.ndarray,  # [468] float64, root of each landmark's weight
+    rotation: np.ndarray,  # [3, 3] float64, the camera's
+    seen: np.ndarray,  # [468, 2] float64, tracked landmarks before the camera: model units, x right, y up
+    weights: np.ndarray,  # [468] float64
+    noise: float,  # of a landmark, model units
+    outlier: float,  # from how many noises on a landmark counts less
 ) -> np.ndarray:
-    """How the weighted landmarks move across and up with turn, log scale, shift, coefficients: ``[2, 468, 6 + K]``."""
+    """How the weighted landmarks move with turn, log scale, shift and coefficients, and how far off they are.
+
+    Returns:
+        ``[2, 468, 6 + K + 1]`` float32, across and up.
+    """
     count, _, size = directions.shape
-    jacobian = np.empty((2, count, 6 + size), np.float32)
+    jacobian = np.empty((2, count, CAMERA_SIZE + size + 1), np.float32)
     for n in range(count):
-        x, y, z = turned[n, 0] * root[n], turned[n, 1] * root[n], turned[n, 2] * root[n]
+        px, py, pz = shape[n]
+        x = rotation[0, 0] * px + rotation[0, 1] * py + rotation[0, 2] * pz
+        y = rotation[1, 0] * px + rotation[1, 1] * py + rotation[1, 2] * pz
+        z = rotation[2, 0] * px + rotation[2, 1] * py + rotation[2, 2] * pz
+        off_across, off_up = seen[n, 0] - x, seen[n, 1] - y
+        robust = 1.0 / (1.0 + (off_across**2 + off_up**2) / (noise * outlier) ** 2) ** 2
+        root = math.sqrt(weights[n] * robust) / noise
         across, up = jacobian[0, n], jacobian[1, n]
+        x, y, z = x * root, y * root, z * root
         across[0], across[1], across[2] = 0.0, z, -y  # turned + omega × turned
         up[0], up[1], up[2] = -z, 0.0, x
         across[3], up[3] = x, y
-        across[4], across[5] = root[n], 0.0
-        up[4], up[5] = 0.0, -root[n]
-        a, b = (rows[0] * root[n]).astype(np.float32), (rows[1] * root[n]).astype(np.float32)
+        across[4], across[5] = root, 0.0
+        up[4], up[5] = 0.0, -root
+        a, b = (rotation[0] * root).astype(np.float32), (rotation[1] * root).astype(np.float32)
         for k in range(size):
             dx, dy, dz = directions[n, 0, k], directions[n, 1, k], directions[n, 2, k]
-            across[6 + k] = a[0] * dx + a[1] * dy + a[2] * dz
-            up[6 + k] = b[0] * dx + b[1] * dy + b[2] * dz
+            across[CAMERA_SIZE + k] = a[0] * dx + a[1] * dy + a[2] * dz
+            up[CAMERA_SIZE + k] = b[0] * dx + b[1] * dy + b[2] * dz
+        across[-1], up[-1] = off_across * root, off_up * root
     return jacobian
 
 
@@ -198,20 +216,17 @@ def linearize(
 
     The prior pulls expression to the tracker's scores; identity's is left to whoever sums the frames.
     """
-    points = landmarks.points[:SURFACE_COUNT]
-    flip = np.array([1.0, -1.0])
-    rows = camera.rotation[:2]
-    turned = basis.shape(identity, expression) @ camera.rotation.T  # [468, 3]
-    residual = (points - camera.translation) * flip / camera.scale - turned[:, :2]
-    distance = np.sqrt((residual**2).sum(1)) / settings.landmark_noise
-    robust = 1.0 / (1.0 + (distance / settings.outlier_noises) ** 2) ** 2
-    root = np.sqrt(basis.visible_weights(landmarks) * robust) / settings.landmark_noise
+    seen = (landmarks.points[:SURFACE_COUNT] - camera.translation) * [1 / camera.scale, -1 / camera.scale]
     directions, known = basis.moves, expression
     if with_identity:
         directions, known = basis.all_moves, np.concatenate([expression, identity])
-    flat = _jacobian(rows, turned, directions, root).reshape(2 * SURFACE_COUNT, -1)
-    normal = (flat.T @ flat).astype(np.float64)  # in half the time, and far finer than landmarks are
-    right = flat.T @ (residual.T * root).ravel().astype(np.float32) + normal[:, CAMERA_SIZE:] @ known
+    flat = _weighted_jacobian(
+        basis.shape(identity, expression), directions, camera.rotation, seen, basis.visible_weights(landmarks),
+        settings.landmark_noise, settings.outlier_noises,
+    ).reshape(2 * SURFACE_COUNT, -1)  # fmt: skip
+    gram = (flat.T @ flat).astype(np.float64)  # in half the time, and far finer than landmarks are
+    normal = gram[:-1, :-1]
+    right = gram[:-1, -1] + normal[:, CAMERA_SIZE:] @ known
 
     cut = CAMERA_SIZE
     inverse = np.linalg.inv(normal[:cut, :cut])
@@ -266,8 +281,8 @@ def _pitch_scaled(basis: LandmarkBasis, camera: ScaledOrthographicCamera, factor
     yaw, pitch, roll = camera.euler_deg
     euler = np.array([yaw, pitch * factor, roll])
     turned = ScaledOrthographicCamera.from_euler(euler, camera.scale, camera.translation)
-    middle = basis.mean.mean(0)
-    return replace(turned, translation=camera.translation + (camera.project(middle) - turned.project(middle))[:2])
+    shift = camera.project(basis.middle) - turned.project(basis.middle)
+    return replace(turned, translation=camera.translation + shift[:2])
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from numba import njit
 from face.landmarks import LEFT_EYE, RIGHT_EYE
 from face.morphable import MorphableModel
 from face.parameters import FaceParameters, gaze_rotation
+from face.per_identity_cache import OncePerPerson
 
 IRIS_RADIUS = 0.46  # of the eyeball's
 PUPIL_RADIUS = 0.19
@@ -64,20 +65,18 @@ class GazeRenderer:
 
     def __init__(self, model: MorphableModel) -> None:
         self._model = model
-        mean, identity, expression = model.landmark_bases
-        loops = [list(LEFT_EYE), list(RIGHT_EYE)]
-        self._outlines = [(mean[k], identity[:, k], expression[:, k]) for k in loops]
+        mean, identity, expression = (basis[..., [LEFT_EYE, RIGHT_EYE], :] for basis in model.landmark_bases)
+        self._expression = expression.reshape(len(expression), -1)
+        self._at_rest = OncePerPerson(lambda person: mean + np.tensordot(person, identity, 1))
 
     def draw(self, parameters: FaceParameters, image: np.ndarray) -> None:
         """Draw the gaze image into a black image ``[H, W, 3]`` uint8; see ``draw_eye`` for the channels."""
         camera = parameters.camera
         forward = gaze_rotation(parameters.gaze)[:, 2] * self._model.eye_radius
         radius_px = self._model.eye_radius * camera.scale
-        for center, (mean, identity, expression) in zip(
-            self._model.eye_centers(parameters.identity), self._outlines, strict=True
-        ):
-            loop = mean + np.tensordot(parameters.identity, identity, 1)
-            loop = loop + np.tensordot(parameters.expression, expression, 1)
-            outline = np.ascontiguousarray(camera.project(loop)[:, :2])
+        at_rest = self._at_rest(parameters.identity)  # [2, n, 3]
+        loops = camera.project(at_rest + (parameters.expression @ self._expression).reshape(at_rest.shape))
+        for center, loop in zip(self._model.eye_centers(parameters.identity), loops, strict=True):
+            outline = np.ascontiguousarray(loop[:, :2])
             iris = camera.project(center + forward)[:2]
             draw_eye(image, outline, iris, IRIS_RADIUS * radius_px, PUPIL_RADIUS * radius_px)

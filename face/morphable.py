@@ -173,7 +173,7 @@ class MorphableModel:
     def eye_centers(self, identity: np.ndarray) -> np.ndarray:
         """Centers of the left and right eyeball for an identity, ``[2, 3]`` float64, model frame."""
         mean, directions = self.eye_bases
-        return mean + np.tensordot(identity, directions, 1)
+        return mean + (identity @ directions.reshape(len(directions), -1)).reshape(mean.shape)
 
     @cached_property
     def eye_radius(self) -> float:

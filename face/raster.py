@@ -50,7 +50,7 @@ def rasterize(
                 wa = (bx - x) * (cy - y) - (cx - x) * (by - y)
                 wb = (cx - x) * (ay - y) - (ax - x) * (cy - y)
                 wc = (ax - x) * (by - y) - (bx - x) * (ay - y)
-                if wa <= 0.0 and wb <= 0.0 and wc <= 0.0:
+                if max(wa, wb, wc) <= 0.0:
                     z = (wa * az + wb * bz + wc * cz) / (wa + wb + wc)
                     if z > depth[i, j]:
                         depth[i, j] = z

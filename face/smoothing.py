@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+from numba import njit
 
 from face.camera import ScaledOrthographicCamera
 
@@ -35,11 +36,9 @@ class OneEuroFilter:
         if self._last_s is None:
             self._raw, self._smooth, self._speed = points, points, np.zeros_like(points)
         else:
-            elapsed = time_s - self._last_s
-            size = np.ptp(points, axis=0).mean()
-            speed = (points - self._raw) / size / elapsed
-            self._speed = _passed(speed, self._speed, _SPEED_HZ, elapsed)
-            self._smooth = _passed(points, self._smooth, _REST_HZ + _BETA * np.abs(self._speed), elapsed)
+            self._smooth, self._speed = _smoothed(
+                points, self._raw, self._smooth, self._speed, time_s - self._last_s, _BETA
+            )
             self._raw = points
         self._last_s = time_s
         return self._smooth
@@ -90,12 +89,30 @@ class CameraFilter:
         return replace(camera, translation=scale * numbers[4:] - camera.project(self._middle)[:2])
 
 
-def _passed(new: np.ndarray, old: np.ndarray, cut_off_hz: float | np.ndarray, elapsed_s: float) -> np.ndarray:
+@njit(cache=True, nogil=True)
+def _weight(cut_off_hz: float, elapsed_s: float) -> float:
+    """What a new value counts in a low-pass filter, 0…1."""
+    return 1 / (1 + 1 / (2 * np.pi * cut_off_hz * elapsed_s))
+
+
+@njit(cache=True, nogil=True)
+def _smoothed(
+    points: np.ndarray, raw: np.ndarray, smooth: np.ndarray, speed: np.ndarray, elapsed_s: float, beta: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """One step of the 1€ filter of points, from the last ones, raw and smooth, and their speed, all ``[N, 2]``."""
+    size = (np.ptp(points[:, 0]) + np.ptp(points[:, 1])) / 2
+    new_smooth, new_speed = np.empty_like(points), np.empty_like(points)
+    weight = _weight(_SPEED_HZ, elapsed_s)
+    for n in range(len(points)):
+        for k in range(2):
+            now = (points[n, k] - raw[n, k]) / size / elapsed_s
+            new_speed[n, k] = weight * now + (1 - weight) * speed[n, k]
+            own = _weight(_REST_HZ + beta * abs(new_speed[n, k]), elapsed_s)
+            new_smooth[n, k] = own * points[n, k] + (1 - own) * smooth[n, k]
+    return new_smooth, new_speed
+
+
+def _passed(new: np.ndarray, old: np.ndarray, cut_off_hz: float, elapsed_s: float) -> np.ndarray:
     """One step of a low-pass filter."""
     weight = _weight(cut_off_hz, elapsed_s)
     return weight * new + (1 - weight) * old
-
-
-def _weight(cut_off_hz: float | np.ndarray, elapsed_s: float) -> float | np.ndarray:
-    """What a new value counts in a low-pass filter, 0…1."""
-    return 1 / (1 + 1 / (2 * np.pi * cut_off_hz * elapsed_s))

@@ -6,6 +6,7 @@ MediaPipe's own package runs the same networks on one thread in twice the time, 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import cv2
@@ -20,6 +21,7 @@ from face.skin_colors import skin_colors
 from face.smoothing import OneEuroFilter
 
 _CANDIDATES = 4  # faces among which the largest is looked for
+_EYES = np.array([*LEFT_EYE, *RIGHT_EYE])
 _AROUND_EYES = 0.3  # of the eyes' distance, shown beyond their points
 
 
@@ -102,9 +104,16 @@ class FaceTracker:
 
 def _eyes(image: np.ndarray, points: np.ndarray) -> EyeImage:
     height, width = image.shape[:2]
-    around_eyes = points[[*LEFT_EYE, *RIGHT_EYE]]
-    margin = _AROUND_EYES * np.linalg.norm(np.subtract(*points[list(EYE_CORNERS)]))
+    (low_x, low_y), (high_x, high_y) = points[_EYES].min(0), points[_EYES].max(0)
+    (right_x, right_y), (left_x, left_y) = points[list(EYE_CORNERS)]
+    margin = _AROUND_EYES * math.hypot(left_x - right_x, left_y - right_y)
     # Eyes beyond the image's border leave its last row or column.
-    left, top = np.clip((around_eyes.min(0) - margin).astype(int), 0, [width - 1, height - 1])
-    right, bottom = np.clip((around_eyes.max(0) + margin).astype(int) + 1, [left + 1, top + 1], [width, height])
-    return EyeImage(cv2.cvtColor(image[top:bottom, left:right], cv2.COLOR_RGB2GRAY), int(left), int(top))
+    left, right = _inside(low_x - margin, high_x + margin, width)
+    top, bottom = _inside(low_y - margin, high_y + margin, height)
+    return EyeImage(cv2.cvtColor(image[top:bottom, left:right], cv2.COLOR_RGB2GRAY), left, top)
+
+
+def _inside(low: float, high: float, size: int) -> tuple[int, int]:
+    """First pixel of a range, and the first not of it, at least one inside."""
+    first = min(max(int(low), 0), size - 1)
+    return first, min(max(int(high) + 1, first + 1), size)

@@ -31,7 +31,6 @@ _MIDDLE, _HALF_RANGE, _HALF, _ONE, _ZERO, _BYTE = (np.float32(v) for v in (MIDDL
 _POINTS_PER_UNIT = np.float32(128.0)
 _SIGMOID = expit((np.arange(4096) - 2048) / 128.0).astype(np.float32)
 _LAST = np.float32(len(_SIGMOID) - 1)
-_STRETCH = 4096  # values of the bases' sum that are made at a time
 
 
 def push_frame(patches: np.ndarray, frame: np.ndarray) -> None:
@@ -59,23 +58,6 @@ def _push(patches: np.ndarray, rows: np.ndarray) -> None:  # [H/4, W/4, ·], [H,
             for k in range(PATCH):
                 for n in range(row):
                     patches[i, j, older + k * row + n] = rows[PATCH * i + k, j, n]
-
-
-@njit(cache=True, nogil=True, fastmath=True)
-def mix_bases(
-    bases: np.ndarray,  # [K, N] int8
-    weights: np.ndarray,  # [K] float32
-    mixed: np.ndarray,  # [N] float32, written
-) -> None:
-    """The weighted sum of bases, a stretch at a time, so that it stays in the cache."""
-    for begin in range(0, len(mixed), _STRETCH):
-        part = mixed[begin : begin + _STRETCH]
-        part[:] = _ZERO
-        for k in range(len(weights)):
-            weight = weights[k]
-            basis = bases[k, begin : begin + _STRETCH]
-            for n in range(len(part)):
-                part[n] += weight * np.float32(basis[n])
 
 
 def implied_camera(conditioning: np.ndarray) -> np.ndarray:
@@ -111,7 +93,7 @@ def _moments(conditioning: np.ndarray) -> np.ndarray:
 
 
 @njit(cache=True, nogil=True)
-def _between(position: np.float32, count: int) -> tuple[int, int, np.float32]:
+def between(position: np.float32, count: int) -> tuple[int, int, np.float32]:
     """Neighbors among ``count`` samples of a position in samples, and how far it is to the second."""
     inside = min(np.float32(count - 1), max(_ZERO, position))  # in this order: what is no number becomes the first
     first = int(inside)
@@ -121,8 +103,8 @@ def _between(position: np.float32, count: int) -> tuple[int, int, np.float32]:
 @njit(cache=True, nogil=True)
 def _at(plane: np.ndarray, x: np.float32, y: np.float32) -> np.float32:  # plane [h, w] float32
     """A plane at a position in samples, bilinear; beyond the border as at the border."""
-    left, right, across = _between(x, plane.shape[1])
-    above, below, down = _between(y, plane.shape[0])
+    left, right, across = between(x, plane.shape[1])
+    above, below, down = between(y, plane.shape[0])
     upper = plane[above, left] + across * (plane[above, right] - plane[above, left])
     lower = plane[below, left] + across * (plane[below, right] - plane[below, left])
     return upper + down * (lower - upper)
@@ -160,15 +142,38 @@ def head_sampling_grid(
     return grid
 
 
+@njit(cache=True, nogil=True)
+def columns_between(width: int, count: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Of each of an image's columns: its neighbors among a grid's, and how far it is to the second, each ``[W]``."""
+    left, right, across = np.empty(width, np.int32), np.empty(width, np.int32), np.empty(width, np.float32)
+    for j in range(width):
+        left[j], right[j], across[j] = between(np.float32((j + 0.5) / PATCH - 0.5), count)
+    return left, right, across
+
+
+@njit(cache=True, nogil=True)
+def texels_of_row(
+    grid: np.ndarray,  # [2, H/4, W/4] float32, from head_sampling_grid
+    i: int,  # the image's row
+    columns: tuple[np.ndarray, np.ndarray, np.ndarray],  # from columns_between
+    side: int,  # of the head's texture
+    texels: np.ndarray,  # [2, W] float32, written: right and down
+) -> None:
+    """Where a row of pixels samples the head, in texels."""
+    count = grid.shape[1]
+    left, right, across = columns
+    half, scale = np.float32(side / 2), np.float32(side / (2 * HEAD_EXTENT))
+    above, below, down = between(np.float32((i + 0.5) / PATCH - 0.5), count)
+    line = np.empty(count, np.float32)
+    for k in range(2):
+        for j in range(count):
+            line[j] = (grid[k, above, j] + down * (grid[k, below, j] - grid[k, above, j])) * scale + half
+        for j in range(texels.shape[1]):
+            texels[k, j] = line[left[j]] + across[j] * (line[right[j]] - line[left[j]])
+
+
 def sample_layers(
-    conditioning: np.ndarray,
-    grid: np.ndarray,
-    head: np.ndarray,
-    more_head: np.ndarray | None,
-    face: np.ndarray,
-    more_face: np.ndarray | None,
-    layers: np.ndarray,
-    rows: tuple[int, int],
+    conditioning: np.ndarray, grid: np.ndarray, head: np.ndarray, face: np.ndarray, layers: np.ndarray
 ) -> None:
     """Sample the head and face layers at each pixel, beside the conditioning.
 
@@ -176,93 +181,41 @@ def sample_layers(
         conditioning: ``[H, W, 6]`` uint8.
         grid: ``[2, H/4, W/4]`` float32, from ``head_sampling_grid``.
         head: table ``[side · side, 4]`` uint8.
-        more_head: what the bases add to it, ``[side', side', 4]`` float32 in steps of its bytes;
-            ``None`` for nothing.
         face: table ``[256 · 256, 4]`` uint8.
-        more_face: what the bases add to it, likewise.
         layers: ``[H/2, W/2, 2, 2, 14]`` uint8, written: patches' pixels, each its conditioning, head and face.
-        rows: the first of the image's to do, and the first not to.
     """
-    _sample_face(conditioning, face, more_face, layers, *rows)
-    _sample_head(grid, head, more_head, layers, *rows)
+    # Two bytes at a time; those of the NMFC's first two colors are the number of the face's row.
+    _sample(*(each.view("<u2") for each in (conditioning, head, face, layers)), grid)
 
 
-@njit(cache=True, nogil=True, fastmath=True)
-def _sample_face(
-    conditioning: np.ndarray, face: np.ndarray, more: np.ndarray | None, layers: np.ndarray, begin: int, end: int
-) -> None:
-    width = conditioning.shape[1]
-    if more is not None:
-        side = len(more)
-        near, far, part = np.empty(256, np.int32), np.empty(256, np.int32), np.empty(256, np.float32)
-        for byte in range(256):
-            near[byte], far[byte], part[byte] = _between(np.float32(byte * side / 255 - 0.5), side)
-        blank = np.empty(4, np.uint8)  # what pixels without a face look up, most of the image
-        for k in range(4):
-            blank[k] = np.uint8(np.int32(min(max(np.float32(face[0, k]) + more[0, 0, k] + _HALF, _ZERO), _BYTE)))
-    for i in range(begin, end):
-        for j in range(width):
-            pixel = layers[i // FINE_PATCH, j // FINE_PATCH, i % FINE_PATCH, j % FINE_PATCH]
-            u, v = conditioning[i, j, 0], conditioning[i, j, 1]
-            for k in range(6):
-                pixel[k] = conditioning[i, j, k]
-            if more is None:
-                for k in range(4):
-                    pixel[10 + k] = face[u + 256 * v, k]
-            elif u == 0 and v == 0:
-                for k in range(4):
-                    pixel[10 + k] = blank[k]
-            else:
-                for k in range(4):
-                    upper = more[near[v], near[u], k] + part[u] * (more[near[v], far[u], k] - more[near[v], near[u], k])
-                    lower = more[far[v], near[u], k] + part[u] * (more[far[v], far[u], k] - more[far[v], near[u], k])
-                    value = np.float32(face[u + 256 * v, k]) + upper + part[v] * (lower - upper) + _HALF
-                    pixel[10 + k] = np.uint8(np.int32(min(max(value, _ZERO), _BYTE)))
-
-
-@njit(cache=True, nogil=True, fastmath=True)
-def _sample_head(
-    grid: np.ndarray, head: np.ndarray, more: np.ndarray | None, layers: np.ndarray, begin: int, end: int
-) -> None:
-    width = FINE_PATCH * layers.shape[1]
-    count = grid.shape[1]
+@njit(cache=True, nogil=True)
+def _sample(conditioning: np.ndarray, head: np.ndarray, face: np.ndarray, layers: np.ndarray, grid: np.ndarray) -> None:
+    height, width = conditioning.shape[:2]
     side = np.int32(math.sqrt(head.shape[0]))
-    half, last = np.float32(side / 2), np.float32(side - 1)
-    scale = np.float32(side / (2 * HEAD_EXTENT))
-    if more is not None:
-        coarser = np.float32(len(more) / side)
-    left, right, across = np.empty(width, np.int32), np.empty(width, np.int32), np.empty(width, np.float32)
-    for j in range(width):
-        left[j], right[j], across[j] = _between(np.float32((j + 0.5) / PATCH - 0.5), count)
-    line = np.empty((2, count), np.float32)  # where a row of pixels samples, in texels
-    for i in range(begin, end):
-        above, below, down = _between(np.float32((i + 0.5) / PATCH - 0.5), count)
-        for k in range(2):
-            for j in range(count):
-                line[k, j] = (grid[k, above, j] + down * (grid[k, below, j] - grid[k, above, j])) * scale + half
+    last = np.float32(side - 1)
+    columns, texels = columns_between(width, grid.shape[1]), np.empty((2, width), np.float32)
+    rows = np.empty(width, np.int32)
+    for i in range(height):
+        texels_of_row(grid, i, columns, side, texels)
         for j in range(width):
-            u = line[0, left[j]] + across[j] * (line[0, right[j]] - line[0, left[j]])
-            v = line[1, left[j]] + across[j] * (line[1, right[j]] - line[1, left[j]])
-            row = np.int32(min(last, max(_ZERO, u))) + side * np.int32(min(last, max(_ZERO, v)))
-            pixel = layers[i // FINE_PATCH, j // FINE_PATCH, i % FINE_PATCH, j % FINE_PATCH]
-            if more is None:
-                for k in range(4):
-                    pixel[6 + k] = head[row, k]
-            else:
-                near, far, part = _between(u * coarser - _HALF, len(more))
-                upper, lower, drop = _between(v * coarser - _HALF, len(more))
-                for k in range(4):
-                    first = more[upper, near, k] + part * (more[upper, far, k] - more[upper, near, k])
-                    second = more[lower, near, k] + part * (more[lower, far, k] - more[lower, near, k])
-                    value = np.float32(head[row, k]) + first + drop * (second - first) + _HALF
-                    pixel[6 + k] = np.uint8(np.int32(min(max(value, _ZERO), _BYTE)))
+            rows[j] = np.int32(min(last, max(_ZERO, texels[0, j]))) + side * np.int32(
+                min(last, max(_ZERO, texels[1, j]))
+            )
+        patches = layers[i // FINE_PATCH, :, i % FINE_PATCH]
+        for j in range(width):
+            pixel = patches[j // FINE_PATCH, j % FINE_PATCH]
+            for k in range(3):
+                pixel[k] = conditioning[i, j, k]
+            for k in range(2):
+                pixel[3 + k] = head[rows[j], k]
+                pixel[5 + k] = face[conditioning[i, j, 0], k]
 
 
 @njit(cache=True, nogil=True, fastmath=True)
 def composite(
     layers: np.ndarray,  # [H/2, W/2, 2, 2, 14] uint8, from sample_layers
     corrections: np.ndarray,  # [H/2, W/2, 2, 2, 4] uint8
-    refinement: np.ndarray,  # [4, H, W] float32, the windows' corrections
+    refinement: np.ndarray | None,  # [4, H, W] float32, the windows' corrections; None for nothing
     background: np.ndarray,  # [3, H, W] float32 -1…1
     head_step: np.ndarray,  # [4] float32: what one step of a byte is worth
     face_step: np.ndarray,  # [4] float32
@@ -280,7 +233,9 @@ def composite(
         for p in range(width // FINE_PATCH):
             for q in range(FINE_PATCH):
                 j = FINE_PATCH * p + q
-                correction = (np.float32(more[p, q, 3]) - no_correction) * correction_step[3] + refinement[3, i, j]
+                correction = (np.float32(more[p, q, 3]) - no_correction) * correction_step[3]
+                if refinement is not None:
+                    correction += refinement[3, i, j]
                 head[j] = _sigmoid((np.float32(row[p, q, 9]) - _MIDDLE) * head_step[3] + correction)
                 face[j] = _sigmoid((np.float32(row[p, q, 13]) - _MIDDLE) * face_step[3] + correction)
                 if row[p, q, 0] == 0:  # the background; a face has no color of zero
@@ -292,7 +247,9 @@ def composite(
                     value = background[k, i, j]
                     value += head[j] * ((np.float32(row[p, q, 6 + k]) - _MIDDLE) * head_step[k] - value)
                     value += face[j] * ((np.float32(row[p, q, 10 + k]) - _MIDDLE) * face_step[k] - value)
-                    value += (np.float32(more[p, q, k]) - no_correction) * correction_step[k] + refinement[k, i, j]
+                    value += (np.float32(more[p, q, k]) - no_correction) * correction_step[k]
+                    if refinement is not None:
+                        value += refinement[k, i, j]
                     byte = min(max((value + _ONE) * _HALF_RANGE + _HALF, _ZERO), _BYTE)
                     image[i, j, k] = np.uint8(np.int32(byte))
 

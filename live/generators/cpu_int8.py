@@ -63,9 +63,8 @@ class CpuInt8Generator:
         self._outputs = np.full((side, side, PREVIOUS_FRAMES * 3 * PATCH**2), NO_OUTPUT, np.uint8)
         half = self.size // FINE_PATCH
         self._layers = np.empty((half, half, FINE_PATCH, FINE_PATCH, 6 + 4 + 4), np.uint8)
-        self._unrefined = np.zeros((4, self.size, self.size), np.float32)
         self._started = False
-        self._encode_outputs()
+        self._encoded_outputs = self._background_thread.submit(self._encode_outputs, self._outputs, None)
 
     def clone(self) -> CpuInt8Generator:
         """A generator of the same network, which is loaded once, with a state of its own."""
@@ -87,8 +86,7 @@ class CpuInt8Generator:
             },
         )
         grid = head_sampling_grid(camera[0], depth_map[0], warp[0])
-        rows = 0, self.size
-        sample_layers(conditioning, grid, self._head, None, self._face, None, self._layers, rows)
+        sample_layers(conditioning, grid, self._head, self._face, self._layers)
         half = len(self._layers)
         (corrections,) = self._correct.run(
             list(CORRECT[1]), {"features": features, "seen": self._layers.reshape(half, half, -1)}
@@ -96,17 +94,17 @@ class CpuInt8Generator:
         corrections = corrections.reshape(half, half, FINE_PATCH, FINE_PATCH, -1)
         image = np.empty((self.size, self.size, 3), np.uint8)
         composite(
-            self._layers, corrections, self._unrefined, self._background, *self._steps, self._no_correction, image, rows
+            self._layers, corrections, None, self._background, *self._steps, self._no_correction, image, (0, self.size)
         )
-        push_frame(self._outputs, image)
-        self._encode_outputs()
+        self._encoded_outputs = self._background_thread.submit(self._encode_outputs, self._outputs, image)
         return image
 
-    def _encode_outputs(self) -> None:
-        """Encode the previous outputs on another thread: it has time until the next conditioning comes."""
-        self._encoded_outputs = self._background_thread.submit(
-            self._look_back.run, list(LOOK_BACK[1]), {"made": self._outputs}
-        )
+    def _encode_outputs(self, outputs: np.ndarray, image: np.ndarray | None) -> list[np.ndarray]:
+        """Encode the previous outputs, on another thread: it has time until the next conditioning comes."""
+        if image is not None:
+            push_frame(outputs, image)
+        encoded: list[np.ndarray] = self._look_back.run(list(LOOK_BACK[1]), {"made": outputs})
+        return encoded
 
 
 def open_on_cpu(path: Path) -> OnnxGenerator | CpuInt8Generator | LayeredInt8Generator:

@@ -15,15 +15,9 @@ import onnx
 import onnxruntime as ort
 
 from face.compact_constants import FINE_PATCH, LAYERED_SEAMS, PARTS, PATCH, REFINE, RETOUCH, WEIGH, Part
-from live.generators.cpu_compositing import (
-    composite,
-    head_sampling_grid,
-    implied_camera,
-    mix_bases,
-    push_frame,
-    sample_layers,
-)
+from live.generators.cpu_compositing import composite, head_sampling_grid, implied_camera, push_frame
 from live.generators.cut_network import background_of, constants, open_parts
+from live.generators.mixed_layers import mix_bases, sample_mixed_layers
 
 _CHANNELS = 6 + 4 + 4  # conditioning, head, face
 _LAYERS = ("head", "face")  # in the order of their bases' weights
@@ -96,7 +90,7 @@ class LayeredInt8Generator:
         grid = head_sampling_grid(camera[0], depth_map[0], warp[0])
         more_head, more_face = self._more
         self._by_rows(
-            lambda rows: sample_layers(
+            lambda rows: sample_mixed_layers(
                 conditioning, grid, self._head, more_head, self._face, more_face, self._layers, rows
             )
         )

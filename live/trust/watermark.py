@@ -8,7 +8,8 @@ import numpy as np
 from live.trust.code import TILE, message_of, tile_of
 
 _FLAT, _TEXTURED = 0.8, 1.9  # standard deviation of the mark, gray levels
-_GAIN = 0.3  # of the mark by the local contrast
+_GAIN = 0.3  # of the mark by the local contrast …
+_EVERY = 5  # … of every fifth frame: it changes little meanwhile
 
 
 def _amplitudes() -> np.ndarray:
@@ -30,15 +31,22 @@ class Watermark:
         self.session_id = session_id
         self._tile = tile_of(message_of(session_id))
         self._mark = np.empty((0, 0), np.float32)
+        self._lighter = self._darker = np.empty((0, 0, 3), np.uint8)  # what the last frames' mark adds, and takes
+        self._frames = 0
         self._amplitudes = _amplitudes()
 
     def apply(self, image: np.ndarray) -> np.ndarray:
-        """A marked copy of an image ``[H, W, 3]`` uint8 RGB."""
-        height, width = image.shape[:2]
-        if self._mark.shape != (height, width):
+        """A marked copy of a video's next frame ``[H, W, 3]`` uint8 RGB."""
+        if self._mark.shape != image.shape[:2]:
+            height, width = image.shape[:2]
             repeats = -(-height // TILE), -(-width // TILE)
             self._mark = np.ascontiguousarray(np.tile(self._tile, repeats)[:height, :width])
-        luma = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
-        contrast = cv2.blur(cv2.absdiff(luma, cv2.blur(luma, (5, 5))), (9, 9))
-        delta = cv2.multiply(self._mark, cv2.LUT(contrast, self._amplitudes))
-        return np.asarray(cv2.add(image, cv2.cvtColor(delta, cv2.COLOR_GRAY2RGB), dtype=cv2.CV_8U))
+            self._frames = 0
+        if self._frames % _EVERY == 0:
+            luma = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
+            contrast = cv2.blur(cv2.absdiff(luma, cv2.blur(luma, (5, 5))), (9, 9))
+            strong = cv2.multiply(self._mark, cv2.LUT(contrast, self._amplitudes))
+            levels = cv2.cvtColor(np.rint(strong, strong), cv2.COLOR_GRAY2RGB)
+            self._lighter, self._darker = (np.maximum(way, 0).astype(np.uint8) for way in (levels, -levels))
+        self._frames += 1
+        return np.asarray(cv2.subtract(cv2.add(image, self._lighter), self._darker))

@@ -113,7 +113,7 @@ def _offsets(basis: LandmarkBasis, landmarks: Landmarks, fit: FaceParameters) ->
     rows = fit.camera.rotation[:2]
     flat = (landmarks.points[:SURFACE_COUNT] - fit.camera.translation) * [1, -1] / fit.camera.scale
     residual = flat - basis.shape(fit.identity, fit.expression) @ rows.T
-    return residual @ rows + basis.expression[:, :, UNITS.stop :] @ fit.expression[UNITS.stop :]
+    return residual @ rows + basis.moves[:, :, UNITS.stop :] @ fit.expression[UNITS.stop :]
 
 
 def principal_directions(model: MorphableModel, motions: Sequence[Motion], region: Region) -> np.ndarray:

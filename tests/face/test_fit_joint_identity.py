@@ -30,8 +30,7 @@ def basis(model):
     """A basis with few landmarks and few units that move, so that trf takes seconds."""
     basis = LandmarkBasis(model)
     basis.weights[np.setdiff1d(np.arange(468), SEEN)] = 0
-    still = np.setdiff1d(np.arange(basis.expression.shape[2]), UNITS)
-    basis.expression[:, :, still] = 0
+    still = np.setdiff1d(np.arange(basis.moves.shape[2]), UNITS)
     basis.moves[:, :, still] = basis.all_moves[:, :, still] = 0
     return basis
 
@@ -89,7 +88,7 @@ class Energy:
         settings, units = self.settings, z[:, 6:]
         rows = (Rotation.from_rotvec(z[:, :3]) * self.rotation).as_matrix()[:, :2]
         rest = self.basis.mean[SEEN] + self.basis.identity[SEEN] @ identity
-        shapes = rest + np.einsum("lck,fk->flc", self.basis.expression[SEEN][:, :, UNITS], units)
+        shapes = rest + np.einsum("lck,fk->flc", self.basis.moves[SEEN][:, :, UNITS], units)
         scale = self.scale * np.exp(z[:, 3])
         translation = self.translation + z[:, 4:6] * self.scale[:, None]
         fitted = np.einsum("frc,flc->flr", rows, shapes) * [1, -1] * scale[:, None, None] + translation[:, None]
