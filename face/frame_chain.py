@@ -15,8 +15,8 @@ import numpy as np
 
 from face.camera_map import CameraMap
 from face.conditioning import ConditioningRenderer
+from face.follow_person import LiveFit
 from face.landmarks import Landmarks
-from face.live_fit import LiveFit
 from face.morphable import MorphableModel
 from face.parameters import FaceParameters
 from face.retarget import RetargetSettings

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from face.fit_online import OnlineFitter
+from face.fit_per_frame import OnlineFitter
 from face.landmarks import Landmarks
 from face.skin_colors import SkinColors
 

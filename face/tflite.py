@@ -9,7 +9,7 @@ import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 
 from face.errors import UserError
-from face.quiet import silenced
+from face.silenced_libraries import silenced
 
 MODEL_PATH = Path(__file__).parent / "data" / "face_landmarker.task"
 _THREADS = 1  # two would be a quarter faster alone, and slower where other threads keep the second one waiting

@@ -27,9 +27,9 @@ from face.errors import UserError
 from face.threads import compute_on_one_thread
 from face.video import VideoReader
 from live.trust.credentials import Credentials, read_credentials
-from live.trust.detector import WatermarkReading, read_watermark
 from live.trust.label import DEFAULT_TEXT
 from live.trust.label_detector import read_label
+from live.trust.watermark_detector import WatermarkReading, read_watermark
 
 FOUND, NOT_FOUND, UNREADABLE = 0, 1, 2
 _WINDOW, _EVERY, _WINDOWS = 25, 250, 3  # frames looked at; of so many; how often

@@ -36,7 +36,7 @@ from offline.training.distributed import Ranks
 from offline.training.loader import needed_strides
 from offline.training.loop import IN_TRAINING, learn
 from offline.training.options import TrainingOptions, add_options
-from offline.training.perceptual import PerceptualKind, load_perceptual
+from offline.training.perceptual_loss import PerceptualKind, load_perceptual
 from offline.training.precision import Precision
 from offline.training.profiles import COMPACT, PROFILES, Profile
 from offline.training.trainer import Trainer

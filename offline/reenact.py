@@ -24,7 +24,7 @@ from face.conditioning import CpuConditioning
 from face.drawing import draw_conditioning, draw_landmarks
 from face.errors import UserError
 from face.files import check_output_file
-from face.fit_online import CALIBRATION_FRAMES
+from face.fit_per_frame import CALIBRATION_FRAMES
 from face.frame_chain import ConditionedFrame, FrameChain
 from face.morphable import MorphableModel
 from face.mouth_parts import TeethPlacement

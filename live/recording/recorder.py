@@ -14,8 +14,8 @@ from pathlib import Path
 import av
 
 from face.errors import UserError
+from live.recording.crash_safe_muxer import PacketMuxer
 from live.recording.output_file import OutputFile
-from live.recording.packet_muxer import PacketMuxer
 from live.streaming.media.codecs import Codec
 from live.streaming.session import Session
 

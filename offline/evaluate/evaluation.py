@@ -29,8 +29,8 @@ from face.camera_map import CameraMap
 from face.conditioning import CpuConditioning
 from face.errors import UserError
 from face.files import check_output_folder, sha256
+from face.follow_person import LiveFit
 from face.landmarks import Landmarks
-from face.live_fit import LiveFit
 from face.morphable import MorphableModel
 from face.mouth_parts import TeethPlacement
 from face.parameters import FaceParameters

@@ -23,6 +23,7 @@ import numpy as np
 from face.errors import UserError
 from face.fit_batch import fit_video
 from face.fitting import FitSettings, LandmarkBasis
+from face.follow_person import LiveFit
 from face.landmarks import (
     EYE_CORNERS,
     INNER_LIPS,
@@ -34,7 +35,6 @@ from face.landmarks import (
     Landmarks,
     inner_face,
 )
-from face.live_fit import LiveFit
 from face.morphable import MorphableModel
 from face.parameters import FaceParameters
 from offline.tracked import track

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from offline.downloads import fetch_weights
-from offline.training.perceptual import IMAGENET_MEAN, IMAGENET_SPREAD, Vgg16Trunk
+from offline.training.perceptual_loss import IMAGENET_MEAN, IMAGENET_SPREAD, Vgg16Trunk
 
 VGG16_URL = "https://download.pytorch.org/models/vgg16-397923af.pth"
 _TAPS = ("1_2", "2_2", "3_3", "4_3", "5_3")

@@ -6,9 +6,9 @@ from functools import partial
 
 import numpy as np
 
-from offline.experiments.cells import file_of
 from offline.experiments.figures import heat_map, moments, save, write_sheet
 from offline.experiments.intervals import mean_interval
+from offline.experiments.kept_results import file_of
 from offline.experiments.scores import APD, scores_of
 from offline.experiments.setup import Setup, at_takes
 from offline.experiments.subjects import Subject

@@ -12,7 +12,7 @@ from face.landmarks import Landmarks, inner_face
 from face.morphable import MorphableModel
 from offline.evaluate.face_metrics import watch
 from offline.evaluate.identity import FaceRecognizer
-from offline.experiments.cells import cell
+from offline.experiments.kept_results import cell
 from offline.experiments.setup import Setup, digest
 from offline.experiments.subjects import Subject
 

@@ -11,7 +11,7 @@ from face.landmarks import INNER_LIPS, MOUTH_CORNERS
 from face.morphable import MorphableModel
 from offline.dataset.dataset import part_window
 from offline.dataset.pixel_error import distances
-from offline.experiments.cells import cell
+from offline.experiments.kept_results import cell
 from offline.experiments.setup import at_takes
 from offline.experiments.subjects import Subject
 from offline.flow.optical_flow import estimated_flow, warp_image

@@ -27,7 +27,7 @@ from offline.training import checkpoint
 from offline.training.config import as_config
 from offline.training.loader import needed_strides
 from offline.training.loop import learn
-from offline.training.perceptual import PyramidDistance, load_perceptual
+from offline.training.perceptual_loss import PyramidDistance, load_perceptual
 from offline.training.profiles import Profile
 from offline.training.trainer import Trainer
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from face.camera_map import CameraMap
-from face.live_fit import LiveFit
+from face.follow_person import LiveFit
 from face.morphable import MorphableModel
 from face.parameters import FaceParameters
 from offline.dataset.dataset import Dataset

@@ -24,8 +24,8 @@ from face.morphable import MorphableModel
 from offline.cli_errors import one_sentence
 from offline.dataset.dataset import Dataset
 from offline.export.engine import export_engine
+from offline.export.newer_model import remodel
 from offline.export.options import add_options, target_labels
-from offline.export.remodel import remodel
 from offline.export.target_export import export
 from trt_engines.folders import new_target_folder
 from trt_engines.graph import Precision

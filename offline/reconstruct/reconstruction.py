@@ -3,8 +3,8 @@
     python -m offline.reconstruct OUT VIDEO [VIDEO …] [--held-out VIDEO] [--rate 25]
 
 Several videos of one person share one identity. Once it is known, faces are followed just as the live loop follows them
-(``face/live_fit.py``): a network that is trained on something better would not get it live. OUT gets ``manifest.json``,
-``frames.npy``, ``conditioning.npy``, ``parameters.npz``, and images of how it went: ``moments.png``, ``curves.png``.
+(``face/follow_person.py``): a network that is trained on something better would not get it live. OUT gets
+``manifest.json``, ``frames.npy``, ``conditioning.npy``, ``parameters.npz``, and images of how it went: ``moments.png``, ``curves.png``.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ from face.errors import UserError
 from face.files import check_output_folder, sha256
 from face.fit_joint_identity import fit_identity
 from face.fitting import FitSettings, LandmarkBasis, landmarks_camera, reprojection_error
+from face.follow_person import LiveFit
 from face.landmarks import Landmarks, inner_face
-from face.live_fit import LiveFit
 from face.morphable import MorphableModel
 from face.parameters import FaceParameters
 from face.video import VideoReader

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from offline.training.discriminator_set import Features, Pair, Verdict
+from offline.training.discriminators import Features, Pair, Verdict
 
 
 def discriminator_loss(real: Features, fake: Features) -> Tensor:

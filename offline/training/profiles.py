@@ -10,7 +10,7 @@ from offline.flow.optical_flow import FlowKind
 from offline.networks.compact_generator import CompactGenerator
 from offline.networks.layered_generator import LayeredGenerator
 from offline.networks.paper_generator import PaperGenerator
-from offline.training.perceptual import PerceptualKind
+from offline.training.perceptual_loss import PerceptualKind
 
 Generator = CompactGenerator | LayeredGenerator | PaperGenerator
 

@@ -26,8 +26,8 @@ from face.video import VideoReader
 from live.sources.video_file import DEMO_CLIP
 from live.target_loading import load_target
 from live.trust.code import message_of
-from live.trust.detector import locate, read_message, read_watermark
 from live.trust.watermark import Watermark
+from live.trust.watermark_detector import locate, read_message, read_watermark
 
 SECONDS, SETTLING = 4, 25
 SESSION_ID = "0123456789"

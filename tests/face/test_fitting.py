@@ -8,7 +8,7 @@ from conftest import camera, true_landmarks, units
 from scipy.optimize import lsq_linear
 
 from face.fit_batch import fit_video, smooth_expressions, stretches
-from face.fit_online import OnlineFitter
+from face.fit_per_frame import OnlineFitter
 from face.fitting import (
     FitSettings,
     FrameFit,

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from face.conditioning import CpuConditioning
-from face.fit_online import OnlineFitter
+from face.fit_per_frame import OnlineFitter
+from face.follow_person import LiveFit
 from face.frame_chain import FrameChain
 from face.landmarks import UNIT_NAMES
-from face.live_fit import LiveFit
 from face.retarget import Retargeter, RetargetSettings
 from face.tracking import FaceTracker
 from face.video import VideoReader

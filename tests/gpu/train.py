@@ -2,8 +2,8 @@
 
     PYTHONPATH=tests python -m gpu.train DATA.npz --out DIR [--minutes 6] [--student-minutes 1.5] [--toy]
 
-DATA.npz is what ``gpu.travel`` packed. DIR gets ``figures.json``, sheets (conditioning, output, truth), a short film as
-frames, the student's weights and, in parts of 15 MiB, the teacher's. ``--toy`` runs everything small on a CPU.
+DATA.npz is what ``gpu.packed_dataset`` packed. DIR gets ``figures.json``, sheets (conditioning, output, truth), a short
+film as frames, the student's weights and, in parts of 15 MiB, the teacher's. ``--toy`` runs everything small on a CPU.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import torch
-from gpu.travel import draw, unpack
+from gpu.packed_dataset import draw, unpack
 
 from face.drawing import draw_conditioning
 from face.morphable import MorphableModel
@@ -34,7 +34,7 @@ from offline.networks.paper_generator import PaperGenerator
 from offline.rollout import roll_out
 from offline.training.distributed import Ranks
 from offline.training.loader import needed_strides
-from offline.training.perceptual import PyramidDistance, Vgg16Perceptual
+from offline.training.perceptual_loss import PyramidDistance, Vgg16Perceptual
 from offline.training.precision import Precision
 from offline.training.profiles import COMPACT, PAPER, Phase, Profile, Weights
 from offline.training.trainer import Trainer

@@ -14,8 +14,8 @@ from face.video import VideoReader
 from live.device import Device
 from live.reenactor import Reenactor
 from live.sources.video_file import DEMO_CLIP
-from live.trust.detector import read_watermark
 from live.trust.label_detector import read_label
+from live.trust.watermark_detector import read_watermark
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(not DEMO_TARGET.exists(), reason="the demo target is not here")]
 

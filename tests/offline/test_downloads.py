@@ -11,7 +11,7 @@ from face.errors import UserError
 from face.files import sha256
 from offline.downloads import fetch_weights
 from offline.evaluate import lpips
-from offline.training import perceptual
+from offline.training import perceptual_loss
 
 pytestmark = pytest.mark.fast
 
@@ -66,8 +66,8 @@ def test_nothing_in_a_file_is_run(tmp_path, monkeypatch, load):
     address = served(tmp_path / "w")
     with pytest.raises(UserError, match="not what its name says"):
         if load == "VGG19_URL":
-            monkeypatch.setattr(perceptual, load, address)
-            perceptual.load_perceptual(None)
+            monkeypatch.setattr(perceptual_loss, load, address)
+            perceptual_loss.load_perceptual(None)
         elif load == "VGG16_URL":
             monkeypatch.setattr(lpips, load, address)
             torch.save({f"lin{k}.model.1.weight": torch.ones(1) for k in range(5)}, tmp_path / "heads")

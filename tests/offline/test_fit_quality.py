@@ -5,10 +5,10 @@ import pytest
 from conftest import true_landmarks, units
 
 from face.camera import ScaledOrthographicCamera
-from face.fit_online import OnlineFitter
+from face.fit_per_frame import OnlineFitter
 from face.fitting import FitSettings
+from face.follow_person import LiveFit
 from face.landmarks import INNER_LIPS
-from face.live_fit import LiveFit
 from face.parameters import FaceParameters
 from offline.evaluate.fit_quality import MOVEMENTS, compare, fit_quality, line, live_fit
 from offline.tracked import track

@@ -13,7 +13,7 @@ from face.errors import UserError
 from offline.cli_errors import one_sentence
 from offline.dataset.dataset import Dataset
 from offline.training import loop
-from offline.training.perceptual import PyramidDistance
+from offline.training.perceptual_loss import PyramidDistance
 from offline.training.profiles import COMPACT, Weights
 from offline.training.trainer import Trainer
 

@@ -12,7 +12,7 @@ from face.parameters import FaceParameters
 from offline.evaluate import lpips
 from offline.evaluate.identity import FaceRecognizer, face_crop
 from offline.evaluate.lpips import Lpips, load_lpips
-from offline.training.perceptual import Vgg16Trunk
+from offline.training.perceptual_loss import Vgg16Trunk
 
 pytestmark = pytest.mark.slow
 WIDTHS = (64, 128, 256, 512, 512)

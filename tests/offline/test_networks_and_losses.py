@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 import torch
 
-from offline.networks.discriminators import MultiScaleDiscriminator
 from offline.networks.exported_step import NO_OUTPUT_VALUE
 from offline.networks.paper_generator import PaperGenerator
+from offline.networks.patch_discriminator import MultiScaleDiscriminator
 from offline.training.adversarial_losses import discriminator_loss, feature_matching, generator_loss
 from offline.training.pixel_losses import gradient_l1, weighted_l1
 

@@ -15,9 +15,9 @@ from offline.networks.exported_step import ExportedStep
 from offline.networks.paper_generator import PaperGenerator
 from offline.training.crops import Crops
 from offline.training.discriminator_inputs import Motion, TrainingFrame
-from offline.training.discriminator_set import Discriminators
+from offline.training.discriminators import Discriminators
 from offline.training.history import History
-from offline.training.perceptual import PyramidDistance, Vgg19Perceptual
+from offline.training.perceptual_loss import PyramidDistance, Vgg19Perceptual
 from offline.training.profiles import PAPER, Phase, Weights
 from offline.training.trainer import Trainer
 

@@ -15,7 +15,7 @@ from offline.reconstruct.options import ReconstructionOptions
 from offline.reconstruct.reconstruction import reconstruct
 from offline.synthetic.motion import natural_motion
 from offline.synthetic.raster_people import Person, act
-from offline.training.perceptual import PyramidDistance
+from offline.training.perceptual_loss import PyramidDistance
 from offline.training.profiles import COMPACT, PROFILES, Phase, Weights
 from offline.training.texture_init import TEXTURES
 from offline.training.trainer import Trainer

@@ -11,7 +11,7 @@ from offline.export.options import TargetLabels
 from offline.rollout import onnx_network, roll_out
 from offline.training import preview
 from offline.training.loop import learn
-from offline.training.perceptual import PyramidDistance
+from offline.training.perceptual_loss import PyramidDistance
 from offline.training.profiles import COMPACT, Weights
 from offline.training.trainer import Trainer
 

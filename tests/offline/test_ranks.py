@@ -14,7 +14,7 @@ import torch
 from face.morphable import MorphableModel
 from offline.dataset.dataset import Dataset
 from offline.training.distributed import Ranks
-from offline.training.perceptual import PyramidDistance
+from offline.training.perceptual_loss import PyramidDistance
 from offline.training.profiles import COMPACT, Phase, Weights
 from offline.training.trainer import Trainer
 

@@ -17,7 +17,7 @@ from offline.export.options import TargetLabels
 from offline.export.target_export import export
 from offline.synthetic.motion import natural_motion
 from offline.synthetic.raster_people import Person, act
-from offline.training.perceptual import PyramidDistance
+from offline.training.perceptual_loss import PyramidDistance
 from offline.training.profiles import COMPACT, PROFILES, Weights
 from offline.training.trainer import Trainer
 

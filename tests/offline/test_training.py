@@ -28,7 +28,7 @@ from offline.training import trainer as trainer_module
 from offline.training.config import read_config
 from offline.training.distributed import Ranks
 from offline.training.options import TrainingOptions
-from offline.training.perceptual import PerceptualKind, PyramidDistance, load_perceptual
+from offline.training.perceptual_loss import PerceptualKind, PyramidDistance, load_perceptual
 from offline.training.precision import Precision
 from offline.training.profiles import COMPACT, LAYERED, Phase, Weights
 from offline.training.trainer import Trainer

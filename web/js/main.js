@@ -1,7 +1,7 @@
 // Wires the page together, and says four times a second how things stand.
 
 import { useToken, whenTokenWanted } from './access.js';
-import { CameraCard } from './camera.js';
+import { CameraCard } from './camera_and_microphone.js';
 import { element, say } from './elements.js';
 import { FrameClock } from './frame_clock.js';
 import { Gallery } from './gallery.js';

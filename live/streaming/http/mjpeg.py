@@ -13,7 +13,7 @@ from starlette.responses import PlainTextResponse, Response, StreamingResponse
 
 from live.frames import Generated
 from live.pipeline import State
-from live.streaming.http.newest import Newest
+from live.streaming.http.newest_jpeg import Newest
 from live.streaming.session import Session
 
 _INTERVAL_S = 0.1

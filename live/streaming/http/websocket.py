@@ -19,7 +19,7 @@ from live.frames import Generated
 from live.pipeline import Pipeline, State
 from live.recording.recordings import Recordings
 from live.streaming.http.access import SUBPROTOCOL, Allowance, Role
-from live.streaming.http.newest import Newest
+from live.streaming.http.newest_jpeg import Newest
 from live.streaming.http.preview_tiles import encode_tiles
 from live.streaming.session import Session
 from live.target_gallery import Gallery

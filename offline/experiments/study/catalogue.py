@@ -14,7 +14,7 @@ import numpy as np
 from face.errors import UserError
 from face.video import VideoWriter
 from offline.evaluate.report import write_json
-from offline.experiments.cells import file_of
+from offline.experiments.kept_results import file_of
 from offline.experiments.pix2pix import pix2pix_variant
 from offline.experiments.setup import Setup, digest
 from offline.experiments.subjects import Subject

@@ -10,7 +10,7 @@ import bpy
 import numpy as np
 from mathutils import Matrix
 
-from face.quiet import silenced
+from face.silenced_libraries import silenced
 from offline.synthetic.blender import materials, stage
 from offline.synthetic.blender.facial_hair import grow_facial_hair
 from offline.synthetic.blender.hairstyles import grow_hair

@@ -14,7 +14,7 @@ from browser import fake_camera, opened, received, until
 from conftest import real_clip
 from live_serving import serving
 
-from face.fit_online import OnlineFitter
+from face.fit_per_frame import OnlineFitter
 from face.landmarks import EYE_CORNERS
 from face.target import write_onnx
 from face.tracking import FaceTracker

@@ -13,10 +13,10 @@ from watermark_attacks import ATTACKS
 
 from face.video import VideoReader
 from live.trust.code import TILE, WAVES, decode, message_of, session_of, tile_of
-from live.trust.detector import Candidate, false_alarm, locate, read_message, read_watermark
 from live.trust.label_detector import read_label
 from live.trust.marking import Marking
 from live.trust.watermark import Watermark
+from live.trust.watermark_detector import Candidate, false_alarm, locate, read_message, read_watermark
 
 pytestmark = pytest.mark.fast
 

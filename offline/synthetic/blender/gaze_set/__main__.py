@@ -23,7 +23,7 @@ from tqdm import tqdm
 from face.files import atomic, check_output_folder
 from face.landmarks import UNIT_NAMES
 from face.parameters import gaze_rotation
-from face.quiet import silenced
+from face.silenced_libraries import silenced
 from offline.morphable.makehuman import MakeHuman
 from offline.synthetic.blender.gaze_set import stage
 from offline.synthetic.blender.gaze_set.actor import Actor

@@ -7,7 +7,13 @@ import pytest
 import torch
 
 from face.errors import UserError
-from offline.training.perceptual import PyramidDistance, Vgg16Perceptual, Vgg16Trunk, Vgg19Perceptual, load_perceptual
+from offline.training.perceptual_loss import (
+    PyramidDistance,
+    Vgg16Perceptual,
+    Vgg16Trunk,
+    Vgg19Perceptual,
+    load_perceptual,
+)
 
 pytestmark = pytest.mark.fast
 

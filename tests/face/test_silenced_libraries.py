@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from face.quiet import silenced
+from face.silenced_libraries import silenced
 from face.tracking import FaceTracker
 
 pytestmark = pytest.mark.fast

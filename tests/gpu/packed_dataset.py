@@ -1,6 +1,6 @@
 """A dataset in one small file, for a machine that nothing else reaches: parameters, and frames as JPEG.
 
-    PYTHONPATH=tests python -m gpu.travel DATASET OUT.npz [--target FILE.onnx --driver VIDEO …] [--quality 93]
+    PYTHONPATH=tests python -m gpu.packed_dataset DATASET OUT.npz [--target FILE.onnx --driver VIDEO …] [--quality 93]
 
 Conditionings are drawn again where it arrives. With drivers, the parameters that they would give the target are packed
 too, for a student to learn more motion from. The live fit of held-out takes travels where the dataset has it.

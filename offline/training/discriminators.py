@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from offline.networks.discriminators import MultiScaleDiscriminator
+from offline.networks.patch_discriminator import MultiScaleDiscriminator
 from offline.training.discriminator_inputs import (
     FRAME_CHANNELS,
     MOTION_CHANNELS,

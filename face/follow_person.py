@@ -11,7 +11,7 @@ from dataclasses import replace
 import numpy as np
 
 from face.camera_map import CameraMap, middle_of_face
-from face.fit_online import OnlineFitter
+from face.fit_per_frame import OnlineFitter
 from face.fitting import FitSettings
 from face.landmarks import Landmarks
 from face.morphable import MorphableModel
