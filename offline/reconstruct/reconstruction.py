@@ -4,7 +4,8 @@
 
 Several videos of one person share one identity. Once it is known, faces are followed just as the live loop follows them
 (``face/follow_person.py``): a network that is trained on something better would not get it live. OUT gets
-``manifest.json``, ``frames.npy``, ``conditioning.npy``, ``parameters.npz``, and images of how it went: ``moments.png``, ``curves.png``.
+``manifest.json``, ``frames.npy``, ``conditioning.npy``, ``parameters.npz``, and images of how it went: ``moments.png``,
+``curves.png``.
 """
 
 from __future__ import annotations
