@@ -32,7 +32,7 @@ def test_a_color_is_the_mean_of_a_square_turned_with_the_face(points):
     turned = cv2.getRotationMatrix2D((130, 120), 20, 1 / step)
     turned[:, 2] += 200 - np.array([130, 120])
     upright = cv2.blur(cv2.warpAffine(image, turned, (400, 400), borderMode=cv2.BORDER_REPLICATE), (5, 5))
-    places = np.round(points[:468] @ turned[:, :2].T + turned[:, 2] - 0.5).astype(int)
+    places = np.round((points[:468] - 0.5) @ turned[:, :2].T + turned[:, 2]).astype(int)
     expected = upright[places[:, 1], places[:, 0]].astype(float)
     inside = (points[:468] > 12).all(1) & (points[:468] < 244).all(1)
     found = skin_colors(image, points)[inside]
