@@ -14,9 +14,9 @@ import numpy as np
 
 from offline.dataset.dataset import Clip, Dataset
 from offline.dataset.half_size import HalfSize
-from offline.training.crops import Crops, draw_crops
 from offline.training.discriminator_inputs import STRIDES
 from offline.training.distributed import Ranks
+from offline.training.loss_crops import Crops, draw_crops
 from offline.training.profiles import Profile, Weights
 
 _HALF_SIZE_EVERY = 3  # steps, of a network of two sizes
