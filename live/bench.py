@@ -76,10 +76,12 @@ class Replay:
             number += 1
 
 
-def measure(target: str, source: str, frames: int, fps: float | None, gpu: Gpu | None = None) -> dict[str, object]:
+def measure(
+    target: str, source: str, frames: int, fps: float | None, gpu: Gpu | None = None, size: int | None = None
+) -> dict[str, object]:
     """Figures of one run."""
     model = MorphableModel.load()
-    loaded = load_target(find_target(target, TARGET_FOLDERS), model, gpu)
+    loaded = load_target(find_target(target, TARGET_FOLDERS), model, gpu, size)
     opened = open_source(source, SourceSettings(paced=False, loop=False))
     if not isinstance(opened, FileSource):
         raise UserError("The benchmark needs a video file or demo as its source.")
@@ -169,6 +171,7 @@ def main() -> int:
     parser.add_argument("--target", default="demo")
     parser.add_argument("--source", default="demo")
     parser.add_argument("--device", choices=[d.value for d in Device], default=Device.AUTO.value)
+    parser.add_argument("--size", type=int, metavar="PX", help="of the images (default: the target's largest)")
     parser.add_argument("--frames", type=int, default=500)
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
@@ -176,8 +179,8 @@ def main() -> int:
     try:
         gpu, where = choose(Device(arguments.device))
         runs = {
-            "unthrottled": measure(arguments.target, arguments.source, arguments.frames, None, gpu),
-            "fed at 25 fps": measure(arguments.target, arguments.source, arguments.frames, _FED_FPS, gpu),
+            title: measure(arguments.target, arguments.source, arguments.frames, fps, gpu, arguments.size)
+            for title, fps in (("unthrottled", None), ("fed at 25 fps", _FED_FPS))
         }
     except UserError as error:
         print(error, file=sys.stderr)

@@ -110,9 +110,9 @@ def _check_target(options: Options) -> list[tuple[str, str]]:
     """Load the target as the loop would, on a CPU: a GPU's engine may take minutes to build."""
     path = find_target(options.target, TARGET_FOLDERS)
     info = load_target(path, MorphableModel.load()).info
-    network = choose_precision(path).name
+    network, sizes = choose_precision(path).name, " or ".join(map(str, info.sizes))
     return [
-        ("Target", f"{info.title}, {info.profile}, {info.size} px, {network}"),
+        ("Target", f"{info.title}, {info.profile}, {sizes} px, {network}"),
         ("Provenance", info.provenance),
     ]
 
