@@ -7,10 +7,11 @@ length of a JSON description (8 bytes, little endian), the description, then the
 from __future__ import annotations
 
 import json
+import math
 import os
 import struct
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +22,7 @@ from face.camera import ScaledOrthographicCamera
 from face.consent import Consent
 from face.errors import UserError
 from face.files import write_whole
-from face.parameters import FaceParameters
+from face.parameters import EXPRESSION_SIZE, FaceParameters
 from face.target_check import problem
 
 FORMAT = 1
@@ -58,6 +59,7 @@ class TargetInfo:
         teeth: ``[4]`` where teeth and tongue lie in the conditioning, ``face.mouth_parts.TeethPlacement``; empty where
             training saw none, as in targets made before there were any.
         consent: who permitted what; ``None`` in targets made before there was such a record.
+        other_sizes: further sizes in px that the file has networks for, see ``face/target_sizes.py``.
     """
 
     name: str
@@ -82,12 +84,33 @@ class TargetInfo:
     motion_whitening: list[list[float]] = field(default_factory=list)
     teeth: list[float] = field(default_factory=list)
     consent: Consent | None = None
+    other_sizes: list[int] = field(default_factory=list)
     format: int = FORMAT
 
     @property
     def label_optional(self) -> bool:
         """Whether the label "AI-generated" may be left off."""
         return self.consent is not None and self.consent.label_optional
+
+    @property
+    def sizes(self) -> list[int]:
+        """All sizes that the target can be shown at, px, smallest first."""
+        return sorted({self.size, *self.other_sizes})
+
+    def at(self, size: int) -> TargetInfo:
+        """The description in pixels of an image of another size."""
+        factor = size / self.size
+        if factor == 1:
+            return self
+        in_pixels = np.array([1, 1, 1, factor, factor, factor])
+        center = list(self.motion_center)
+        if len(center) > EXPRESSION_SIZE + 3:  # targets of before know no scale
+            center[3] += math.log(factor)
+        return replace(
+            self, size=size, other_sizes=[other for other in self.sizes if other != size],
+            scale_mean=self.scale_mean * factor, head_motion=(np.array(self.head_motion) * in_pixels).tolist(),
+            motion_center=center,
+        )  # fmt: skip
 
     def resting(self) -> FaceParameters:
         """The target at rest: looking ahead, neutral, in its usual place."""

@@ -30,6 +30,9 @@ def problem(info: TargetInfo) -> str | None:
             return f"{name} is no text"
     if type(info.size) is not int or not _SMALLEST_PX <= info.size <= _LARGEST_PX:
         return f"size is no number of pixels from {_SMALLEST_PX} to {_LARGEST_PX}"
+    others = info.other_sizes
+    if not isinstance(others, list) or any(type(o) is not int or not _SMALLEST_PX <= o < info.size for o in others):
+        return "other_sizes are not smaller numbers of pixels"
     if info.consent is not None and (wrong := info.consent.problem()) is not None:
         return f"consent: {wrong}"
     shapes = _SHAPES | {name: shape for name, shape in _OPTIONAL_SHAPES.items() if getattr(info, name)}

@@ -28,6 +28,7 @@ from live.outputs import from_options
 from live.pipeline import Pipeline
 from live.recording.headless import record
 from live.recording.output_file import OutputFile
+from live.size_choice import load_at
 from live.sources.open import SourceSettings, open_source
 from live.streaming.http.access import Tokens
 from live.streaming.http.links import is_loopback, link, qr_code, reachable_host
@@ -55,6 +56,7 @@ def build_pipeline(
     gpu: Gpu | None = None,
     alone: bool = True,
     marking: Marking | None = None,
+    size: int | None = None,
 ) -> tuple[Pipeline, Path]:
     """Loop for a target and a source named as on the command line, and the target's file.
 
@@ -65,13 +67,14 @@ def build_pipeline(
         gpu: where to render and generate; ``None`` for the CPU.
         alone: no other loop will run beside it.
         marking: what every image is marked with; by default label and watermark.
+        size: of the images, px, as ``load_at`` takes it.
 
     Raises:
         UserError: either cannot be opened.
     """
     model = MorphableModel.load()
     path = find_target(target, TARGET_FOLDERS)
-    loaded = load_target(path, model, gpu)
+    loaded = load_at(path, model, gpu, size)
     if marking is not None:
         marking.check(loaded.info)
     return Pipeline(model, loaded, open_source(source, settings), alone=alone, marking=marking), path
@@ -223,11 +226,9 @@ def prepare(
     tell("The target is loaded.", 0.1)
     gpu, where = choose(options.device)
     pipeline, path = build_pipeline(
-        options.target, options.source, options.source_settings, gpu, options.max_sessions == 1, options.marking()
-    )
-    if options.size not in (None, pipeline.target.size):
-        size = pipeline.target.size
-        raise UserError(f"The target {path} makes images of {size} px: leave --size out or train it anew.")
+        options.target, options.source, options.source_settings, gpu, options.max_sessions == 1, options.marking(),
+        options.size,
+    )  # fmt: skip
     pipeline.update(mode=options.mode)
     from_options.attach(options, pipeline, ended, closing)
     pipeline.on_end = ended.set
@@ -241,7 +242,7 @@ def prepare(
     warm_up(pipeline, ended, lambda part: tell(words, 0.3 + 0.6 * part))
     if path.name == PREVIEW:
         closing.enter_context(FollowedTarget(path, lambda: load_target(path, pipeline.model, gpu), pipeline.show))
-    return pipeline, Gallery(pipeline.model, TARGET_FOLDERS, path, gpu=gpu)
+    return pipeline, Gallery(pipeline.model, TARGET_FOLDERS, path, gpu=gpu, size=pipeline.target.size)
 
 
 def run(options: Options) -> None:

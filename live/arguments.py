@@ -42,7 +42,9 @@ def _add_what(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--device", type=Device, choices=list(Device), default=Options.device,
                        help="where images are rendered and generated: an NVIDIA GPU where one can be used, or the CPU "
                             "(default: auto)")  # fmt: skip
-    group.add_argument("--size", type=int, metavar="PX", help="height and width of the image; must be the target's")
+    group.add_argument("--size", type=_pixels, metavar="PX|auto", default=Options.size,
+                       help="height and width of the image where a target has several, e.g. 256 or 512; auto measures "
+                            "at start which this machine sustains at 25 fps (default: auto)")  # fmt: skip
 
 
 def _add_camera(group: argparse._ArgumentGroup) -> None:
@@ -106,6 +108,10 @@ def _add_network(group: argparse._ArgumentGroup) -> None:
                             "source (default: 1)")  # fmt: skip
     group.add_argument("--bitrate", type=_number(1), metavar="KBIT",
                        help="of the video, per second (default: 600 at 256 px, more for larger ones)")  # fmt: skip
+
+
+def _pixels(text: str) -> int | None:
+    return None if text == "auto" else _number(1)(text)
 
 
 def _number(low: int, high: int | None = None) -> Callable[[str], int]:

@@ -24,7 +24,7 @@ class Options:
     source: str = "auto"
     mode: Mode = Mode.HEAD
     device: Device = Device.AUTO
-    size: int | None = None  # px
+    size: int | None = None  # px; None: measured
     camera_size: tuple[int, int] | None = None  # px
     camera_fps: float | None = None
     mirror: bool = False

@@ -12,7 +12,7 @@ from face.errors import UserError
 from face.morphable import MorphableModel
 from face.target import TargetInfo, list_targets
 from live.loaded_target import LoadedTarget
-from live.target_loading import load_target, read_description
+from live.target_loading import load_target, read_description, sizes_on
 from trt_engines.gpu import Gpu
 
 logger = logging.getLogger(__name__)
@@ -37,10 +37,14 @@ class Gallery:
         folders: hold target files; of two with one name the first is shown.
         others: further target files, e.g. the one given on the command line.
         gpu: where they are to run; ``None`` for the CPU. An attribute too.
+        size: of the images, px, where a target has several; by default its largest.
     """
 
-    def __init__(self, model: MorphableModel, folders: Sequence[Path], *others: Path, gpu: Gpu | None = None) -> None:
-        self._model, self.gpu = model, gpu
+    def __init__(
+        self, model: MorphableModel, folders: Sequence[Path], *others: Path, gpu: Gpu | None = None,
+        size: int | None = None,
+    ) -> None:  # fmt: skip
+        self._model, self.gpu, self._size = model, gpu, size
         self._entries: dict[str, Entry] = {}
         for path in [*others, *(path for folder in folders for path in list_targets(folder))]:
             try:
@@ -86,4 +90,6 @@ class Gallery:
         entry = self._entries.get(name)
         if entry is None:
             raise UserError(f"There is no target of that name: choose {' or '.join(self._entries)}.")
-        return load_target(entry.path, self._model, self.gpu)
+        sizes = sizes_on(entry.info, self.gpu)
+        size = self._size if self._size in sizes else None
+        return load_target(entry.path, self._model, self.gpu, size)

@@ -17,16 +17,17 @@ from trt_engines.gpu import Gpu
 from trt_engines.graph import Precision
 
 
-def load_target(path: Path, model: MorphableModel, gpu: Gpu | None = None) -> LoadedTarget:
+def load_target(path: Path, model: MorphableModel, gpu: Gpu | None = None, size: int | None = None) -> LoadedTarget:
     """Open a target file.
 
     Args:
         path: an ONNX target or an engine.
         model: the morphable model in use.
         gpu: where it is to run; ``None`` for the CPU.
+        size: of the images, px, one of ``sizes_on``; by default the target's largest.
 
     Raises:
-        UserError: it is no target of this program, or needs what this machine lacks.
+        UserError: it is no target of this program, cannot be shown at that size, or needs what this machine lacks.
     """
     info = read_description(path, model)
     if gpu is None and path.suffix == ".engine":
@@ -34,18 +35,45 @@ def load_target(path: Path, model: MorphableModel, gpu: Gpu | None = None) -> Lo
         if not source.exists():
             raise UserError(f"{path} is a TensorRT engine, which needs an NVIDIA GPU: give the .onnx target instead.")
         print(f"The engine {path} needs an NVIDIA GPU: {source.name} is used instead.")
-        return load_target(source, model)
-    loaded = _on_cpu(path, info, model) if gpu is None else _on_gpu(path, info, model, gpu)
-    size = loaded.generator.size
-    if size != info.size:
+        return load_target(source, model, size=size)
+    sizes, largest = sizes_on(info, gpu), info.size
+    if size is not None and size not in sizes:
+        raise UserError(f"The target {path} makes images of {_listed(sizes)} px, not of {size}.")
+    info = info.at(size or largest)
+    if gpu is None:
+        loaded = _on_cpu(path, info, model, None if info.size == largest else info.size)
+    else:
+        loaded = _on_gpu(path, info, model, gpu)
+    made = loaded.generator.size
+    if made != info.size:
         raise UserError(
-            f"The target {path} is damaged (its network makes images of {size} px, not {info.size}): export it again."
+            f"The target {path} is damaged (its network makes images of {made} px, not {info.size}): export it again."
         )
     return loaded
 
 
-def _on_cpu(path: Path, info: TargetInfo, model: MorphableModel) -> LoadedTarget:
-    return LoadedTarget(info, CpuConditioning(model, info.size, TeethPlacement.of(info.teeth)), open_on_cpu(path))
+def sizes_on(info: TargetInfo, gpu: Gpu | None) -> list[int]:
+    """The sizes in px, smallest first, that a target can be shown at; a GPU is fast enough for the largest."""
+    return info.sizes if gpu is None else [info.size]
+
+
+def nearest_size(info: TargetInfo, gpu: Gpu | None, size: int) -> int:
+    """The size in px nearest to one that is asked for; where it is another, that is said in a sentence."""
+    sizes = sizes_on(info, gpu)
+    nearest = min(sizes, key=lambda one: abs(one - size))
+    if nearest != size:
+        where = "" if sizes == info.sizes else " on a GPU"
+        print(f"The target {info.name} has images of {_listed(sizes)} px{where}, not of {size}: {nearest} px is used.")
+    return nearest
+
+
+def _listed(sizes: list[int]) -> str:
+    return " or ".join(map(str, sizes))
+
+
+def _on_cpu(path: Path, info: TargetInfo, model: MorphableModel, other_size: int | None) -> LoadedTarget:
+    renderer = CpuConditioning(model, info.size, TeethPlacement.of(info.teeth))
+    return LoadedTarget(info, renderer, open_on_cpu(path, other_size))
 
 
 def _on_gpu(path: Path, info: TargetInfo, model: MorphableModel, gpu: Gpu) -> LoadedTarget:

@@ -146,7 +146,7 @@ def build_engine(
     plan = build_plan(graph, library, out.name, None if at_hand else capability)
     versions = info.versions | made_by(library, capability, precision, sha256(source))
     out.parent.mkdir(parents=True, exist_ok=True)
-    write_engine(out, plan, replace(info, versions=versions))
+    write_engine(out, plan, replace(info, versions=versions, other_sizes=[]))
 
 
 def engine_for(source: Path, info: TargetInfo, capability: tuple[int, int], precision: Precision) -> Path:

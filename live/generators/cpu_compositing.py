@@ -6,7 +6,9 @@ loops over its pixels. Constants are float32, or everything they touch becomes f
 
 from __future__ import annotations
 
+import functools
 import math
+from collections.abc import Callable
 
 import numpy as np
 from numba import njit
@@ -14,7 +16,6 @@ from scipy.special import expit
 
 from face.compact_constants import (
     CAMERA_PIXELS,
-    FINE_PATCH,
     HALF_RANGE,
     HEAD_EXTENT,
     MASK_SLOPE,
@@ -31,6 +32,20 @@ _MIDDLE, _HALF_RANGE, _HALF, _ONE, _ZERO, _BYTE = (np.float32(v) for v in (MIDDL
 _POINTS_PER_UNIT = np.float32(128.0)
 _SIGMOID = expit((np.arange(4096) - 2048) / 128.0).astype(np.float32)
 _LAST = np.float32(len(_SIGMOID) - 1)
+
+
+@njit(cache=True, nogil=True)
+def halved(frame: np.ndarray) -> np.ndarray:
+    """A frame ``[H, W, C]`` uint8 averaged down to ``[H/2, W/2, C]``, rounded."""
+    height, width, channels = frame.shape
+    smaller = np.empty((height // 2, width // 2, channels), np.uint8)
+    for i in range(height // 2):
+        upper, lower = frame[2 * i], frame[2 * i + 1]
+        for j in range(width // 2):
+            for k in range(channels):
+                both = np.int32(upper[2 * j, k]) + upper[2 * j + 1, k] + lower[2 * j, k] + lower[2 * j + 1, k]
+                smaller[i, j, k] = (both + 2) >> 2
+    return smaller
 
 
 def push_frame(patches: np.ndarray, frame: np.ndarray) -> None:
@@ -116,7 +131,7 @@ def head_sampling_grid(
     depth_map: np.ndarray,  # [3, h, h] float32
     warp: np.ndarray,  # [2, n/2, n/2] float32
 ) -> np.ndarray:
-    """Where on the head the pixels of a frame of a quarter of the size sample, ``[2, n, n]`` float32: right and up."""
+    """Where on the head the pixels of a frame of ``n`` × ``n`` sample, ``[2, n, n]`` float32: right and up."""
     count = 2 * warp.shape[1]
     grid = np.empty((2, count, count), np.float32)
     xu, xv, xw, yu, yv, yw, x0, y0 = camera
@@ -146,14 +161,15 @@ def head_sampling_grid(
 def columns_between(width: int, count: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Of each of an image's columns: its neighbors among a grid's, and how far it is to the second, each ``[W]``."""
     left, right, across = np.empty(width, np.int32), np.empty(width, np.int32), np.empty(width, np.float32)
+    step = width / count
     for j in range(width):
-        left[j], right[j], across[j] = between(np.float32((j + 0.5) / PATCH - 0.5), count)
+        left[j], right[j], across[j] = between(np.float32((j + 0.5) / step - 0.5), count)
     return left, right, across
 
 
 @njit(cache=True, nogil=True)
 def texels_of_row(
-    grid: np.ndarray,  # [2, H/4, W/4] float32, from head_sampling_grid
+    grid: np.ndarray,  # [2, h, w] float32, from head_sampling_grid
     i: int,  # the image's row
     columns: tuple[np.ndarray, np.ndarray, np.ndarray],  # from columns_between
     side: int,  # of the head's texture
@@ -163,7 +179,7 @@ def texels_of_row(
     count = grid.shape[1]
     left, right, across = columns
     half, scale = np.float32(side / 2), np.float32(side / (2 * HEAD_EXTENT))
-    above, below, down = between(np.float32((i + 0.5) / PATCH - 0.5), count)
+    above, below, down = between(np.float32((i + 0.5) * count / texels.shape[1] - 0.5), count)
     line = np.empty(count, np.float32)
     for k in range(2):
         for j in range(count):
@@ -172,86 +188,104 @@ def texels_of_row(
             texels[k, j] = line[left[j]] + across[j] * (line[right[j]] - line[left[j]])
 
 
-def sample_layers(
-    conditioning: np.ndarray, grid: np.ndarray, head: np.ndarray, face: np.ndarray, layers: np.ndarray
-) -> None:
-    """Sample the head and face layers at each pixel, beside the conditioning.
+@functools.cache
+def layer_sampler(patch: int) -> Callable[..., None]:
+    """Samples the head and face layers at each pixel, beside the conditioning.
+
+    Compiled for a length of patches: divisions by a constant cost nothing.
 
     Args:
-        conditioning: ``[H, W, 6]`` uint8.
-        grid: ``[2, H/4, W/4]`` float32, from ``head_sampling_grid``.
-        head: table ``[side · side, 4]`` uint8.
-        face: table ``[256 · 256, 4]`` uint8.
-        layers: ``[H/2, W/2, 2, 2, 14]`` uint8, written: patches' pixels, each its conditioning, head and face.
+        patch: side of the layers' patches, px.
+
+    Returns:
+        function of the conditioning ``[H, W, 6]`` uint8, the grid ``[2, h, w]`` float32 from ``head_sampling_grid``,
+        the head's table ``[side · side, 4]`` uint8, the face's ``[256 · 256, 4]`` uint8, and the layers
+        ``[H/patch, W/patch, patch, patch, 14]`` uint8, written: patches' pixels, each its conditioning, head and face.
     """
-    # Two bytes at a time; those of the NMFC's first two colors are the number of the face's row.
-    _sample(*(each.view("<u2") for each in (conditioning, head, face, layers)), grid)
+
+    @njit(cache=True, nogil=True)
+    def sample(
+        conditioning: np.ndarray, head: np.ndarray, face: np.ndarray, layers: np.ndarray, grid: np.ndarray
+    ) -> None:
+        height, width = conditioning.shape[:2]
+        side = np.int32(math.sqrt(head.shape[0]))
+        last = np.float32(side - 1)
+        columns, texels = columns_between(width, grid.shape[1]), np.empty((2, width), np.float32)
+        rows = np.empty(width, np.int32)
+        for i in range(height):
+            texels_of_row(grid, i, columns, side, texels)
+            for j in range(width):
+                rows[j] = np.int32(min(last, max(_ZERO, texels[0, j]))) + side * np.int32(
+                    min(last, max(_ZERO, texels[1, j]))
+                )
+            patches = layers[i // patch, :, i % patch]
+            for j in range(width):
+                pixel = patches[j // patch, j % patch]
+                for k in range(3):
+                    pixel[k] = conditioning[i, j, k]
+                for k in range(2):
+                    pixel[3 + k] = head[rows[j], k]
+                    pixel[5 + k] = face[conditioning[i, j, 0], k]
+
+    def sample_layers(
+        conditioning: np.ndarray, grid: np.ndarray, head: np.ndarray, face: np.ndarray, layers: np.ndarray
+    ) -> None:
+        # Two bytes at a time; those of the NMFC's first two colors are the number of the face's row.
+        sample(*(each.view("<u2") for each in (conditioning, head, face, layers)), grid)
+
+    return sample_layers
 
 
-@njit(cache=True, nogil=True)
-def _sample(conditioning: np.ndarray, head: np.ndarray, face: np.ndarray, layers: np.ndarray, grid: np.ndarray) -> None:
-    height, width = conditioning.shape[:2]
-    side = np.int32(math.sqrt(head.shape[0]))
-    last = np.float32(side - 1)
-    columns, texels = columns_between(width, grid.shape[1]), np.empty((2, width), np.float32)
-    rows = np.empty(width, np.int32)
-    for i in range(height):
-        texels_of_row(grid, i, columns, side, texels)
-        for j in range(width):
-            rows[j] = np.int32(min(last, max(_ZERO, texels[0, j]))) + side * np.int32(
-                min(last, max(_ZERO, texels[1, j]))
-            )
-        patches = layers[i // FINE_PATCH, :, i % FINE_PATCH]
-        for j in range(width):
-            pixel = patches[j // FINE_PATCH, j % FINE_PATCH]
-            for k in range(3):
-                pixel[k] = conditioning[i, j, k]
-            for k in range(2):
-                pixel[3 + k] = head[rows[j], k]
-                pixel[5 + k] = face[conditioning[i, j, 0], k]
+@functools.cache
+def compositor(patch: int) -> Callable[..., None]:
+    """Composites the corrected layers, back to front.
 
+    Args:
+        patch: side of the layers' patches, px.
+    """
 
-@njit(cache=True, nogil=True, fastmath=True)
-def composite(
-    layers: np.ndarray,  # [H/2, W/2, 2, 2, 14] uint8, from sample_layers
-    corrections: np.ndarray,  # [H/2, W/2, 2, 2, 4] uint8
-    refinement: np.ndarray | None,  # [4, H, W] float32, the windows' corrections; None for nothing
-    background: np.ndarray,  # [3, H, W] float32 -1…1
-    head_step: np.ndarray,  # [4] float32: what one step of a byte is worth
-    face_step: np.ndarray,  # [4] float32
-    correction_step: np.ndarray,  # [4] float32
-    no_correction: np.float32,  # the byte that stands for none
-    image: np.ndarray,  # [H, W, 3] uint8, written
-    rows: tuple[int, int],  # the first of the image's to do, and the first not to
-) -> None:
-    """Composite the corrected layers, back to front."""
-    begin, end = rows
-    width = image.shape[1]
-    head, face = np.empty(width, np.float32), np.empty(width, np.float32)  # alpha of a row of pixels
-    for i in range(begin, end):
-        row, more = layers[i // FINE_PATCH, :, i % FINE_PATCH], corrections[i // FINE_PATCH, :, i % FINE_PATCH]
-        for p in range(width // FINE_PATCH):
-            for q in range(FINE_PATCH):
-                j = FINE_PATCH * p + q
-                correction = (np.float32(more[p, q, 3]) - no_correction) * correction_step[3]
-                if refinement is not None:
-                    correction += refinement[3, i, j]
-                head[j] = _sigmoid((np.float32(row[p, q, 9]) - _MIDDLE) * head_step[3] + correction)
-                face[j] = _sigmoid((np.float32(row[p, q, 13]) - _MIDDLE) * face_step[3] + correction)
-                if row[p, q, 0] == 0:  # the background; a face has no color of zero
-                    face[j] = _ZERO
-        for k in range(3):
-            for p in range(width // FINE_PATCH):
-                for q in range(FINE_PATCH):
-                    j = FINE_PATCH * p + q
-                    value = background[k, i, j]
-                    value += head[j] * ((np.float32(row[p, q, 6 + k]) - _MIDDLE) * head_step[k] - value)
-                    value += face[j] * ((np.float32(row[p, q, 10 + k]) - _MIDDLE) * face_step[k] - value)
-                    value += (np.float32(more[p, q, k]) - no_correction) * correction_step[k]
+    @njit(cache=True, nogil=True, fastmath=True)
+    def composite(
+        layers: np.ndarray,  # [H/patch, W/patch, patch, patch, 14] uint8, from layer_sampler
+        corrections: np.ndarray,  # [H/patch, W/patch, patch, patch, 4] uint8
+        refinement: np.ndarray | None,  # [4, H, W] float32, the windows' corrections; None for nothing
+        background: np.ndarray,  # [3, H, W] float32 -1…1
+        head_step: np.ndarray,  # [4] float32: what one step of a byte is worth
+        face_step: np.ndarray,  # [4] float32
+        correction_step: np.ndarray,  # [4] float32
+        no_correction: np.float32,  # the byte that stands for none
+        image: np.ndarray,  # [H, W, 3] uint8, written
+        rows: tuple[int, int],  # the first of the image's to do, and the first not to
+    ) -> None:
+        begin, end = rows
+        width = image.shape[1]
+        head, face = np.empty(width, np.float32), np.empty(width, np.float32)  # alpha of a row of pixels
+        for i in range(begin, end):
+            row, more = layers[i // patch, :, i % patch], corrections[i // patch, :, i % patch]
+            for p in range(width // patch):
+                for q in range(patch):
+                    j = patch * p + q
+                    correction = (np.float32(more[p, q, 3]) - no_correction) * correction_step[3]
                     if refinement is not None:
-                        value += refinement[k, i, j]
-                    byte = min(max((value + _ONE) * _HALF_RANGE + _HALF, _ZERO), _BYTE)
-                    image[i, j, k] = np.uint8(np.int32(byte))
+                        correction += refinement[3, i, j]
+                    head[j] = _sigmoid((np.float32(row[p, q, 9]) - _MIDDLE) * head_step[3] + correction)
+                    face[j] = _sigmoid((np.float32(row[p, q, 13]) - _MIDDLE) * face_step[3] + correction)
+                    if row[p, q, 0] == 0:  # the background; a face has no color of zero
+                        face[j] = _ZERO
+            for k in range(3):
+                for p in range(width // patch):
+                    for q in range(patch):
+                        j = patch * p + q
+                        value = background[k, i, j]
+                        value += head[j] * ((np.float32(row[p, q, 6 + k]) - _MIDDLE) * head_step[k] - value)
+                        value += face[j] * ((np.float32(row[p, q, 10 + k]) - _MIDDLE) * face_step[k] - value)
+                        value += (np.float32(more[p, q, k]) - no_correction) * correction_step[k]
+                        if refinement is not None:
+                            value += refinement[k, i, j]
+                        byte = min(max((value + _ONE) * _HALF_RANGE + _HALF, _ZERO), _BYTE)
+                        image[i, j, k] = np.uint8(np.int32(byte))
+
+    return composite
 
 
 @njit(cache=True, nogil=True)

@@ -14,12 +14,18 @@ from pathlib import Path
 import numpy as np
 import onnx
 import onnxruntime as ort
-from google.protobuf.message import DecodeError
 
 from face.compact_constants import CONSIDER, CORRECT, FINE_PATCH, LAYERED_SEAMS, LOOK_BACK, PATCH, SEAMS
-from face.errors import UserError
 from face.recurrence import CONDITIONING_FRAMES, NO_OUTPUT, PREVIOUS_FRAMES
-from live.generators.cpu_compositing import composite, head_sampling_grid, implied_camera, push_frame, sample_layers
+from face.target_sizes import network_of_size
+from live.generators.cpu_compositing import (
+    compositor,
+    halved,
+    head_sampling_grid,
+    implied_camera,
+    layer_sampler,
+    push_frame,
+)
 from live.generators.cut_network import background_of, constants, open_parts
 from live.generators.layered_int8 import LayeredInt8Generator
 from live.generators.onnx_runtime import OnnxGenerator
@@ -53,16 +59,20 @@ class CpuInt8Generator:
         self._steps = values["head_step"], values["face_step"], values["corrections_factor"] * step
         self._no_correction = np.float32(middle)
         self.size = self._background.shape[1]
+        (outputs,) = (value for value in model.graph.value_info if value.name == LOOK_BACK[0][0])
+        self._trunk = PATCH * outputs.type.tensor_type.shape.dim[0].dim_value
+        self._patch = FINE_PATCH * self.size // self._trunk
+        self._sample_layers, self._composite = layer_sampler(self._patch), compositor(self._patch)
         self.description = f"ONNX Runtime {ort.__version__} on the CPU, {name}"
         self.reset()
 
     def reset(self) -> None:
         """Forget previous frames."""
-        side = self.size // PATCH
+        side = self._trunk // PATCH
         self._conditionings = np.empty((side, side, CONDITIONING_FRAMES * 6 * PATCH**2), np.uint8)
         self._outputs = np.full((side, side, PREVIOUS_FRAMES * 3 * PATCH**2), NO_OUTPUT, np.uint8)
-        half = self.size // FINE_PATCH
-        self._layers = np.empty((half, half, FINE_PATCH, FINE_PATCH, 6 + 4 + 4), np.uint8)
+        half, patch = self._trunk // FINE_PATCH, self._patch
+        self._layers = np.empty((half, half, patch, patch, 6 + 4 + 4), np.uint8)
         self._started = False
         self._encoded_outputs = self._background_thread.submit(self._encode_outputs, self._outputs, None)
 
@@ -75,7 +85,7 @@ class CpuInt8Generator:
     def step(self, conditioning: np.ndarray) -> np.ndarray:
         """Next image ``[H, W, 3]`` uint8 RGB from a conditioning ``[H, W, 6]`` uint8."""
         for _ in range(1 if self._started else CONDITIONING_FRAMES):  # the first stands for the earlier ones
-            push_frame(self._conditionings, conditioning)
+            push_frame(self._conditionings, self._at_trunk(conditioning))
         self._started = True
         features, camera, depth_map, warp = self._consider.run(
             list(CONSIDER[1]),
@@ -86,46 +96,51 @@ class CpuInt8Generator:
             },
         )
         grid = head_sampling_grid(camera[0], depth_map[0], warp[0])
-        sample_layers(conditioning, grid, self._head, self._face, self._layers)
-        half = len(self._layers)
+        self._sample_layers(conditioning, grid, self._head, self._face, self._layers)
+        half, patch = len(self._layers), self._patch
         (corrections,) = self._correct.run(
             list(CORRECT[1]), {"features": features, "seen": self._layers.reshape(half, half, -1)}
         )
-        corrections = corrections.reshape(half, half, FINE_PATCH, FINE_PATCH, -1)
+        corrections = corrections.reshape(half, half, patch, patch, -1)
         image = np.empty((self.size, self.size, 3), np.uint8)
-        composite(
+        self._composite(
             self._layers, corrections, None, self._background, *self._steps, self._no_correction, image, (0, self.size)
         )
         self._encoded_outputs = self._background_thread.submit(self._encode_outputs, self._outputs, image)
         return image
 
+    def _at_trunk(self, image: np.ndarray) -> np.ndarray:
+        """An image of the size that the encoders see."""
+        return halved(image) if self.size > self._trunk else image
+
     def _encode_outputs(self, outputs: np.ndarray, image: np.ndarray | None) -> list[np.ndarray]:
         """Encode the previous outputs, on another thread: it has time until the next conditioning comes."""
         if image is not None:
-            push_frame(outputs, image)
+            push_frame(outputs, self._at_trunk(image))
         encoded: list[np.ndarray] = self._look_back.run(list(LOOK_BACK[1]), {"made": outputs})
         return encoded
 
 
-def open_on_cpu(path: Path) -> OnnxGenerator | CpuInt8Generator | LayeredInt8Generator:
+def open_on_cpu(path: Path, size: int | None = None) -> OnnxGenerator | CpuInt8Generator | LayeredInt8Generator:
     """The generator of a target file, or of the int8 network beside it, which takes half the time or less.
 
+    Args:
+        path: the target file.
+        size: of the images, px; by default the largest that the file has a network for.
+
     Raises:
-        UserError: the file holds no network of this program.
+        UserError: the file holds no network of this program, or none of that size.
     """
     chosen = choose_precision(path)
     if chosen == path:
-        return OnnxGenerator(path)
-    try:
-        model = onnx.load(str(chosen))
-    except DecodeError:
-        raise UserError(f"{chosen} is damaged: export the target again.") from None
+        return OnnxGenerator(path, size=size)
+    model = network_of_size(chosen, size)
     seams = {value.name for value in model.graph.value_info}
     if seams.issuperset(LAYERED_SEAMS):
         return LayeredInt8Generator(model, chosen.name)
     if seams.issuperset(SEAMS):
         return CpuInt8Generator(model, chosen.name)
-    return OnnxGenerator(chosen)  # of an earlier version
+    return OnnxGenerator(chosen, size=size)  # of an earlier version
 
 
 def choose_precision(path: Path) -> Path:

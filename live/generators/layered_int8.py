@@ -15,11 +15,12 @@ import onnx
 import onnxruntime as ort
 
 from face.compact_constants import FINE_PATCH, LAYERED_SEAMS, PARTS, PATCH, REFINE, RETOUCH, WEIGH, Part
-from live.generators.cpu_compositing import composite, head_sampling_grid, implied_camera, push_frame
+from live.generators.cpu_compositing import compositor, head_sampling_grid, implied_camera, push_frame
 from live.generators.cut_network import background_of, constants, open_parts
 from live.generators.mixed_layers import mix_bases, sample_mixed_layers
 
 _CHANNELS = 6 + 4 + 4  # conditioning, head, face
+_composite = compositor(FINE_PATCH)
 _LAYERS = ("head", "face")  # in the order of their bases' weights
 
 
@@ -103,7 +104,7 @@ class LayeredInt8Generator:
         windows = refining.result()
         image = np.empty((self.size, self.size, 3), np.uint8)
         self._by_rows(
-            lambda rows: composite(
+            lambda rows: _composite(
                 self._layers, corrections, self._refinement, self._background, *self._steps, self._no_correction,
                 image, rows,
             )

@@ -10,6 +10,7 @@ import onnxruntime as ort
 
 from face.errors import UserError
 from face.recurrence import INPUTS, Recurrence
+from face.target_sizes import network_of_size
 
 
 def open_session(network: str | bytes, name: str, threads: int) -> ort.InferenceSession:
@@ -40,15 +41,17 @@ class OnnxGenerator:
     Args:
         path: the target file.
         threads: CPU threads; 0 lets ONNX Runtime choose.
+        size: of the images, px; by default the largest that the file has a network for.
 
     Raises:
-        UserError: the file holds no network of this program.
+        UserError: the file holds no network of this program, or none of that size.
     """
 
     on_cpu = True
 
-    def __init__(self, path: Path, threads: int = 0) -> None:
-        self._session = open_session(str(path), str(path), threads)
+    def __init__(self, path: Path, threads: int = 0, size: int | None = None) -> None:
+        network = str(path) if size is None else network_of_size(path, size).SerializeToString()
+        self._session = open_session(network, str(path), threads)
         inputs = {i.name: i.shape for i in self._session.get_inputs()}
         if set(inputs) != set(INPUTS):
             raise UserError(f"{path} holds no generator of this program.")

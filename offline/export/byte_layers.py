@@ -87,6 +87,15 @@ def to_pixels(patches: Tensor, side: int = 2) -> Tensor:
     return rows.reshape(side * height, side * width, channels // side**2)
 
 
+def smaller(image: Tensor, factor: int) -> Tensor:
+    """An image [H, W, C] uint8 averaged down to [H/factor, W/factor, C], rounded."""
+    if factor == 1:
+        return image
+    height, width, channels = image.shape
+    cells = image.view(height // factor, factor, width // factor, factor, channels).float()
+    return (cells.mean((1, 3)) + 0.5).to(torch.uint8)
+
+
 def byte_values(bytes_: Tensor) -> Tensor:
     """What bytes [H, W, C] stand for, [1, C, H, W]; in int8 that is the bytes, see ``offline/export/int8.py``."""
     return (bytes_[None].permute(0, 3, 1, 2).float() - MIDDLE) / HALF_RANGE

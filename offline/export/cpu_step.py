@@ -14,7 +14,7 @@ import copy
 import torch
 from torch import Tensor, nn
 
-from face.compact_constants import CAMERA_PIXELS, FINE_PATCH, HALF_RANGE, MASK_SLOPE, PATCH
+from face.compact_constants import CAMERA_PIXELS, HALF_RANGE, MASK_SLOPE, PATCH
 from face.recurrence import CONDITIONING_FRAMES, PREVIOUS_FRAMES
 from offline.export.byte_layers import (
     ChannelsLast,
@@ -24,6 +24,7 @@ from offline.export.byte_layers import (
     level_channels,
     of_bytes,
     of_patches,
+    smaller,
     table_layer,
     to_patches,
     to_pixels,
@@ -69,14 +70,17 @@ class CpuStep(nn.Module):
         for layers in (self.generator.to_eighth, self.generator.to_quarter, self.generator.to_half):
             layers[0], layers[1] = by_rows(layers[0]), RowShuffle()
         layers = self.generator.to_corrections
-        layers[0], factor = level_channels(by_rows(layers[0]))
+        layers[0], factor = level_channels(by_rows(layers[0], generator.patch))
         layers[1] = ChannelsLast()
         self.register_buffer("corrections_factor", factor)
 
     def forward(self, now: Tensor, x1: Tensor, x2: Tensor, y1: Tensor, y2: Tensor) -> tuple[Tensor, ...]:
         """Image [H, W, 3] uint8, and the tensors of ``SEAMS``."""
         height, width = now.shape[:2]
-        conditioning_patches, output_patches = to_patches(PATCH, x2, x1, now), to_patches(PATCH, y2, y1)
+        factor, patch = self.generator.size // self.generator.trunk, self.generator.patch
+        conditioning_patches, output_patches = (
+            to_patches(PATCH, *(smaller(image, factor) for image in images)) for images in ((x2, x1, now), (y2, y1))
+        )
         implied = implied_camera(now[CAMERA_PIXELS, CAMERA_PIXELS, :3].permute(2, 0, 1)[None].float() / HALF_RANGE - 1)
         history = self.generator.previous_encoder(byte_values(output_patches))
         features, camera, depth_map, warp_field = self.generator.consider(
@@ -85,12 +89,12 @@ class CpuStep(nn.Module):
         places = head_sampling_grid(camera, depth_map, warp_field, height)
         head = self.head_table[head_rows(places, self.head_side).flatten()].view(height, width, 4)
         face = self.face_table[face_rows(now)]
-        detail_patches = to_patches(FINE_PATCH, torch.cat([now, head, face], 2))
+        detail_patches = to_patches(patch, torch.cat([now, head, face], 2))
         corrections = self.generator.correct(features, byte_values(detail_patches))
         mask = torch.clamp(now[..., :3].sum(2) * (MASK_SLOPE / HALF_RANGE), 0, 1)
         image = self.generator.composite(
             mask[None, None],
-            (to_pixels(corrections) * self.corrections_factor).permute(2, 0, 1)[None],
+            (to_pixels(corrections, patch) * self.corrections_factor).permute(2, 0, 1)[None],
             table_layer(head, self.head_step),
             table_layer(face, self.face_step),
         )

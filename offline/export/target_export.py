@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,9 @@ from face.errors import UserError
 from face.files import sha256
 from face.morphable import MorphableModel
 from face.target import read_info, write_onnx
+from face.target_sizes import join_sizes
 from offline.dataset.dataset import Dataset
+from offline.dataset.half_size import HalfSize
 from offline.export.check import check
 from offline.export.cpu_step import CpuStep
 from offline.export.int8 import quantize
@@ -58,21 +61,17 @@ def export(dataset: Dataset, run: Path, labels: TargetLabels, out: Path) -> Path
         print(f"{path} is up to date.")
         return path
     generator.load_state_dict(state["average"])
-    described = describe(dataset, state["profile"], labels)
+    networks = _networks(generator, dataset)
+    (model, small), others = networks.pop(size), networks
+    join_sizes(model, {other: exact for other, (exact, _) in others.items()})
+    described = replace(describe(dataset, state["profile"], labels), other_sizes=sorted(others))
     described.versions.update(
         trained_sequences=str(state["step"]), checkpoint=stamp, perceptual=state["config"]["perceptual"]
     )
-    model = export_onnx(generator, size)
-    first, last = (dataset.test or dataset.train)[0]
-    conditionings = np.asarray(dataset.conditionings[first : min(last, first + _CHECK_FRAMES)])
-    outputs = check(model, generator, conditionings)
     out.mkdir(parents=True, exist_ok=True)
     # The int8 file first: one that is older than its exact twin would go on being used.
-    small = _int8(generator, size, dataset)
     if small is not None:
-        int8_outputs = np.stack(list(roll_out(onnx_network(small.SerializeToString()), conditionings)))
-        error = ((outputs.astype(float) - int8_outputs) ** 2).mean()
-        print(f"int8 against fp32: PSNR {10 * np.log10(255**2 / error):.1f} dB")
+        join_sizes(small, {other: int8 for other, (_, int8) in others.items() if int8 is not None})
         write_onnx(small_path, small, described)
         print(f"wrote {small_path} ({small_path.stat().st_size / 1e6:.1f} MB)")
     else:
@@ -80,6 +79,33 @@ def export(dataset: Dataset, run: Path, labels: TargetLabels, out: Path) -> Path
     write_onnx(path, model, described)
     print(f"wrote {path} ({path.stat().st_size / 1e6:.1f} MB)")
     return path
+
+
+def _networks(generator: Generator, dataset: Dataset) -> dict[int, tuple[onnx.ModelProto, onnx.ModelProto | None]]:
+    """By the sizes that a generator has: its network, checked, and the int8 one for a CPU.
+
+    Raises:
+        UserError: an exported network differs from the trained one.
+    """
+    size = int(dataset.frames.shape[1])
+    networks = {size: _network(generator, size, dataset)}
+    if isinstance(generator, CompactGenerator) and generator.trunk < size:
+        networks[generator.trunk] = _network(generator.at_trunk().eval(), generator.trunk, HalfSize(dataset))
+    return networks
+
+
+def _network(generator: Generator, size: int, dataset: Dataset) -> tuple[onnx.ModelProto, onnx.ModelProto | None]:
+    print(f"{size} px:")
+    model = export_onnx(generator, size)
+    first, last = (dataset.test or dataset.train)[0]
+    conditionings = np.asarray(dataset.conditionings[first : min(last, first + _CHECK_FRAMES)])
+    outputs = check(model, generator, conditionings)
+    small = _int8(generator, size, dataset)
+    if small is not None:
+        int8_outputs = np.stack(list(roll_out(onnx_network(small.SerializeToString()), conditionings)))
+        error = ((outputs.astype(float) - int8_outputs) ** 2).mean()
+        print(f"int8 against fp32: PSNR {10 * np.log10(255**2 / error):.1f} dB")
+    return model, small
 
 
 def _int8(generator: Generator, size: int, dataset: Dataset) -> onnx.ModelProto | None:

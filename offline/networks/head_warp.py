@@ -57,18 +57,20 @@ def implied_camera(coordinates: Tensor) -> Tensor:
 def head_sampling_grid(camera: Tensor, depth_map: Tensor, warp_field: Tensor | None, size: int) -> Tensor:
     """Where on the head each pixel looks, [B, 2, size, size]: coordinates right and up of the point it sees.
 
-    Each pixel's ray is followed to the depth map in a few steps (parallax mapping), at a quarter of the size.
+    Each pixel's ray is followed to the depth map in a few steps (parallax mapping), at twice the warp field's
+    resolution, or a quarter of the size where there is none.
 
     Args:
         camera: [B, 8] as from ``implied_camera``.
         depth_map: [1 or B, 3, h, w] over the head's first two coordinates, which reach to ``HEAD_EXTENT``: the third
             coordinate, and a shift of the first two where the head is not rigid.
-        warp_field: what to add, [B, 2, size/8, size/8], or nothing.
+        warp_field: what to add, [B, 2, h, w], h a part of the size, or nothing.
         size: height and width of the image.
     """
     batch = camera.shape[0]
     xu, xv, xw, yu, yv, yw, x0, y0 = camera[:, :, None, None].split(1, dim=1)
-    x, y = _pixels(size // 4, camera).expand(batch, -1, -1, -1).split(1, dim=1)
+    count = size // 4 if warp_field is None else 2 * warp_field.shape[2]
+    x, y = _pixels(count, camera).expand(batch, -1, -1, -1).split(1, dim=1)
     x, y = x - x0, y - y0
     area = xu * yv - xv * yu
     u, v = (x * yv - y * xv) / area, (y * xu - x * yu) / area  # where the third coordinate is 0
@@ -82,7 +84,7 @@ def head_sampling_grid(camera: Tensor, depth_map: Tensor, warp_field: Tensor | N
         depth = _sample(depth_map[:, :1], u - step_u * depth, v - step_v * depth)
     depth, shift = _sample(depth_map, u - step_u * depth, v - step_v * depth).split([1, 2], dim=1)
     places = torch.cat([u - step_u * depth, v - step_v * depth], dim=1) + shift
-    return F.interpolate(places, scale_factor=4.0, mode="bilinear", align_corners=False)
+    return F.interpolate(places, scale_factor=float(size // count), mode="bilinear", align_corners=False)
 
 
 def _sample(depth_map: Tensor, u: Tensor, v: Tensor) -> Tensor:

@@ -28,6 +28,10 @@ class LayerPainter(nn.Module):
     at_half: nn.Sequential
     to_corrections: nn.Sequential
 
+    def background(self, size: int) -> Tensor:
+        """The background [1, 3, size, size] of an image of a size that the network makes."""
+        return self.backdrop
+
     def correct(self, features: Tensor, layers: Tensor) -> Tensor:
         """What to add to the layers' colors and alphas (before the sigmoid), [B, 4, H, W].
 
@@ -47,7 +51,8 @@ class LayerPainter(nn.Module):
             head: color and alpha of that layer, [B, 4, H, W].
             face: the same of that one.
         """
-        image = self.backdrop + torch.sigmoid(head[:, 3:] + corrections[:, 3:]) * (head[:, :3] - self.backdrop)
+        background = self.background(int(corrections.shape[2]))
+        image = background + torch.sigmoid(head[:, 3:] + corrections[:, 3:]) * (head[:, :3] - background)
         face_coverage = torch.sigmoid(face[:, 3:] + corrections[:, 3:]) * mask
         return image + face_coverage * (face[:, :3] - image) + corrections[:, :3]
 

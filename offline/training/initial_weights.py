@@ -13,8 +13,11 @@ from torch import Tensor
 
 from face.compact_constants import HALVED
 from face.errors import UserError
+from face.target_sizes import other_networks
+from offline.networks.compact_generator import COARSE
 
 _NETWORK = "generator."  # what exported weights' names begin with
+_ENDS = ("detail.", "to_corrections.")  # what the smaller network of two has of its own
 
 
 def learned_weights(path: Path) -> tuple[dict[str, Tensor], bool]:
@@ -43,15 +46,23 @@ def learned_weights(path: Path) -> tuple[dict[str, Tensor], bool]:
 def _exported_weights(path: Path) -> dict[str, Tensor]:
     """Weights that an fp32 target file holds; those of an int8 one are rounded and go by other names."""
     try:
-        stored = onnx.load(str(path)).graph.initializer
+        model = onnx.load(str(path))
     except FileNotFoundError:
         raise UserError(f"There is no target file {path}.") from None
     except DecodeError:
         raise UserError(f"{path} is no ONNX file.") from None
+    weights = _by_name(model)
+    for smaller in other_networks(model).values():
+        ends = {name: value for name, value in _by_name(smaller).items() if name.startswith(_ENDS)}
+        weights |= {f"{COARSE}{name}": value for name, value in ends.items()}
+    return weights
+
+
+def _by_name(model: onnx.ModelProto) -> dict[str, Tensor]:
     return {
         tensor.name.removeprefix(_NETWORK).removesuffix(HALVED): torch.from_numpy(
             numpy_helper.to_array(tensor).astype("float32")
         )
-        for tensor in stored
+        for tensor in model.graph.initializer
         if tensor.name.startswith(_NETWORK)
     }

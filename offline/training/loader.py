@@ -13,10 +13,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from offline.dataset.dataset import Clip, Dataset
+from offline.dataset.half_size import HalfSize
 from offline.training.discriminator_inputs import STRIDES
 from offline.training.distributed import Ranks
 from offline.training.loss_crops import Crops, draw_crops
 from offline.training.profiles import Profile, Weights
+
+_HALF_SIZE_EVERY = 3  # steps, of a network of two sizes
 
 FramePair = tuple[int, int]  # numbers of a frame and of an earlier one in a sequence
 
@@ -51,14 +54,19 @@ class Loader:
         size: sequences of a step, over all processes.
         ranks: whose share to make.
         seed: of all that is drawn.
+        two_sizes: every third step is of images of half the size.
 
     Attributes:
         size: as given.
         waited_s: for batches that were not ready in time.
     """
 
-    def __init__(self, people: Sequence[Dataset], profile: Profile, size: int, ranks: Ranks, seed: int = 0) -> None:
+    def __init__(
+        self, people: Sequence[Dataset], profile: Profile, size: int, ranks: Ranks, seed: int = 0,
+        two_sizes: bool = False,
+    ) -> None:  # fmt: skip
         self._people, self._profile, self._seed = people, profile, seed
+        self._half_size = [HalfSize(dataset) for dataset in people] if two_sizes else []
         self.size, self._own = size, range(ranks.number, size, ranks.count)
         self._worker = ThreadPoolExecutor(1, "loader")
         self._ahead: dict[int, Future[Batch]] = {}
@@ -77,7 +85,8 @@ class Loader:
         phase, _ = self._profile.at(step)
         rng = np.random.default_rng([0, step, self._seed])
         person = int(rng.integers(len(self._people)))
-        dataset = self._people[person]
+        half = self._half_size and step % _HALF_SIZE_EVERY == _HALF_SIZE_EVERY - 1
+        dataset = self._half_size[person] if half else self._people[person]
         spans = dataset.draw(rng, phase.length, self.size)
         clips = []
         for k in self._own:

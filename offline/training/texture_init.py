@@ -20,7 +20,8 @@ from offline.networks.layered_generator import LayeredGenerator
 
 TexturedGenerator = CompactGenerator | LayeredGenerator
 
-_IMAGES = 200
+_MOST, _FEWEST = 200, 64  # images
+_PIXELS = 200 * 256**2  # of all of them, which lie in memory at once
 _FARTHEST = 0.1  # share of the frames in which a pixel is farthest from the head: those show the background
 _TOLERANCE = 0.06  # of the range -1…1: a pixel nearer than this to the background is taken for it
 # Bases start at zero and are no part of these.
@@ -31,7 +32,8 @@ _FADE_TEXELS = 6.0  # over which the face's alpha fades at its border
 def initialize_textures(generator: TexturedGenerator, dataset: Dataset) -> None:
     """Set the textures of a new generator from the training takes of a dataset."""
     chosen = np.concatenate([np.arange(a, b) for a, b in dataset.train])
-    chosen = chosen[np.unique(np.linspace(0, len(chosen) - 1, _IMAGES).astype(int))]
+    count = int(np.clip(_PIXELS // dataset.frames.shape[1] ** 2, _FEWEST, _MOST))
+    chosen = chosen[np.unique(np.linspace(0, len(chosen) - 1, count).astype(int))]
     frames, conditionings = (a[chosen].astype(np.float32) / 127.5 - 1 for a in (dataset.frames, dataset.conditionings))
     coordinates = torch.from_numpy(conditionings[:, CAMERA_PIXELS, CAMERA_PIXELS, :3]).permute(0, 3, 1, 2)
     cameras = implied_camera(coordinates)

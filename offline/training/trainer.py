@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from face.errors import UserError
 from offline.dataset.dataset import Dataset
 from offline.dataset.pixel_error import distances
+from offline.networks.compact_generator import CompactGenerator
 from offline.networks.exported_step import NO_OUTPUT_VALUE, torch_network
 from offline.rollout import roll_out
 from offline.training import checkpoint
@@ -81,7 +82,8 @@ class Trainer:
         self.discriminators = _placed(Discriminators(profile.discriminator_width), device)
         self.perceptual = perceptual.to(device)
         self._textures = PersonTextures(people, (self.generator, self.average), quiet=not self.ranks.first)
-        self._shared_generator = self.ranks.share(self.generator)
+        two_sizes = isinstance(self.generator, CompactGenerator) and self.generator.trunk < size
+        self._shared_generator = self.ranks.share(self.generator, some_unused=two_sizes)
         # The dynamics discriminators have no part in a sequence's first frames.
         self._shared_discriminators = self.ranks.share(self.discriminators, some_unused=True)
         self.g_optimizer = torch.optim.Adam(
@@ -91,7 +93,7 @@ class Trainer:
         scaled = precision is Precision.FP16  # its gradients would vanish
         self.g_scaler = torch.amp.GradScaler(device.type, enabled=scaled)
         self.d_scaler = torch.amp.GradScaler(device.type, enabled=scaled)
-        self.loader = Loader(people, profile, batch, self.ranks, seed)
+        self.loader = Loader(people, profile, batch, self.ranks, seed, two_sizes)
         self.step = self.frames = 0
         if (run / checkpoint.NAME).exists():
             self.step = checkpoint.read_checkpoint(run, self._parts, profile, self._fingerprint, device)

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import numpy as np
 import onnx
@@ -9,6 +9,7 @@ import pytest
 from onnx import TensorProto, helper
 
 from face.errors import UserError
+from face.parameters import EXPRESSION_SIZE
 from face.target import find_target, read_info, read_plan, write_engine, write_onnx
 
 pytestmark = pytest.mark.fast
@@ -36,6 +37,19 @@ def test_engine_round_trip(tmp_path, target_info):
     write_engine(path, b"\0plan\xff" * 1000, target_info)
     assert read_info(path, target_info.model_hash) == target_info
     assert read_plan(path) == b"\0plan\xff" * 1000
+
+
+def test_pixels_follow_the_size(target_info):
+    """The same place and motion in an image twice as large, but in pixels of that one."""
+    center = np.arange(6.0 + EXPRESSION_SIZE).tolist()
+    small = replace(target_info, motion_center=center)
+    large = small.at(2 * small.size)
+    assert large.size == 128 and large.sizes == [64, 128] and small.at(64) is small
+    for info in (small, large):
+        ends = info.resting().camera.project(np.array([[0.0, 0, 0], [1, 1, 1]])) / info.size
+        assert np.allclose(ends, small.resting().camera.project(np.array([[0.0, 0, 0], [1, 1, 1]])) / small.size)
+    assert np.allclose(np.array(large.head_motion)[:, 3:], 2 * np.array(small.head_motion)[:, 3:])
+    assert np.allclose(np.subtract(large.motion_center, center)[:5], [0, 0, 0, np.log(2), 0])
 
 
 def test_foreign_corrupt_and_empty_files(tmp_path, network, target_info):

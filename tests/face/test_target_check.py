@@ -33,6 +33,7 @@ def test_a_good_target_has_no_problem(target_info):
         ("translation_std", [-0.1, 0.1]), ("euler_low_deg", None), ("euler_low_deg", [90.0, 0.0, 0.0]),
         ("head_motion", []), ("head_motion", [[0.0] * 5]), ("head_motion", [[0.0] * 6, [0.0] * 5]),
         ("head_motion", [[0.0] * 6]), ("camera_map", [[0.0] * 5]),
+        ("other_sizes", 32), ("other_sizes", [64]), ("other_sizes", ["32"]),
         ("teeth", [0.1, 0.0]), ("teeth", [0.0] * 4), ("teeth", [0.0, math.nan, 1.0, 0.0]),
     ],
 )  # fmt: skip
