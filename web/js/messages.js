@@ -26,6 +26,7 @@
  * @property {string} title
  * @property {string} provenance on what ground the likeness is used
  * @property {Consent | null} [consent]
+ * @property {number} [size] of the images, px
  */
 
 /**
