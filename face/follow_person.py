@@ -17,7 +17,7 @@ from face.landmarks import Landmarks
 from face.morphable import MorphableModel
 from face.occlusion import OcclusionFilter
 from face.parameters import FaceParameters
-from face.person import ABSENT_S, KnownPerson
+from face.recognize_person import ABSENT_S, KnownPerson
 from face.skin_colors import SkinColors
 from face.smoothing import CameraFilter
 

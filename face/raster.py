@@ -1,4 +1,4 @@
-"""The z-buffer: which triangle is seen at each pixel. The CPU reference of ``live/renderers/kernels.cu``.
+"""The z-buffer: which triangle is seen at each pixel. The CPU reference of ``live/renderers/conditioning_kernels.cu``.
 
 Pixel (row i, column j) is sampled at its center, ``x = j + 0.5, y = i + 0.5``. Larger depth is nearer.
 Triangles that face away are not drawn. At equal depth the lower triangle index wins, so that the result

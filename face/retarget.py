@@ -71,6 +71,12 @@ class Retargeter:
         """Go on with another target; what is known of the source stays known."""
         self._target = target
         self._resting = target.resting()
+        self._place, self._reach = (
+            np.array(target.translation_mean),
+            _CLAMP_DEVIATIONS * np.array(target.translation_std),
+        )
+        self._lowest_deg = np.array(target.euler_low_deg) - _POSE_MARGIN_DEG
+        self._highest_deg = np.array(target.euler_high_deg) + _POSE_MARGIN_DEG
         self._range = MotionRange(np.array(target.motion_center), np.array(target.motion_whitening))
         motion = np.array(target.head_motion)
         self._motion = np.concatenate([motion, motion[::-1]])  # there and back: no jump where it repeats
@@ -153,11 +159,8 @@ class Retargeter:
         relative_scale = (source.camera.scale / usual[0]) ** strength
         scale = target.scale_mean * float(np.clip(relative_scale, 0.8, 1.25))
         shift = strength * (source.camera.translation / source.camera.scale - usual[1:])
-        reach = _CLAMP_DEVIATIONS * np.array(target.translation_std)
-        place = np.array(target.translation_mean) + np.clip(shift, -reach, reach)
-        low = np.array(target.euler_low_deg) - _POSE_MARGIN_DEG
-        high = np.array(target.euler_high_deg) + _POSE_MARGIN_DEG
-        euler = np.clip(strength * source.camera.euler_deg, low, high)
+        place = self._place + np.clip(shift, -self._reach, self._reach)
+        euler = np.clip(strength * source.camera.euler_deg, self._lowest_deg, self._highest_deg)
         return ScaledOrthographicCamera.from_euler(euler, scale, place * target.scale_mean)
 
     def _own_camera(self, time_s: float) -> ScaledOrthographicCamera:

@@ -15,7 +15,7 @@ import numpy as np
 from face.detector import FaceDetector
 from face.landmarker import Landmarker
 from face.landmarks import EYE_CORNERS, LEFT_EYE, RIGHT_EYE, EyeImage, Landmarks
-from face.person import ABSENT_S, KnownPerson
+from face.recognize_person import ABSENT_S, KnownPerson
 from face.region import Region, around
 from face.skin_colors import skin_colors
 from face.smoothing import OneEuroFilter

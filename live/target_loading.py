@@ -50,7 +50,7 @@ def _on_cpu(path: Path, info: TargetInfo, model: MorphableModel) -> LoadedTarget
 
 def _on_gpu(path: Path, info: TargetInfo, model: MorphableModel, gpu: Gpu) -> LoadedTarget:
     from live.generators.tensorrt import TensorRtGenerator
-    from live.renderers.cuda import CudaConditioning
+    from live.renderers.cuda_launcher import CudaConditioning
 
     engine = runnable(path, info, gpu.capability, Precision.FP16)
     renderer = CudaConditioning(model, info.size, gpu, TeethPlacement.of(info.teeth))

@@ -10,7 +10,7 @@ import numpy as np
 from face.errors import UserError
 from face.recurrence import CONDITIONING_FRAMES, INPUTS, NO_OUTPUT, PREVIOUS_FRAMES
 from face.target import read_plan
-from live.renderers.cuda import DeviceConditioning
+from live.renderers.cuda_launcher import DeviceConditioning
 from trt_engines.gpu import Gpu
 from trt_engines.library import tensorrt
 

@@ -1,4 +1,4 @@
-"""What the kernels of ``kernels.cu`` are given, laid out on the host."""
+"""What the kernels of ``conditioning_kernels.cu`` are given, laid out on the host."""
 
 from __future__ import annotations
 

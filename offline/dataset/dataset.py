@@ -14,17 +14,14 @@ import numpy as np
 from face.camera import ScaledOrthographicCamera
 from face.conditioning import CpuConditioning
 from face.errors import UserError
-from face.landmarks import INNER_LIPS, LEFT_EYE, OUTER_LIPS, RIGHT_EYE, SURFACE_COUNT
 from face.morphable import MorphableModel
 from face.mouth_parts import TeethPlacement
 from face.nmfc import NmfcRenderer
 from face.parameters import FaceParameters
 from offline.dataset.augmentation import Similarity
+from offline.dataset.mouth_and_eye_windows import PART_BOX, eye_middles, mouth_middles
 from offline.flow.optical_flow import FlowKind, composite_flow, estimated_flow, face_flow
 from offline.flow.refinement_unet import FlowNetwork
-
-Window = tuple[slice, slice]  # rows and columns
-PART_BOX = 72 / 256  # side of the box about mouth or eyes over the image's (the paper's crop)
 
 
 @dataclass(frozen=True)
@@ -99,17 +96,8 @@ class Dataset:
         self.train = [r for r in ranges if take[r[0]] not in held_out]
         self.test = [r for r in ranges if take[r[0]] in held_out]
         self.fingerprint = hashlib.sha256(manifest.encode()).hexdigest()
-        self.mouths = self._middles(model, [k for k in {*OUTER_LIPS, *INNER_LIPS} if k < SURFACE_COUNT])
-        self.eyes = self._middles(model, [*LEFT_EYE, *RIGHT_EYE])
-
-    def _middles(self, model: MorphableModel, landmarks: list[int]) -> np.ndarray:
-        """Where the middle of some landmarks lies in each frame, ``[N, 2]`` px."""
-        mean, identity, expression = model.landmark_bases
-        p = self.parameters
-        shape = (mean + np.tensordot(p["identity"], identity, 1))[landmarks].mean(0)
-        shape = shape + np.tensordot(p["expression"], expression[:, landmarks].mean(1), 1)
-        turned = np.einsum("nij,nj->ni", p["rotation"], shape) * p["scale"][:, None]
-        return turned[:, :2] * [1, -1] + p["translation"]
+        self.mouths = mouth_middles(model, self.parameters)
+        self.eyes = eye_middles(model, self.parameters)
 
     def draw(self, rng: np.random.Generator, length: int, count: int) -> list[tuple[int, int, int]]:
         """Random stretches of the training takes, as ``sequence`` takes them, all of one length.
@@ -202,10 +190,3 @@ def _weight(conditioning: np.ndarray, mouth: np.ndarray) -> np.ndarray:
     rows, columns = np.ogrid[:size, :size]
     weight[(abs(rows + 0.5 - y) < half * 0.7) & (abs(columns + 0.5 - x) < half)] += 2.5
     return weight / np.float32(1.6)
-
-
-def part_window(middle: np.ndarray, size: int) -> Window:
-    """The square about a mouth or a pair of eyes ``[2]`` px, moved into the image where it would leave it."""
-    side = round(PART_BOX * size)
-    left, top = (min(max(round(float(center) - side / 2), 0), size - side) for center in middle)
-    return slice(top, top + side), slice(left, left + side)

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from skimage.metrics import structural_similarity
 
-from offline.dataset.dataset import part_window
+from offline.dataset.mouth_and_eye_windows import part_window
 from offline.flow.optical_flow import estimated_flow, warp_image
 
 

@@ -14,7 +14,7 @@ from face.camera import ScaledOrthographicCamera
 STILL = 12.0  # gray levels: a background that differs by more from its median is not still
 _LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 _HAIR = 0.6  # of the face's width on either side: hair is no wider
-_MARGIN = 0.2  # of the face's width, around the silhouette: it is of one pose
+_MARGIN = 0.25  # of the face's width, around the silhouette: it is of few poses
 _BORDER = 0.02  # of the image at rest, above and beside, shows background
 _SEEN = 0.1  # share of the frames that must show a pixel of the background, or its median says nothing
 _SKULL = np.array([0.0, 0.0, -0.9])  # its middle, model frame: hair turns about that, not about the eyes
@@ -37,8 +37,11 @@ class BackgroundScores:
 class Silhouette:
     """A person's outline, hair and shoulders included, that moves with the head.
 
+    Attributes:
+        yaw_deg: of the head whose outline it is.
+
     Args:
-        image: the person at rest, ``[H, W, 3]`` uint8 RGB.
+        image: the person, ``[H, W, 3]`` uint8 RGB.
         conditioning: of that image, ``[H, W, 6]`` uint8.
         camera: of that conditioning.
     """
@@ -58,6 +61,7 @@ class Silhouette:
         side = 2 * round(_MARGIN * (right - left)) + 1
         self._outline = cv2.dilate(outline, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side)))
         self._camera, self._middle, self._chin = camera, camera.project(_SKULL)[:2], chin
+        self.yaw_deg = float(camera.euler_deg[0])
 
     def at(self, camera: ScaledOrthographicCamera) -> np.ndarray:
         """Where the person may be when the head is seen by another camera, ``[H, W]`` bool: all below the chin too."""
@@ -95,6 +99,11 @@ def background_differences(images: np.ndarray, heads: np.ndarray) -> np.ndarray:
     return np.stack([cv2.blur(difference, (_SPOT, _SPOT)) for difference in differences])
 
 
-def heads_of(silhouette: Silhouette, cameras: Sequence[ScaledOrthographicCamera]) -> np.ndarray:
-    """Where the person may be in each frame, ``[T, H, W]`` bool."""
-    return np.stack([silhouette.at(camera) for camera in cameras])
+def heads_of(silhouettes: Sequence[Silhouette], cameras: Sequence[ScaledOrthographicCamera]) -> np.ndarray:
+    """Where the person may be in each frame, ``[T, H, W]`` bool, by the silhouette whose yaw is nearest."""
+
+    def head(camera: ScaledOrthographicCamera) -> np.ndarray:
+        yaw_deg = camera.euler_deg[0]
+        return min(silhouettes, key=lambda one: abs(one.yaw_deg - yaw_deg)).at(camera)
+
+    return np.stack([head(camera) for camera in cameras])

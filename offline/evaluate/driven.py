@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import base64
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import cv2
 import numpy as np
 
+from face.camera import ScaledOrthographicCamera
 from face.conditioning import CpuConditioning
 from face.morphable import MorphableModel
 from face.retarget import Mode
@@ -22,6 +23,7 @@ from offline.rollout import onnx_network, roll_out
 
 _RATE = 25.0  # images a second, as the tracker takes them
 _UNTIL_AT_REST = 10  # frames
+_OUTLINES = 5  # of a target, of heads turned by more and more
 
 
 def evaluate_driven(
@@ -38,14 +40,14 @@ def evaluate_driven(
     """
     info = read_info(target, model.hash)
     reference = _portrayed(info, recognizer) if recognizer else None
-    silhouette = _at_rest(model, target, info)
+    silhouettes = _silhouettes(model, target, info)
     scores: dict[str, dict[str, float]] = {}
     for source in sources:
         driven = list(reenact(model, target, info, source, Mode.HEAD))
         images = np.stack([frame.output for frame in driven])
         landmarks = watch(images, _RATE)
         rendered = [frame.source.parameters for frame in driven]
-        heads = heads_of(silhouette, [face.camera for face in rendered])
+        heads = heads_of(silhouettes, [face.camera for face in rendered])
         scores[source.name] = asdict(score_driven(model, np.array(info.identity), landmarks, rendered)) | asdict(
             score_background(images, heads)
         )
@@ -62,11 +64,16 @@ def evaluate_driven(
     return scores
 
 
-def _at_rest(model: MorphableModel, target: Path, info: TargetInfo) -> Silhouette:
-    """The outline of a target at rest."""
-    conditioning = CpuConditioning(model, info.size).render(info.resting())
-    *_, image = roll_out(onnx_network(target), [conditioning] * _UNTIL_AT_REST)
-    return Silhouette(image, conditioning, info.resting().camera)
+def _silhouettes(model: MorphableModel, target: Path, info: TargetInfo) -> list[Silhouette]:
+    """The outlines of a target that is at rest but for its yaw, at some between those it was seen at."""
+    renderer, rest, silhouettes = CpuConditioning(model, info.size), info.resting(), []
+    for yaw_deg in np.linspace(info.euler_low_deg[0], info.euler_high_deg[0], _OUTLINES):
+        place = rest.camera.translation
+        camera = ScaledOrthographicCamera.from_euler(np.array([yaw_deg, 0.0, 0.0]), rest.camera.scale, place)
+        conditioning = renderer.render(replace(rest, camera=camera))
+        *_, image = roll_out(onnx_network(target), [conditioning] * _UNTIL_AT_REST)
+        silhouettes.append(Silhouette(image, conditioning, camera))
+    return silhouettes
 
 
 def _portrayed(info: TargetInfo, recognizer: FaceRecognizer) -> np.ndarray | None:

@@ -9,7 +9,7 @@ import numpy as np
 
 from face.landmarks import INNER_LIPS, MOUTH_CORNERS
 from face.morphable import MorphableModel
-from offline.dataset.dataset import part_window
+from offline.dataset.mouth_and_eye_windows import part_window
 from offline.dataset.pixel_error import distances
 from offline.experiments.kept_results import cell
 from offline.experiments.setup import at_takes

@@ -29,7 +29,7 @@ from offline.export.byte_tables import byte_table, face_rows, finer_maps, head_r
 from offline.networks.exported_step import image_bytes
 from offline.networks.head_warp import head_sampling_grid, implied_camera
 from offline.networks.layered_generator import BASES, LayeredGenerator, mix
-from offline.networks.part_window import PartWindow
+from offline.networks.part_corrections import PartWindow
 
 
 class LayeredStep(nn.Module):

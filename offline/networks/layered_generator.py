@@ -15,7 +15,7 @@ from face.compact_constants import CAMERA_PIXELS, FINE_PATCH, HEAD_EXTENT, PARTS
 from offline.networks.blocks import Encoder, ResidualBlock, zeroed
 from offline.networks.head_warp import CAMERA_NUMBERS, face_mask, head_sampling_grid, implied_camera
 from offline.networks.layer_painter import DEPTH_TEXELS, FACE_TEXELS, HEAD_TEXELS, LAYER_CHANNELS, LayerPainter, sample
-from offline.networks.part_window import PartWindow
+from offline.networks.part_corrections import PartWindow
 
 FACE_BASIS_TEXELS, HEAD_BASIS_TEXELS = FACE_TEXELS // 2, HEAD_TEXELS // 2
 BASES = 12  # of either texture

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from offline.dataset.dataset import Window
-from offline.training.crops import Crops, cut
+from offline.dataset.mouth_and_eye_windows import Window
+from offline.training.loss_crops import Crops, cut
 
 STRIDES = (1, 3, 9)  # frames between the three that a dynamics discriminator sees
 _FLOW_SCALE = 20.0  # px of flow that count as 1

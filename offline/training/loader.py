@@ -13,9 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from offline.dataset.dataset import Clip, Dataset
-from offline.training.crops import Crops, draw_crops
 from offline.training.discriminator_inputs import STRIDES
 from offline.training.distributed import Ranks
+from offline.training.loss_crops import Crops, draw_crops
 from offline.training.profiles import Profile, Weights
 
 FramePair = tuple[int, int]  # numbers of a frame and of an earlier one in a sequence

@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from offline.training.crops import Crops
 from offline.training.loader import Batch, FramePair
+from offline.training.loss_crops import Crops
 
 
 @dataclass(frozen=True)

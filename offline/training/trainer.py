@@ -21,13 +21,13 @@ from offline.rollout import roll_out
 from offline.training import checkpoint
 from offline.training.adversarial_losses import adversarial_losses, discriminators_loss
 from offline.training.config import write_config
-from offline.training.crops import cut
 from offline.training.discriminator_inputs import TrainingFrame
 from offline.training.discriminators import Discriminators, Verdict
 from offline.training.distributed import Ranks
 from offline.training.history import History
 from offline.training.initial_weights import learned_weights
 from offline.training.loader import Loader
+from offline.training.loss_crops import cut
 from offline.training.perceptual_loss import Perceptual
 from offline.training.person_textures import PersonTextures
 from offline.training.pixel_losses import gradient_l1, weighted_l1

@@ -5,7 +5,7 @@ import pytest
 from conftest import camera
 
 from face.camera_map import middle_of_face
-from face.smoothing import CameraFilter
+from face.smoothing import CameraFilter, OneEuroFilter
 
 pytestmark = pytest.mark.fast
 NOISE_DEG, NOISE_PX = 0.15, 0.15
@@ -44,3 +44,21 @@ def test_two_frames_of_one_time_are_no_motion(model):
     assert np.allclose(steady.smooth(camera(20), 1.0).rotation, first.rotation)
     steady.reset()
     assert np.allclose(steady.smooth(camera(20), 1.0).rotation, camera(20).rotation)
+
+
+def test_points_are_filtered_as_the_paper_says():
+    """Casiez, Roussel and Vogel 2012, equations 1 to 9, in plain numbers; speed in the thing's own size."""
+    rng = np.random.default_rng(2)
+    frames = np.cumsum(rng.normal(0, 0.5, (12, 30, 2)), axis=0) + rng.uniform(0, 100, (30, 2))
+    one_euro = OneEuroFilter()
+    filtered = [one_euro.smooth(points, k / 25) for k, points in enumerate(frames)]
+
+    def alpha(cut_off_hz):
+        return 1 / (1 + (1 / (2 * np.pi * cut_off_hz)) / 0.04)
+
+    smooth, speed = frames[0], np.zeros((30, 2))
+    for before, now, result in zip(frames, frames[1:], filtered[1:], strict=False):
+        size = (np.ptp(now[:, 0]) + np.ptp(now[:, 1])) / 2
+        speed = speed + alpha(1.0) * ((now - before) / size / 0.04 - speed)
+        smooth = smooth + alpha(0.05 + 300 * np.abs(speed)) * (now - smooth)
+        assert np.allclose(result, smooth)

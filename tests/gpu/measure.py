@@ -22,7 +22,7 @@ from face.errors import UserError
 from face.morphable import MorphableModel
 from face.target import read_info, write_onnx
 from live.generators.tensorrt import TensorRtGenerator
-from live.renderers.cuda import CudaConditioning
+from live.renderers.cuda_launcher import CudaConditioning
 from live.target_loading import load_target
 from offline.rollout import onnx_network, roll_out
 from trt_engines.engines import engine_for

@@ -34,27 +34,36 @@ def film(model):
         return image, conditioning
 
     rest = camera(scale=40, size=SIZE)
-    return np.stack([shown(seen)[0] for seen in cameras]), cameras, Silhouette(*shown(rest), rest)
+    return np.stack([shown(seen)[0] for seen in cameras]), cameras, [Silhouette(*shown(rest), rest)]
 
 
 def test_a_head_that_moves_leaves_the_background_still(film):
-    images, cameras, silhouette = film
-    heads = heads_of(silhouette, cameras)
+    images, cameras, silhouettes = film
+    heads = heads_of(silhouettes, cameras)
     scores = score_background(images, heads)
     assert scores.unstill == 0 and scores.background < 12
     assert 0.1 < (~heads).mean() < 0.5
 
 
 def test_a_blotch_on_the_wall_is_found_in_its_frame(film):
-    images, cameras, silhouette = film
+    images, cameras, silhouettes = film
     spoilt = images.copy()
     spoilt[7, 4:12, 4:12] = 120
-    scores = score_background(spoilt, heads_of(silhouette, cameras))
+    scores = score_background(spoilt, heads_of(silhouettes, cameras))
     assert scores.unstill == 1 and scores.background == pytest.approx(80, abs=6)
 
 
 def test_the_head_itself_may_change(film):
-    images, cameras, silhouette = film
+    images, cameras, silhouettes = film
     changed = images.copy()
     changed[:, 50:70, 55:75] = np.random.default_rng(1).integers(0, 255, (len(images), 20, 20, 3))
-    assert score_background(changed, heads_of(silhouette, cameras)).unstill == 0
+    assert score_background(changed, heads_of(silhouettes, cameras)).unstill == 0
+
+
+def test_the_outline_of_the_nearest_yaw_counts(film):
+    _, cameras, (rest,) = film
+    empty = np.zeros((SIZE, SIZE, 3), np.uint8)
+    turned = Silhouette.__new__(Silhouette)
+    turned.yaw_deg, turned.at = 30.0, lambda camera: empty[..., 0] > 0
+    heads = heads_of([rest, turned], cameras)
+    assert [head.any() for head in heads] == [seen.euler_deg[0] < 15 for seen in cameras]

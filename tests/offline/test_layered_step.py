@@ -21,7 +21,7 @@ from offline.export.onnx_step import export_onnx, to_onnx
 from offline.networks.exported_step import ExportedStep, torch_network
 from offline.networks.head_warp import implied_camera
 from offline.networks.layered_generator import LayeredGenerator
-from offline.networks.part_window import PartWindow
+from offline.networks.part_corrections import PartWindow
 from offline.rollout import onnx_network, roll_out
 from trt_engines.graph import Precision, for_tensorrt
 

@@ -10,13 +10,14 @@ import torch
 from torch import nn
 
 from face.recurrence import INPUTS
-from offline.dataset.dataset import Dataset, part_window
+from offline.dataset.dataset import Dataset
+from offline.dataset.mouth_and_eye_windows import part_window
 from offline.networks.exported_step import ExportedStep
 from offline.networks.paper_generator import PaperGenerator
-from offline.training.crops import Crops
 from offline.training.discriminator_inputs import Motion, TrainingFrame
 from offline.training.discriminators import Discriminators
 from offline.training.history import History
+from offline.training.loss_crops import Crops
 from offline.training.perceptual_loss import PyramidDistance, Vgg19Perceptual
 from offline.training.profiles import PAPER, Phase, Weights
 from offline.training.trainer import Trainer

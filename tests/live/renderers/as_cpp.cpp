@@ -1,4 +1,4 @@
-// Compiles live/renderers/kernels.cu as C++: threads run one after the other, atomics are plain operations.
+// Compiles live/renderers/conditioning_kernels.cu as C++: threads run one after the other, atomics are plain operations.
 #include <algorithm>
 #include <cmath>
 #include <cstring>
@@ -23,7 +23,7 @@ static unsigned long long atomicMax(unsigned long long* at, unsigned long long v
     return before;
 }
 
-#include "../../../live/renderers/kernels.cu"
+#include "../../../live/renderers/conditioning_kernels.cu"
 
 template <typename... Arguments, typename... Given>
 static void launch(int threads, void (*kernel)(Arguments...), Given... given) {

@@ -100,6 +100,6 @@ def test_the_record_has_the_size_of_the_struct():
 @pytest.mark.parametrize("architecture", [75, 80, 86, 89, 90, 100, 120])
 def test_the_kernels_compile_for_every_gpu(architecture):
     pytest.importorskip("cuda.bindings", reason="cuda-bindings is not installed (extra gpu-rtx)")
-    from live.renderers.cuda import compile_kernels
+    from live.renderers.cuda_launcher import compile_kernels
 
     assert compile_kernels(architecture).startswith(b"\x7fELF")

@@ -62,7 +62,8 @@ def test_the_mark_is_faint(clean):
     watermark = Watermark("0123456789")
     assert min(psnr(watermark.apply(image), image) for image in clean) >= 42
     noise = np.random.default_rng(0).integers(0, 256, (SIZE, SIZE, 3)).astype(np.uint8)
-    assert psnr(watermark.apply(noise), noise) >= 42  # the strongest there is
+    assert psnr(Watermark("0123456789").apply(noise), noise) >= 42  # the strongest there is
+    assert min(psnr(watermark.apply(image), image) for image in [noise] * 5 + clean[:4]) >= 42  # of what came before
 
 
 def test_the_image_itself_is_left_alone(clean):

@@ -8,7 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from offline.dataset.dataset import Clip, Window, part_window
+from offline.dataset.dataset import Clip
+from offline.dataset.mouth_and_eye_windows import Window, part_window
 
 WHOLE: Window = (slice(None), slice(None))
 

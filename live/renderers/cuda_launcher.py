@@ -1,4 +1,4 @@
-"""NMFC and gaze image on the GPU: ``kernels.cu``, the same maths as ``face.conditioning.CpuConditioning``."""
+"""Launches ``conditioning_kernels.cu``: NMFC and gaze image on the GPU, the maths of ``CpuConditioning``."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from face.per_identity_cache import OncePerPerson
 from live.renderers.packing import FACE, OUTLINES, FaceMesh
 from trt_engines.gpu import Gpu
 
-_SOURCE = Path(__file__).with_name("kernels.cu")
+_SOURCE = Path(__file__).with_name("conditioning_kernels.cu")
 _BLOCK = 256  # threads
 _KEY_BYTES = 8
 

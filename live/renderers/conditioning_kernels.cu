@@ -1,8 +1,9 @@
 // NMFC and gaze image on the GPU: the maths of face/raster.py, face/nmfc.py, face/mouth_image.py
 // and face/gaze_image.py.
 //
-// NVRTC compiles this for the GPU at hand when the program starts (live/renderers/cuda.py), without fusing multiply and
-// add, so that an edge function rounds as it does on the CPU. tests/live/renderers compiles the same file with g++.
+// NVRTC compiles this for the GPU at hand when the program starts (live/renderers/cuda_launcher.py), without fusing
+// multiply and add, so that an edge function rounds as it does on the CPU. tests/live/renderers compiles the same file
+// with g++.
 //
 // A pixel's key holds depth in its upper 32 bits and the complement of the triangle's index in its lower: the greatest
 // key is the nearest triangle, and of equally near ones the one with the lowest index, whichever thread comes first.
@@ -18,7 +19,7 @@ constexpr int CHANNELS = 6;
 
 using Key = unsigned long long;
 
-// One frame's face, as live/renderers/cuda.py packs it.
+// One frame's face, as live/renderers/packing.py packs it.
 struct Face {
     float expression[EXPRESSION_SIZE];
     float rotation[9];     // rows: model frame to camera frame
