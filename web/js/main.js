@@ -59,7 +59,7 @@ function showMessage(message) {
   element('role', HTMLElement).hidden = !viewing;
   settings.allow(allowed);
   camera.allow(allowed);
-  camera.shown(message.publisher);
+  camera.shown(message.publisher, message.frames.skipped);
   if (message.target) gallery.show(message.target);
   recording.allow(allowed);
   recording.show(message.recording);

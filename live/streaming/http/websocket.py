@@ -75,7 +75,7 @@ def status(
         "source": pipeline.source_name,
         "publisher": pipeline.guest,
         "fps": round(pipeline.metrics.rate(), 1),
-        "frames": {"in": counts.get("in", 0), "out": counts.get("out", 0), "dropped": pipeline.dropped()},
+        "frames": {n: counts.get(n, 0) for n in ("in", "out", "skipped")} | {"dropped": pipeline.dropped()},
         "ms": {n: [round(a, 1), round(b, 1)] for n, (a, b) in pipeline.metrics.percentiles().items()},
         "latency_ms": None if latency_s is None else round(latency_s * 1000, 1),
         "sound_ahead_ms": session.sound.ahead_ms,
