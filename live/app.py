@@ -242,7 +242,7 @@ def prepare(
     warm_up(pipeline, ended, lambda part: tell(words, 0.3 + 0.6 * part))
     if path.name == PREVIEW:
         closing.enter_context(FollowedTarget(path, lambda: load_target(path, pipeline.model, gpu), pipeline.show))
-    return pipeline, Gallery(pipeline.model, TARGET_FOLDERS, path, gpu=gpu, size=pipeline.target.size)
+    return pipeline, Gallery(pipeline.model, TARGET_FOLDERS, path, gpu=gpu)
 
 
 def run(options: Options) -> None:

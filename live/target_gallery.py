@@ -37,14 +37,10 @@ class Gallery:
         folders: hold target files; of two with one name the first is shown.
         others: further target files, e.g. the one given on the command line.
         gpu: where they are to run; ``None`` for the CPU. An attribute too.
-        size: of the images, px, where a target has several; by default its largest.
     """
 
-    def __init__(
-        self, model: MorphableModel, folders: Sequence[Path], *others: Path, gpu: Gpu | None = None,
-        size: int | None = None,
-    ) -> None:  # fmt: skip
-        self._model, self.gpu, self._size = model, gpu, size
+    def __init__(self, model: MorphableModel, folders: Sequence[Path], *others: Path, gpu: Gpu | None = None) -> None:
+        self._model, self.gpu = model, gpu
         self._entries: dict[str, Entry] = {}
         for path in [*others, *(path for folder in folders for path in list_targets(folder))]:
             try:
@@ -64,7 +60,7 @@ class Gallery:
                 logger.warning("several targets are called %s: they are listed as %s.", title, " and ".join(names))
 
     def describe(self) -> list[dict[str, object]]:
-        """For the page: name, title, provenance, consent record, and whether there is a portrait."""
+        """For the page: name, title, provenance, consent record, whether there is a portrait, and sizes in px."""
         return [
             {
                 "name": name,
@@ -72,6 +68,7 @@ class Gallery:
                 "provenance": e.info.provenance,
                 "consent": None if e.info.consent is None else asdict(e.info.consent),
                 "portrait": bool(e.info.portrait),
+                "sizes": sizes_on(e.info, self.gpu),
             }  # fmt: skip
             for name, e in self._entries.items()
         ]
@@ -81,8 +78,12 @@ class Gallery:
         entry = self._entries.get(name)
         return base64.b64decode(entry.info.portrait) if entry is not None and entry.info.portrait else None
 
-    def load(self, name: str) -> LoadedTarget:
+    def load(self, name: str, size: int | None = None) -> LoadedTarget:
         """A target's parts, ready to be shown; takes a fraction of a second.
+
+        Args:
+            name: of the target.
+            size: of its images, px; the nearest that there is; by default the largest.
 
         Raises:
             UserError: there is no such target, or it cannot be loaded.
@@ -91,5 +92,5 @@ class Gallery:
         if entry is None:
             raise UserError(f"There is no target of that name: choose {' or '.join(self._entries)}.")
         sizes = sizes_on(entry.info, self.gpu)
-        size = self._size if self._size in sizes else None
-        return load_target(entry.path, self._model, self.gpu, size)
+        nearest = sizes[-1] if size is None else min(sizes, key=lambda one: abs(one - size))
+        return load_target(entry.path, self._model, self.gpu, nearest)

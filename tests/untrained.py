@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import torch
 from torch import Tensor, nn
+
+from face.target import TargetInfo, write_onnx
+from face.target_sizes import join_sizes
+from offline.export.onnx_step import export_onnx
+from offline.networks.compact_generator import CompactGenerator
 
 
 @torch.no_grad()
@@ -17,3 +24,12 @@ def give_layers(made: nn.Module, chance: torch.Generator) -> None:
         rough = torch.rand(1, layer.shape[1], *(n // 32 for n in layer.shape[2:]), generator=chance) * 2 - 1
         layer.copy_(nn.functional.interpolate(rough, layer.shape[2:], mode="bilinear"))
     made.head[:, 3] += 2
+
+
+def write_two_sizes(path: Path, info: TargetInfo) -> None:
+    """A target file of an untrained network of 128 and 64 px; ``info`` is that of 64 px."""
+    generator = CompactGenerator(128, widths=(8, 12, 16), fine=8, trunk=64)
+    generator.camera_mean += 0.01  # the exporter stores equal tensors once
+    largest = export_onnx(generator, 128)
+    join_sizes(largest, {64: export_onnx(generator.at_trunk(), 64)})
+    write_onnx(path, largest, info.at(128))

@@ -38,7 +38,7 @@ class CompactGenerator(LayerPainter):
     trunk's size, by a first and a last convolution of their own.
 
     Args:
-        size: height and width of the image, a multiple of 16.
+        size: height and width of the image; the trunk's are multiples of 16.
         widths: channels at a quarter, an eighth and a sixteenth of the trunk.
         fine: channels at half the trunk.
         trunk: height and width of what the features are of: ``size`` or half of it; by default half from 512 px on.

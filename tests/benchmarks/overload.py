@@ -2,8 +2,9 @@
 
     PYTHONPATH=tests python -m benchmarks.overload [--size 1920x1080] [--rate 60] [--seconds 60]
 
-Another process publishes the demo clip, enlarged and encoded beforehand, by WHIP. Printed is the time from a frame's
-arrival to its encoded image, and the frames per second, for every ten seconds.
+Another process publishes the demo clip, enlarged and encoded beforehand, by WHIP; so it cannot send less when told to.
+Printed is the time from a frame's arrival to its encoded image, and the frames per second that were generated and that
+were skipped, for every ten seconds.
 """
 
 from __future__ import annotations
@@ -97,13 +98,14 @@ def main() -> int:
             if second >= arguments.seconds:
                 break
             loop.metrics.clear()
-            made = loop.metrics.counts()["out"]
+            before = loop.metrics.counts()
             time.sleep(_WINDOW_S)
             median, slow = loop.metrics.percentiles()["capture to encoded"]
-            rate = (loop.metrics.counts()["out"] - made) / _WINDOW_S
+            after = loop.metrics.counts()
+            made, skipped = ((after.get(n, 0) - before.get(n, 0)) / _WINDOW_S for n in ("out", "skipped"))
             print(
                 f"{arguments.size} at {arguments.rate}: from {second} s on {median:.0f} ms "
-                f"(95th percentile {slow:.0f}), {rate:.1f} frames a second",
+                f"(95th percentile {slow:.0f}), {made:.1f} frames a second, {skipped:.1f} skipped",
                 flush=True,
             )
         publisher.terminate()

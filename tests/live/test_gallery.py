@@ -14,6 +14,7 @@ import pytest
 import websockets
 from live_parts import ListSource, NmfcGenerator, pipeline
 from live_serving import serving
+from untrained import write_two_sizes
 
 from face.conditioning import CpuConditioning
 from face.errors import UserError
@@ -140,3 +141,13 @@ def test_the_target_changes_by_a_command(model, module_target, folder):
         assert httpx.get(f"{address}/targets/anna.jpg").content == b"jpeg"
         assert httpx.get(f"{address}/targets/nobody.jpg").status_code == 404
     assert loop.error is None
+
+
+def test_a_target_of_two_sizes_is_shown_at_the_one_asked_for(model, module_target, tmp_path):
+    write_two_sizes(tmp_path / "carla.onnx", replace(module_target, name="carla", other_sizes=[128]))
+    gallery = Gallery(model, [tmp_path])
+    assert [one["sizes"] for one in gallery.describe()] == [[64, 128]]
+    for asked, given in ((None, 128), (64, 64), (100, 128), (9, 64)):
+        loaded = gallery.load("carla", asked)
+        image = loaded.generator.step(loaded.renderer.render(loaded.info.resting()))
+        assert loaded.info.size == given and image.shape == (given, given, 3)

@@ -72,8 +72,12 @@ export class CameraCard {
     say(element('preview-caption', HTMLElement), calibrates ? `Fill the outline: ${left} s` : 'Only you see this');
   }
 
-  /** @param {string | null | undefined} publisher ETag of the camera that the server shows */
-  shown(publisher) {
+  /**
+   * @param {string | null | undefined} publisher ETag of the camera that the server shows
+   * @param {number} skipped frames that it could not decode in time, since its start
+   */
+  shown(publisher, skipped) {
+    if (publisher && publisher === this.#publisher.tag) this.#publisher.adapt(skipped);
     if (publisher === undefined || publisher === this.#publisher.tag || !this.#publisher.tag) {
       this.#placeAt = performance.now();
     } else if (performance.now() - this.#placeAt > LOST_MS) {

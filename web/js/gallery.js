@@ -6,7 +6,7 @@ import { element, say } from './elements.js';
 const ECHO_MS = 3000; // loading another target takes a moment
 const AGAIN_MS = 5000; // between attempts at a list that could not be had
 
-/** @typedef {import('./messages.js').Target & {portrait: boolean}} Entry */
+/** @typedef {import('./messages.js').Target & {portrait: boolean, sizes: number[]}} Entry */
 
 /**
  * A target's consent record in words; of targets from before there was one, the provenance.
@@ -29,19 +29,29 @@ export function consentRows({ provenance, consent }) {
 export class Gallery {
   #box = element('gallery', HTMLFieldSetElement);
   #sheet = element('about', HTMLDialogElement);
+  #size = element('size', HTMLSelectElement);
   /** @type {Map<string, string>} addresses of portraits, by name */
   #portraits = new Map();
+  /** @type {Map<string, number[]>} px, by name */
+  #sizes = new Map();
   #chosenAt = -Infinity;
   #askAt = 0; // when to ask for the list; never again once it is here
   /** @type {import('./messages.js').Target | null} */
   #target = null;
 
-  /** @param {(name: string) => void} chosen */
-  constructor(chosen) {
+  /**
+   * @param {(name: string) => void} chosen
+   * @param {(size: number) => void} resized
+   */
+  constructor(chosen, resized) {
     this.#box.addEventListener('change', ({ target }) => {
       if (!(target instanceof HTMLInputElement)) return;
       this.#chosenAt = performance.now();
       chosen(target.value);
+    });
+    this.#size.addEventListener('change', () => {
+      this.#chosenAt = performance.now();
+      resized(Number(this.#size.value));
     });
     element('about-open', HTMLButtonElement).addEventListener('click', () => this.#sheet.showModal());
   }
@@ -54,7 +64,19 @@ export class Gallery {
     say(element('target', HTMLElement), target.title);
     this.#describe();
     const input = [...this.#box.querySelectorAll('input')].find(({ value }) => value === target.name);
-    if (input && performance.now() - this.#chosenAt > ECHO_MS) input.checked = true;
+    if (performance.now() - this.#chosenAt <= ECHO_MS) return;
+    if (input) input.checked = true;
+    this.#showSizes(target);
+  }
+
+  /** @param {import('./messages.js').Target} target */
+  #showSizes({ name, size }) {
+    const sizes = this.#sizes.get(name) ?? [];
+    element('size-row', HTMLElement).hidden = sizes.length < 2;
+    if ([...this.#size.options].map(({ value }) => value).join() !== sizes.join()) {
+      this.#size.replaceChildren(...sizes.map((px) => new Option(`${px} × ${px}`, String(px))));
+    }
+    this.#size.value = String(size);
   }
 
   #describe() {
@@ -85,6 +107,7 @@ export class Gallery {
     this.#askAt = Infinity;
     /** @type {Entry[]} */
     const targets = await reply.json();
+    this.#sizes = new Map(targets.map(({ name, sizes }) => [name, sizes]));
     const cards = await Promise.all(targets.map((target) => this.#card(target)));
     this.#box.replaceChildren(...this.#box.querySelectorAll('legend'), ...cards);
     this.#box.hidden = targets.length < 2;

@@ -28,7 +28,7 @@ const status = new Status(showMessage, showTiles, () => watch());
 const send = (/** @type {Record<string, unknown>} */ command) => {
   say(element('refusal', HTMLElement), status.send(command) ? '' : 'The server does not answer: nothing was changed.');
 };
-const gallery = new Gallery((name) => send({ target: name, ...SettingsForm.kept(name) }));
+const gallery = new Gallery((name) => send({ target: name, ...SettingsForm.kept(name) }), (size) => send({ size }));
 const settings = new SettingsForm(send);
 const recording = new Recording(send);
 const camera = new CameraCard(watch, (active) => stage.showSource(active));
@@ -59,7 +59,7 @@ function showMessage(message) {
   element('role', HTMLElement).hidden = !viewing;
   settings.allow(allowed);
   camera.allow(allowed);
-  camera.shown(message.publisher);
+  camera.shown(message.publisher, message.frames.skipped);
   if (message.target) gallery.show(message.target);
   recording.allow(allowed);
   recording.show(message.recording);

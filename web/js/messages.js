@@ -26,6 +26,7 @@
  * @property {string} title
  * @property {string} provenance on what ground the likeness is used
  * @property {Consent | null} [consent]
+ * @property {number} [size] of the images, px
  */
 
 /**
@@ -56,7 +57,7 @@
  * @property {string | null} source
  * @property {string | null} [publisher] ETag of the WHIP resource that is shown
  * @property {number} fps
- * @property {{in: number, out: number, dropped: number}} frames
+ * @property {{in: number, out: number, dropped: number, skipped: number}} frames
  * @property {Record<string, [number, number]>} ms of each stage, median and 95th percentile
  * @property {number | null} latency_ms
  * @property {number | null} sound_ahead_ms

@@ -5,6 +5,10 @@ import { Refused, hangUp, negotiate, prepare } from './exchange.js';
 const RETRY_MS = [500, 1000, 2000, 4000];
 const GRACE_MS = 1500; // in which a broken path may mend by itself
 const PATH_MS = 10_000; // in which a path to the server is found, or none is
+const SMALLER_MS = 1000; // after the image was made smaller: what that does shows by then
+const LARGER_MS = 10_000; // without a skipped frame
+const STEP = 1.5;
+const SMALLEST = 3; // a face is still tracked at a third of the usual size
 const BROKEN = 'The connection of your camera broke off; trying again.';
 const NO_PATH = 'Your camera does not get through to the server: a firewall? Still trying.';
 
@@ -12,6 +16,9 @@ export class Publisher {
   #attempt = 0;
   #failures = 0;
   #resource = '';
+  #scale = 1; // by which the image is made smaller
+  #scaledAt = 0;
+  #skipped = Infinity; // frames, when the server last said; not known yet
   #timer = 0;
   /** @type {RTCPeerConnection | null} */
   #connection = null;
@@ -53,6 +60,25 @@ export class Publisher {
     this.#tracks[kind] = track;
     const transceiver = this.#connection?.getTransceivers().find(({ receiver }) => receiver.track.kind === kind);
     await transceiver?.sender.replaceTrack(track);
+  }
+
+  /**
+   * Send a smaller image while the server cannot decode all that comes, and slowly a larger one after.
+   * @param {number} skipped frames that it did not decode, since its start
+   */
+  adapt(skipped) {
+    const behind = skipped > this.#skipped;
+    this.#skipped = skipped;
+    const now = performance.now();
+    if (now - this.#scaledAt < (behind ? SMALLER_MS : LARGER_MS)) return;
+    this.#scaledAt = now;
+    const scale = Math.min(SMALLEST, Math.max(1, this.#scale * (behind ? STEP : 1 / STEP)));
+    const sender = this.#connection?.getSenders()[0]; // video's, which was added first
+    if (!sender || scale === this.#scale) return;
+    this.#scale = scale;
+    const parameters = sender.getParameters();
+    parameters.encodings[0].scaleResolutionDownBy = scale;
+    sender.setParameters(parameters).catch(() => {}); // the connection ended meanwhile
   }
 
   /** Connect anew, as long as it takes. */
@@ -109,6 +135,8 @@ export class Publisher {
     this.#attempt++;
     hangUp(this.#resource);
     this.#resource = this.tag = '';
+    this.#scale = 1;
+    this.#skipped = Infinity;
     this.#connection?.close();
     this.#connection = null;
   }

@@ -68,7 +68,7 @@ export class SettingsForm {
 
   /** @param {boolean} allowed whether this page may change anything */
   allow(allowed) {
-    for (const control of this.#form.querySelectorAll('fieldset, input, button')) {
+    for (const control of this.#form.querySelectorAll('fieldset, input, select, button')) {
       if ('disabled' in control) control.disabled = !allowed;
     }
   }

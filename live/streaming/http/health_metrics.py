@@ -41,6 +41,8 @@ class _LoopCollector(Collector):
         yield CounterMetricFamily(f"{_PREFIX}_frames_in", "Frames from the source", counts.get("in", 0))
         yield CounterMetricFamily(f"{_PREFIX}_frames_out", "Frames generated", counts.get("out", 0))
         yield CounterMetricFamily(f"{_PREFIX}_frames_dropped", "Frames replaced by newer ones", pipeline.dropped())
+        skipped = counts.get("skipped", 0)
+        yield CounterMetricFamily(f"{_PREFIX}_frames_skipped", "Frames of publishers that were not decoded", skipped)
         yield CounterMetricFamily(f"{_PREFIX}_encoded_bytes", "Bytes of encoded video", counts.get("bytes", 0))
         gpu = self._gpu()
         if gpu is not None:

@@ -26,7 +26,7 @@ class Preparation:
         return {
             "type": "status", "state": "getting ready", "detail": self.detail, "progress": round(self.progress, 2),
             "match": None, "role": role, "target": None, "watermark": None, "source": None, "publisher": None,
-            "fps": 0.0, "frames": {"in": 0, "out": 0, "dropped": 0}, "ms": {}, "latency_ms": None,
+            "fps": 0.0, "frames": {"in": 0, "out": 0, "dropped": 0, "skipped": 0}, "ms": {}, "latency_ms": None,
             "sound_ahead_ms": None, "viewers": 0, "recording": None, "settings": None,
         }  # fmt: skip
 

@@ -69,12 +69,13 @@ def status(
             "title": target.title,
             "provenance": target.provenance,
             "consent": None if target.consent is None else asdict(target.consent),
+            "size": target.size,
         },
         "watermark": pipeline.marking.session_id,
         "source": pipeline.source_name,
         "publisher": pipeline.guest,
         "fps": round(pipeline.metrics.rate(), 1),
-        "frames": {"in": counts.get("in", 0), "out": counts.get("out", 0), "dropped": pipeline.dropped()},
+        "frames": {n: counts.get(n, 0) for n in ("in", "out", "skipped")} | {"dropped": pipeline.dropped()},
         "ms": {n: [round(a, 1), round(b, 1)] for n, (a, b) in pipeline.metrics.percentiles().items()},
         "latency_ms": None if latency_s is None else round(latency_s * 1000, 1),
         "sound_ahead_ms": session.sound.ahead_ms,
@@ -200,14 +201,19 @@ class Control:
                 raise Refused("The source was re-calibrated just now: wait a moment.")
             if name == "record":
                 await self._record(session, value)
-            elif name != "target":
-                apply_setting(pipeline, name, value)
-            elif isinstance(value, str):
-                async with self._loading:  # one at a time: each takes a CPU for a moment
-                    if value != pipeline.target.name:
-                        pipeline.show(await asyncio.to_thread(self._gallery().load, value))
+            elif name == "target":
+                if not isinstance(value, str):
+                    raise ValueError("a target is chosen by its name")
+                await self._show(pipeline, value, pipeline.target.size)
+            elif name == "size" and type(value) is int:
+                await self._show(pipeline, pipeline.target.name, value)
             else:
-                raise ValueError("a target is chosen by its name")
+                apply_setting(pipeline, name, value)
+
+    async def _show(self, pipeline: Pipeline, name: str, size: int) -> None:
+        async with self._loading:  # one at a time: each takes a CPU for a moment
+            if (name, size) != (pipeline.target.name, pipeline.target.size):
+                pipeline.show(await asyncio.to_thread(self._gallery().load, name, size))
 
     async def _record(self, session: Session, value: object) -> None:
         if value is True:

@@ -26,10 +26,14 @@ def on_keyframe_request(sender: RTCRtpSender, request: Callable[[], None]) -> No
     sender._send_keyframe = request
 
 
-def skip_when_behind(receiver: RTCRtpReceiver) -> dict[int, float]:
+def skip_when_behind(receiver: RTCRtpReceiver, on_skip: Callable[[], None]) -> dict[int, float]:
     """Skip encoded frames of a camera that sends more than can be decoded, up to a key frame, which is asked for.
 
     aiortc's decoder has a queue without bound: frames would come later and later.
+
+    Args:
+        receiver: of the camera.
+        on_skip: called with each frame that is skipped.
 
     Returns:
         when the last frames arrived, seconds on the monotonic clock, by their ``pts``.
@@ -45,6 +49,7 @@ def skip_when_behind(receiver: RTCRtpReceiver) -> dict[int, float]:
             if skipped % _ASK_EVERY == 0:
                 receiver._RTCRtpReceiver__decoder_error.set()  # as after a loss: with the next packet it asks
             skipped += 1
+            on_skip()
             return
         skipped = 0
         if task is not None:

@@ -10,12 +10,13 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from aiortc import MediaStreamTrack, RTCConfiguration, RTCPeerConnection, RTCSessionDescription
+from aiortc import MediaStreamTrack, RTCConfiguration, RTCPeerConnection, RTCRtpReceiver, RTCSessionDescription
 
 from live.mailbox import Closed
 from live.pipeline import State
 from live.streaming.session import NoRoom, Session, Sessions
 from live.streaming.webrtc import aiortc_patches, keyframe_requests
+from live.streaming.webrtc.bitrate_limit import limit_while_skipping
 from live.streaming.webrtc.h264_formats import as_known, as_offered
 from live.streaming.webrtc.ice import Fragment, IceServer
 from live.streaming.webrtc.offer import (
@@ -153,7 +154,7 @@ class Peers:
             answer = await self._answer(peer)
             aiortc_patches.be_patient(peer.connection)
             aiortc_patches.emit_on_marker(tracks["video"].receiver)
-            arrivals = keyframe_requests.skip_when_behind(tracks["video"].receiver)
+            arrivals = self._keep_up(session, tracks["video"].receiver)
             self._spawn(self._receive_frames(peer, tracks["video"].receiver.track, arrivals))
             if "audio" in tracks:
                 aiortc_patches.hasten_sound(tracks["audio"].receiver)
@@ -252,6 +253,17 @@ class Peers:
         except Exception as error:
             raise BadOffer(f"The offer cannot be answered: {error!r}") from None
         return peer.connection.localDescription.sdp
+
+    @staticmethod
+    def _keep_up(session: Session, receiver: RTCRtpReceiver) -> dict[int, float]:
+        """Skip frames that cannot be decoded in time, and tell the publisher: when the last ones arrived."""
+        limit = limit_while_skipping(receiver)
+
+        def skipped() -> None:
+            limit()
+            session.pipeline.metrics.count("skipped")
+
+        return keyframe_requests.skip_when_behind(receiver, skipped)
 
     def _check_free(self, session: Session) -> None:
         """Whether a session has room for a publisher: it has none, or one that has been silent.

@@ -153,7 +153,7 @@ def test_a_viewer_without_opus_gets_no_sound_rather_than_noise(model, target_inf
     [("video/VP8", b"\x10\0", b"\x11\0"), ("video/H264", b"\0\0\0\1\x67\0\0\0\1\x65x", b"\0\0\0\1\x41x")],
 )
 def test_frames_that_cannot_be_decoded_in_time_are_skipped_up_to_a_key_frame(mime, key, delta):
-    asked = []
+    asked, skipped = [], []
 
     class Error:
         @staticmethod
@@ -166,11 +166,12 @@ def test_frames_that_cannot_be_decoded_in_time_are_skipped_up_to_a_key_frame(mim
 
     receiver = Receiver()
     waiting = receiver._RTCRtpReceiver__decoder_queue
-    arrivals = keyframe_requests.skip_when_behind(receiver)
+    arrivals = keyframe_requests.skip_when_behind(receiver, lambda: skipped.append(1))
     codec = RTCRtpCodecParameters(mimeType=mime, clockRate=90_000, payloadType=96)
     for number in range(100):
         waiting.put((codec, JitterFrame(delta, number)))
     assert waiting.qsize() == 8 and len(asked) == 4  # again every 30 frames
+    assert len(skipped) == 92
     while not waiting.empty():
         waiting.get()
     waiting.put((codec, JitterFrame(delta, 100)))

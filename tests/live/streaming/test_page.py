@@ -12,7 +12,9 @@ import pytest
 from benchmarks.sync import film as flash_and_beep
 from browser import fake_camera, opened, received, until
 from conftest import real_clip
+from live_parts import pipeline
 from live_serving import serving
+from untrained import write_two_sizes
 
 from face.fit_per_frame import OnlineFitter
 from face.landmarks import EYE_CORNERS
@@ -20,7 +22,7 @@ from face.target import write_onnx
 from face.tracking import FaceTracker
 from live.app import build_pipeline
 from live.frames import Generated
-from live.sources.video_file import DEMO_CLIP
+from live.sources.video_file import DEMO_CLIP, FileSource
 from live.streaming.http.access import Tokens
 from live.streaming.http.server import ServerSettings
 from live.streaming.media.audio_relay import SoundRelay
@@ -157,6 +159,22 @@ def test_another_person_is_chosen_from_the_gallery(chromium, model, module_targe
         page.locator("#consent", has_text="an invented person").wait_for()
         page.get_by_role("button", name="Close").click()
         until(page, "document.querySelector('#gallery label:last-of-type img').naturalWidth === 16")
+    assert loop.error is None
+
+
+def test_the_size_is_chosen_where_the_target_has_two(chromium, model, module_target, tmp_path):
+    path = tmp_path / "carla.onnx"
+    write_two_sizes(path, replace(module_target, name="carla", title="Carla", other_sizes=[128]))
+    loop = pipeline(model, module_target, FileSource(DEMO_CLIP, paced=True, loop=True), drop=True)
+    gallery = Gallery(model, [tmp_path])
+    loop.show(gallery.load("carla"))
+    with serving(loop, gallery=gallery) as address, opened(chromium, address) as page:
+        until(page, "document.getElementById('video').videoWidth === 128")
+        size = page.get_by_label("Size")
+        until(page, "document.getElementById('size').value === '128'")
+        size.select_option("64 × 64")
+        until(page, "document.getElementById('video').videoWidth === 64")
+        assert size.input_value() == "64" and loop.target.size == 64
     assert loop.error is None
 
 
