@@ -10,7 +10,7 @@ from onnx import TensorProto, helper
 from face.errors import UserError
 from face.parameters import EXPRESSION_SIZE
 from face.target import read_any_info, read_info, write_engine, write_onnx
-from offline.export import remodel as export
+from offline.export import newer_model as export
 
 pytestmark = pytest.mark.fast
 
