@@ -23,7 +23,7 @@ from offline.export.onnx_step import export_onnx
 from offline.export.options import TargetLabels
 from offline.export.target_info import describe
 from offline.networks.exported_step import ExportedStep, image_bytes
-from offline.training import loop, perceptual
+from offline.training import loop, perceptual_loss
 from offline.training import trainer as trainer_module
 from offline.training.config import read_config
 from offline.training.distributed import Ranks
@@ -82,7 +82,7 @@ def test_a_run_keeps_its_perceptual_loss(dataset_folder, model, tmp_path, monkey
 
 def test_the_runs_own_config_says_what_it_was_begun_with(dataset_folder, model, tmp_path, monkeypatch):
     """An edited configuration that leaves the perceptual loss out names the profile's, which the run never had."""
-    monkeypatch.setattr(perceptual, "fetch_weights", lambda _: pytest.fail("VGG19 is asked for"))
+    monkeypatch.setattr(perceptual_loss, "fetch_weights", lambda _: pytest.fail("VGG19 is asked for"))
     dataset, run = Dataset(dataset_folder, model), tmp_path / "run"
     short = profile(COMPACT, (9, 2, Weights(l1=1.0, perceptual=0.1)))
     Trainer([dataset], run, short, PyramidDistance()).save()

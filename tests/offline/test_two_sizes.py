@@ -17,11 +17,13 @@ from face.recurrence import Recurrence
 from face.target import read_info
 from face.target_sizes import network_of_size
 from live import size_choice
+from live.generators.cpu_compositing import halved
 from live.generators.cpu_int8 import CpuInt8Generator
 from live.size_choice import load_at
 from live.target_loading import load_target
 from offline.dataset.dataset import Dataset
 from offline.dataset.half_size import HalfSize
+from offline.export.byte_layers import smaller
 from offline.export.cpu_step import CpuStep
 from offline.export.options import TargetLabels
 from offline.export.target_export import export
@@ -105,6 +107,12 @@ def test_half_the_size_is_the_same_takes(dataset):
     clip = half.sequence(2, 5, half.train[0][0])
     assert clip.frames.shape == (3, 64, 64, 3) and clip.weights.shape == (3, 64, 64)
     assert half.flow(clip, 1, 0, FlowKind.DIS).shape == (64, 64, 2)
+
+
+def test_live_averages_images_down_as_the_exported_step_does():
+    image = np.random.default_rng(0).integers(0, 256, (8, 12, 6), dtype=np.uint8)
+    assert np.array_equal(halved(image), smaller(torch.from_numpy(image), 2).numpy())
+    assert np.abs(halved(image) - image.reshape(4, 2, 6, 2, 6).mean((1, 3))).max() <= 0.5
 
 
 @torch.no_grad()
