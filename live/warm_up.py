@@ -1,4 +1,4 @@
-"""One frame's way through the loop before anyone watches."""
+"""Some frames' way through the loop before anyone watches."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from live.sources.video_file import DEMO_CLIP, FileSource
 from live.streaming.media.rgb_to_yuv import yuv_frame
 
 _STAGES = 4  # track, fit, render, generate
+_FRAMES = 2  # filters do nothing before the second
 
 
 def warm_up(pipeline: Pipeline, ended: threading.Event, tell: Callable[[float], None] = lambda _: None) -> None:
@@ -27,11 +28,14 @@ def warm_up(pipeline: Pipeline, ended: threading.Event, tell: Callable[[float], 
     Raises:
         UserError, StageError: a stage failed.
     """
-    done = threading.Event()
+    done, left = threading.Event(), _FRAMES
 
     def check(generated: Generated) -> None:
+        nonlocal left
         yuv_frame(generated.image)
-        done.set()
+        left -= 1
+        if left == 0:
+            done.set()
 
     source = FileSource(DEMO_CLIP, loop=False, paced=False)
     trial = Pipeline(pipeline.model, pipeline.loaded.clone(), source, drop=False, alone=False)
