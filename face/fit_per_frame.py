@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
-from numba import njit
 
 from face.fit_joint_identity import solve_identity, without_expression
-from face.fitting import FitSettings, FrameFit, LandmarkBasis, fit_frame, head_camera, linearize
+from face.fitting import FitSettings, FrameFit, LandmarkBasis, fit_frame, head_camera, landmark_distance_px, linearize
 from face.gaze_estimation import GazeEstimator
 from face.landmarks import Landmarks, inner_face
 from face.morphable import MorphableModel
@@ -83,8 +80,10 @@ class OnlineFitter:
         return self._misfit_of(landmarks, fit_frame(self._basis, landmarks, self._identity, None, self._settings))
 
     def _misfit_of(self, landmarks: Landmarks, fit: FrameFit) -> float:
-        fitted = fit.camera.project(self._basis.shape(self._identity, fit.expression))
-        return _mean_distance(fitted, landmarks.points, self._inner) / fit.camera.scale
+        distance_px = landmark_distance_px(
+            self._basis, landmarks, fit.camera, self._identity, fit.expression, self._inner
+        )
+        return distance_px / fit.camera.scale
 
     def _learn_identity(self, landmarks: Landmarks, fit: FrameFit) -> None:
         equations = linearize(self._basis, landmarks, fit.camera, self._identity, fit.expression, self._settings, True)
@@ -93,12 +92,3 @@ class OnlineFitter:
         self._gradient += gradient
         learned = 1 + self._faces // _EVERY
         self._identity = solve_identity(self._hessian, self._gradient, learned, self._identity, self._settings)
-
-
-@njit(cache=True, nogil=True)
-def _mean_distance(fitted: np.ndarray, points: np.ndarray, counted: np.ndarray) -> float:
-    """Mean distance in the image, px, of the points of some indices; ``[N, 3]`` and ``[M, 2]`` px."""
-    total = 0.0
-    for n in counted:
-        total += math.hypot(fitted[n, 0] - points[n, 0], fitted[n, 1] - points[n, 1])
-    return total / len(counted)

@@ -249,7 +249,7 @@ def start_camera(
     return estimate_camera(basis.shape(identity, expression), points, basis.visible_weights(landmarks))
 
 
-def reprojection_error(
+def landmark_distance_px(
     basis: LandmarkBasis,
     landmarks: Landmarks,
     camera: ScaledOrthographicCamera,
@@ -257,10 +257,9 @@ def reprojection_error(
     expression: np.ndarray,
     selection: np.ndarray,
 ) -> float:
-    """Mean distance of fitted and tracked landmarks over the inter-ocular distance, for landmark indices ``[n]``."""
+    """Mean distance of fitted and tracked landmarks in the image, px, for landmark indices ``[n]``."""
     fitted = camera.project(basis.shape(identity, expression))[selection, :2]
-    distance = np.linalg.norm(fitted - landmarks.points[selection], axis=1)
-    return float(distance.mean() / landmarks.interocular_px)
+    return float(np.linalg.norm(fitted - landmarks.points[selection], axis=1).mean())
 
 
 def head_camera(

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from face.morphable import MorphableModel
 from live.loaded_target import LoadedTarget
-from live.target_loading import load_target, nearest_size, read_description, sizes_on
+from live.target_loading import listed, load_target, nearest_size, read_description, sizes_on
 from trt_engines.gpu import Gpu
 
 # A frame has 40 ms at 25 fps; beside rendering and generating, the CPU tracks a face in about 10 and encodes.
@@ -31,9 +31,16 @@ def load_at(path: Path, model: MorphableModel, gpu: Gpu | None, size: int | None
         UserError: as ``load_target``.
     """
     info = read_description(path, model)
+    sizes = sizes_on(info, gpu)
     if size is not None:
-        return load_target(path, model, gpu, nearest_size(info, gpu, size))
-    smallest, *larger = sizes_on(info, gpu)
+        nearest = nearest_size(info, gpu, size)
+        if nearest != size:
+            where = "" if sizes == info.sizes else " on a GPU"
+            print(
+                f"The target {info.name} has images of {listed(sizes)} px{where}, not of {size}: {nearest} px is used."
+            )
+        return load_target(path, model, gpu, nearest)
+    smallest, *larger = sizes
     for each in reversed(larger):
         loaded = load_target(path, model, gpu, each)
         took_ms = _step_ms(loaded)

@@ -12,7 +12,7 @@ from face.errors import UserError
 from face.morphable import MorphableModel
 from face.target import TargetInfo, list_targets
 from live.loaded_target import LoadedTarget
-from live.target_loading import load_target, read_description, sizes_on
+from live.target_loading import load_target, nearest_size, read_description, sizes_on
 from trt_engines.gpu import Gpu
 
 logger = logging.getLogger(__name__)
@@ -91,6 +91,5 @@ class Gallery:
         entry = self._entries.get(name)
         if entry is None:
             raise UserError(f"There is no target of that name: choose {' or '.join(self._entries)}.")
-        sizes = sizes_on(entry.info, self.gpu)
-        nearest = sizes[-1] if size is None else min(sizes, key=lambda one: abs(one - size))
+        nearest = None if size is None else nearest_size(entry.info, self.gpu, size)
         return load_target(entry.path, self._model, self.gpu, nearest)

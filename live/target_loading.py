@@ -38,7 +38,7 @@ def load_target(path: Path, model: MorphableModel, gpu: Gpu | None = None, size:
         return load_target(source, model, size=size)
     sizes, largest = sizes_on(info, gpu), info.size
     if size is not None and size not in sizes:
-        raise UserError(f"The target {path} makes images of {_listed(sizes)} px, not of {size}.")
+        raise UserError(f"The target {path} makes images of {listed(sizes)} px, not of {size}.")
     info = info.at(size or largest)
     if gpu is None:
         loaded = _on_cpu(path, info, model, None if info.size == largest else info.size)
@@ -58,16 +58,12 @@ def sizes_on(info: TargetInfo, gpu: Gpu | None) -> list[int]:
 
 
 def nearest_size(info: TargetInfo, gpu: Gpu | None, size: int) -> int:
-    """The size in px nearest to one that is asked for; where it is another, that is said in a sentence."""
-    sizes = sizes_on(info, gpu)
-    nearest = min(sizes, key=lambda one: abs(one - size))
-    if nearest != size:
-        where = "" if sizes == info.sizes else " on a GPU"
-        print(f"The target {info.name} has images of {_listed(sizes)} px{where}, not of {size}: {nearest} px is used.")
-    return nearest
+    """The size in px, of those that a target can be shown at, nearest to one that is asked for."""
+    return min(sizes_on(info, gpu), key=lambda one: abs(one - size))
 
 
-def _listed(sizes: list[int]) -> str:
+def listed(sizes: list[int]) -> str:
+    """Sizes in words."""
     return " or ".join(map(str, sizes))
 
 

@@ -66,12 +66,13 @@ def evaluate_driven(
 
 def _silhouettes(model: MorphableModel, target: Path, info: TargetInfo) -> list[Silhouette]:
     """The outlines of a target that is at rest but for its yaw, at some between those it was seen at."""
-    renderer, rest, silhouettes = CpuConditioning(model, info.size), info.resting(), []
+    renderer, network = CpuConditioning(model, info.size), onnx_network(target)
+    rest, silhouettes = info.resting(), []
     for yaw_deg in np.linspace(info.euler_low_deg[0], info.euler_high_deg[0], _OUTLINES):
-        place = rest.camera.translation
-        camera = ScaledOrthographicCamera.from_euler(np.array([yaw_deg, 0.0, 0.0]), rest.camera.scale, place)
+        euler_deg = np.array([yaw_deg, 0.0, 0.0])
+        camera = ScaledOrthographicCamera.from_euler(euler_deg, rest.camera.scale, rest.camera.translation)
         conditioning = renderer.render(replace(rest, camera=camera))
-        *_, image = roll_out(onnx_network(target), [conditioning] * _UNTIL_AT_REST)
+        *_, image = roll_out(network, [conditioning] * _UNTIL_AT_REST)
         silhouettes.append(Silhouette(image, conditioning, camera))
     return silhouettes
 

@@ -27,7 +27,7 @@ from face.conditioning import CpuConditioning
 from face.errors import UserError
 from face.files import check_output_folder, sha256
 from face.fit_joint_identity import fit_identity
-from face.fitting import FitSettings, LandmarkBasis, landmarks_camera, reprojection_error
+from face.fitting import FitSettings, LandmarkBasis, landmark_distance_px, landmarks_camera
 from face.follow_person import LiveFit
 from face.landmarks import Landmarks, inner_face
 from face.morphable import MorphableModel
@@ -239,7 +239,8 @@ def follow(
 def _error(basis: LandmarkBasis, landmarks: Landmarks, face: FaceParameters) -> float:
     """Mean reprojection error of the inner face over the inter-ocular distance, by the landmarks' own camera."""
     camera = landmarks_camera(basis, face.camera, FitSettings())
-    return reprojection_error(basis, landmarks, camera, face.identity, face.expression, inner_face())
+    distance_px = landmark_distance_px(basis, landmarks, camera, face.identity, face.expression, inner_face())
+    return distance_px / landmarks.interocular_px
 
 
 def _hash_of_video(path: Path) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import cv2
 import numpy as np
 import pytest
@@ -62,8 +64,6 @@ def test_the_head_itself_may_change(film):
 
 def test_the_outline_of_the_nearest_yaw_counts(film):
     _, cameras, (rest,) = film
-    empty = np.zeros((SIZE, SIZE, 3), np.uint8)
-    turned = Silhouette.__new__(Silhouette)
-    turned.yaw_deg, turned.at = 30.0, lambda camera: empty[..., 0] > 0
+    turned = SimpleNamespace(yaw_deg=30.0, at=lambda camera: np.zeros((SIZE, SIZE), bool))
     heads = heads_of([rest, turned], cameras)
     assert [head.any() for head in heads] == [seen.euler_deg[0] < 15 for seen in cameras]
